@@ -1,0 +1,154 @@
+"""The region list on disk, so that neither a person nor a thousand CI jobs ask the service each time.
+
+A file per service address and account under the cache folder, mode 0600:
+
+    {"version": 1, "service": "https://…", "account": "public" or a hash, "fetched_at": seconds since 1970,
+     "regions": [the API's own shape]}
+
+Beside it `names`, the region names a line each, which the shells' completion reads. Whatever is odd about a file
+(broken, too large, another user's, another account's) makes it a miss; nothing here raises to the caller, and a folder
+that cannot be written only means that nothing is kept. Imports `model` and `errors`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from git_scalingo_region.errors import InvalidInput
+from git_scalingo_region.model import Region, RegionList, parse_regions
+
+VERSION = 1
+PUBLIC = "public"
+SIZE_MAX = 1 << 20
+PAUSE_MAX_SECONDS = 60.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The cache of one service and one account; an empty folder keeps nothing."""
+
+    folder: str
+    service: str
+    account: str = PUBLIC
+
+    @classmethod
+    def for_token(cls, folder: str, service: str, token: str) -> Cache:
+        """Return the cache of a token's account; only a hash of the token is kept."""
+        if not token:
+            return cls(folder, service)
+        from hashlib import sha256  # loads OpenSSL, which an anonymous run does without
+
+        return cls(folder, service, sha256(f"{service}\n{token}".encode()).hexdigest()[:16])
+
+    def load(self) -> RegionList | None:
+        """Return the list kept, of whatever age, or None."""
+        try:
+            value = json.loads(_read_own_file(self._path("json")))
+            if [value["version"], value["service"], value["account"]] != [VERSION, self.service, self.account]:
+                return None
+            regions, fetched_at = parse_regions(value), float(value["fetched_at"])
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidInput):
+            return None
+        return RegionList(regions, "cache", fetched_at, anonymous=self.account == PUBLIC)
+
+    def store(self, regions: tuple[Region, ...], fetched_at: float) -> None:
+        """Keep a list that was just fetched; `fetched_at` is in seconds since 1970."""
+        value = {
+            "version": VERSION,
+            "service": self.service,
+            "account": self.account,
+            "fetched_at": fetched_at,
+            "regions": [region.to_json() for region in regions],
+        }
+        with contextlib.suppress(OSError):
+            self._make_folder()
+            _replace(self._path("json"), json.dumps(value, indent=1) + "\n")
+            _replace(os.path.join(self.folder, "names"), "".join(f"{region.name}\n" for region in regions))
+
+    @contextlib.contextmanager
+    def turn(self, seconds: float) -> Iterator[None]:
+        """Wait up to `seconds` while another run on this machine asks the service, then go on in any case.
+
+        The lock is the kernel's (flock(2)): it ends with the process that holds it, however that ends.
+        """
+        descriptor = None
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
+            self._make_folder()
+            descriptor = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            deadline = time.monotonic() + seconds
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(POLL_SECONDS)
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def pause(self, until: float) -> None:
+        """Note that the service wants no requests before `until` (seconds since 1970): the file's time says so."""
+        with contextlib.suppress(OSError):
+            self._make_folder()
+            _replace(self._path("pause"), "")
+            os.utime(self._path("pause"), (until, until))
+
+    def paused(self) -> bool:
+        """Whether the service wants no requests yet; a time too far ahead is a clock that jumped."""
+        try:
+            return 0 < os.stat(self._path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
+        except (OSError, ValueError):
+            return False
+
+    def _path(self, suffix: str) -> str:
+        if not self.folder:
+            raise FileNotFoundError("there is no cache folder")
+        host = "".join(c if c.isalnum() or c in ".-" else "_" for c in self.service.partition("://")[2])
+        return os.path.join(self.folder, f"{host[:100]}-{self.account}.{suffix}")
+
+    def _make_folder(self) -> None:
+        if not self.folder:
+            raise FileNotFoundError("there is no cache folder")
+        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+
+
+def is_fresh(regions: RegionList, *, seconds: float) -> bool:
+    """Whether a list was fetched in the last `seconds`; one from the future is a clock that jumped, and not fresh."""
+    return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
+
+
+def _read_own_file(path: str) -> str:
+    # O_NONBLOCK: a named pipe in the file's place must not hang the program.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, encoding="utf-8") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size > SIZE_MAX:
+            raise FileNotFoundError(path)
+        return file.read(SIZE_MAX)
+
+
+def _replace(path: str, text: str) -> None:
+    """Write a file whole: whoever reads it at any moment finds the old text or the new one."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

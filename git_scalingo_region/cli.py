@@ -1,0 +1,377 @@
+"""The command line: the Typer app, the streams, and the one error boundary.
+
+Knows no policy, no HTTP, no git: it turns words into plain values, hands them to a verb of `commands`, and what comes
+back to `render`. The verbs are imported when they are called, so that each run loads no more than it needs. Owns Typer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
+
+import typer
+
+from git_scalingo_region import __version__, render
+from git_scalingo_region.errors import ExitStatus, InvalidInput, ScalingoRegionError
+from git_scalingo_region.render import Style
+from git_scalingo_region.settings import DEFAULT_REMOTE, Settings
+
+if TYPE_CHECKING:
+    from git_scalingo_region.commands.regions import Request
+
+PROGRAM = "git scalingo-region"
+OutcomeT = TypeVar("OutcomeT")
+
+app = typer.Typer(
+    # Boxes and colours of rich would cost 150 ms a help page, and stay in pipes.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REGION] APP", help="The region, where it is not chosen otherwise; the app."),
+]
+RegionWord = Annotated[str, typer.Argument(metavar="[REGION]", help="The region; else the one that is selected here.")]
+RemoteWords = Annotated[list[str] | None, typer.Argument(metavar="[REMOTE]...", help="These remotes alone.")]
+Json = Annotated[bool, typer.Option("--json", help="Write the result, or the error, as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Write no result, only warnings and errors.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Ask the service, even if the cached list is fresh.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never ask the service.")]
+Fallback = Annotated[bool, typer.Option("--fallback", help="Take the default region where the one named is unknown.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Write nothing, show what would be done.")]
+
+
+# --- running a verb --------------------------------------------------------------------------------------------------
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the program with these arguments and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A locale without UTF-8 must not turn a name into a crash.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        status = app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+        return status or ExitStatus.DONE
+    except _UsageError as error:
+        return _fail(_as_invalid_input(error), [], as_json="--json" in arguments)
+    except ScalingoRegionError as error:
+        return _fail(error, [], as_json="--json" in arguments)
+    except BrokenPipeError:
+        return _output_lost(128 + 13)  # as a program that SIGPIPE ends
+    except OSError as error:
+        _tell("error", [f"cannot write the result: {error.strerror}"])
+        return _output_lost(ExitStatus.BUG)
+
+
+# The common base of Typer's complaints about the command line has no public name before 0.28.
+_UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]
+
+
+def _as_invalid_input(error: Any) -> InvalidInput:
+    text = " ".join(error.format_message().split()).rstrip(".")
+    command = error.ctx.command_path if error.ctx else PROGRAM
+    return InvalidInput(text[:1].lower() + text[1:], f"{command} -h")
+
+
+def _output_lost(status: int) -> int:
+    # The interpreter flushes once more when it ends, and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return status
+
+
+def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool) -> int:
+    if as_json:
+        _write_json(sys.stderr, render.error_json(error, warnings))
+    else:
+        _tell("warning", warnings)
+        _tell("error", [error.message])
+        _tell("hint", error.hints)
+    return error.exit_status
+
+
+def _tell(label: str, texts: Sequence[str]) -> None:
+    style = _style(sys.stderr)
+    for text in texts:
+        sys.stderr.write(render.message(label, text, style))
+
+
+def _write_json(stream: TextIO, value: Any) -> None:
+    import json
+
+    stream.write(json.dumps(value, indent=2) + "\n")
+
+
+def _style(stream: TextIO) -> Style:
+    if not stream.isatty():
+        return Style()
+    no_color = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    try:
+        width = os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        width = 0
+    return Style(colour=not no_color, width=width)
+
+
+def _run(
+    verb: Callable[[Request], OutcomeT],
+    text: Callable[[OutcomeT, Style], str],
+    json: Callable[[OutcomeT], dict[str, Any]],
+    hints: Callable[[OutcomeT], Sequence[str]] = lambda outcome: (),
+    *,
+    as_json: bool,
+    quiet: bool,
+    refresh: bool,
+    offline: bool,
+    fallback: bool = False,
+) -> int:
+    """Run a verb and write what it comes to: the result on stdout, warnings and hints on stderr."""
+    from git_scalingo_region.commands.regions import Request
+
+    warnings: list[str] = []
+    try:
+        if refresh and offline:
+            raise InvalidInput("--refresh asks the service and --offline never does: give one of them")
+        settings = Settings.from_environ(os.environ)
+        outcome = verb(Request(settings, warnings.append, refresh, offline, fallback))
+    except ScalingoRegionError as error:
+        return _fail(error, warnings, as_json=as_json)
+    if as_json:
+        _write_json(sys.stdout, {**json(outcome), "warnings": warnings})
+    else:
+        _tell("warning", warnings)
+        if not quiet:
+            sys.stdout.write(text(outcome, _style(sys.stdout)))
+            sys.stdout.flush()
+            _tell("hint", hints(outcome))
+    return int(getattr(outcome, "exit_status", ExitStatus.DONE))
+
+
+# --- the verbs -------------------------------------------------------------------------------------------------------
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"git-scalingo-region version {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Add the git remote of a Scalingo app, in the right region.
+
+    The manual: git help scalingo-region
+    """
+
+
+@app.command()
+def add(
+    words: Words = None,
+    remote: Annotated[str, typer.Option("--remote", "-r", metavar="NAME", help="The remote's name.")] = DEFAULT_REMOTE,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace a remote that is not Scalingo's.")] = False,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+    fallback: Fallback = False,
+) -> int:
+    """Add the remote of an app, or bring it up to date."""
+    from git_scalingo_region.commands.add import add
+
+    return _run(
+        lambda request: add(request, words or [], remote, force=force, dry_run=dry_run),
+        render.added_text,
+        render.added_json,
+        render.added_hints,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+        fallback=fallback,
+    )
+
+
+@app.command()
+def url(
+    words: Words = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+    fallback: Fallback = False,
+) -> int:
+    """Print the remote url of an app; needs no repository."""
+    from git_scalingo_region.commands.regions import url
+
+    return _run(
+        lambda request: url(request, words or []),
+        render.url_text,
+        render.url_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+        fallback=fallback,
+    )
+
+
+@app.command("list")
+def list_regions(
+    names: Annotated[bool, typer.Option("--names", help="Write the names alone, one a line.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+) -> int:
+    """List the regions."""
+    from git_scalingo_region.commands.regions import list_regions
+
+    return _run(
+        list_regions,
+        render.names_text if names else render.listed_text,
+        render.listed_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+    )
+
+
+@app.command()
+def show(
+    region: RegionWord = "",
+    field: Annotated[str, typer.Option("--field", metavar="FIELD", help="Write this field's value alone.")] = "",
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+    fallback: Fallback = False,
+) -> int:
+    """Show every field of one region."""
+    from git_scalingo_region.commands.regions import show
+    from git_scalingo_region.model import REGION_FIELDS
+
+    if field and field not in REGION_FIELDS:
+        raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
+    return _run(
+        lambda request: show(request, region),
+        (lambda outcome, style: render.field_text(outcome, field)) if field else render.shown_text,
+        render.shown_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+        fallback=fallback,
+    )
+
+
+@app.command()
+def status(
+    remotes: RemoteWords = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+) -> int:
+    """Show the Scalingo remotes of this repository; exit with 7 if one is not current."""
+    from git_scalingo_region.commands.status import status
+
+    return _run(
+        lambda request: status(request, remotes or []),
+        render.statuses_text,
+        render.statuses_json,
+        render.statuses_hints,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+    )
+
+
+@app.command()
+def sync(
+    remotes: RemoteWords = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+) -> int:
+    """Bring Scalingo remotes whose endpoint has moved up to date."""
+    from git_scalingo_region.commands.status import sync
+
+    return _run(
+        lambda request: sync(request, remotes or [], dry_run=dry_run),
+        render.synced_text,
+        render.synced_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+    )
+
+
+@app.command()
+def trust(
+    region: RegionWord = "",
+    known_hosts: Annotated[
+        str, typer.Option("--known-hosts", metavar="FILE", help="The file to add to, instead of ssh's own.")
+    ] = "",
+    fingerprint: Annotated[
+        list[str] | None, typer.Option("--fingerprint", metavar="SHA256:...", help="Expect this key; repeatable.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+    fallback: Fallback = False,
+) -> int:
+    """Put the region's host key into known_hosts, verified."""
+    from git_scalingo_region.commands.trust import trust
+
+    return _run(
+        lambda request: trust(
+            request, region, known_hosts=known_hosts, fingerprints=fingerprint or [], dry_run=dry_run
+        ),
+        render.trusted_text,
+        render.trusted_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+        fallback=fallback,
+    )
+
+
+@app.command()
+def doctor(
+    remote: Annotated[str, typer.Argument(metavar="[REMOTE]", help="The remote to look at.")] = DEFAULT_REMOTE,
+    connect: Annotated[bool, typer.Option("--connect", help="Try a connection with your own ssh as well.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    refresh: Refresh = False,
+    offline: Offline = False,
+) -> int:
+    """Find what would make the first push fail, and what fixes it."""
+    from git_scalingo_region.commands.doctor import doctor
+
+    return _run(
+        lambda request: doctor(request, remote, connect=connect),
+        render.diagnosis_text,
+        render.diagnosis_json,
+        as_json=as_json,
+        quiet=quiet,
+        refresh=refresh,
+        offline=offline,
+    )

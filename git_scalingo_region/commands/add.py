@@ -1,0 +1,115 @@
+"""`add`: make `git push scalingo main` work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from git_scalingo_region.commands.changes import apply, shared_files, undo_commands
+from git_scalingo_region.commands.regions import (
+    Request,
+    candidates_without_remote,
+    load_regions,
+    platform_of,
+    read_words,
+    resolve,
+    settle,
+)
+from git_scalingo_region.credentials import cli_region
+from git_scalingo_region.errors import RepositoryError
+from git_scalingo_region.model import RemoteUrl, SshEndpoint, check_remote_name
+from git_scalingo_region.outcomes import Added
+from git_scalingo_region.policy import Plan, Platform, plan_remote, refspec_to_push, remote_url
+from git_scalingo_region.settings import Settings
+
+if TYPE_CHECKING:
+    from git_scalingo_region.gitconfig import Configuration
+    from git_scalingo_region.remotes import Repository
+
+ATTEMPTS = 100
+
+
+def add(request: Request, positionals: Sequence[str], remote: str, *, force: bool, dry_run: bool) -> Added:
+    """Add the remote of an app, or bring it up to date.
+
+    Raises `InvalidInput`, `RegionError`, `CredentialsError`, `RepositoryError` or `RemoteConflict`.
+    """
+    check_remote_name(remote)
+    words = read_words(positionals, request.settings, "add")
+    from git_scalingo_region.remotes import Repository
+
+    repository = Repository()
+    configuration = repository.read()
+    regions = load_regions(request)
+    words = settle(words, regions, request.settings, "add")
+    platform = platform_of(regions)
+    candidates = _candidates(request.settings, words.region, configuration, platform, remote)
+    resolution = resolve(request, regions, candidates)
+    url = resolution.region.remote_url(words.app)
+    plan = _carry_out(repository, configuration, platform, remote, url, force=force, dry_run=dry_run)
+    for path in shared_files(repository, [plan]):
+        request.warn(f"the remote '{remote}' stands in {path}, which other repositories may include")
+    push_urls = plan.push_urls if dry_run else repository.push_urls(remote)
+    for elsewhere in push_urls:
+        if RemoteUrl.try_parse(elsewhere) != url:
+            request.warn(f"git push {remote} goes to {elsewhere}: the git configuration rewrites the url")
+    head = repository.head()
+    return Added(
+        outcome=plan.outcome,
+        remote=remote,
+        url=url,
+        previous_url=plan.previous_url,
+        push_urls=push_urls,
+        resolution=resolution,
+        undo=undo_commands(repository, plan),
+        refspec=refspec_to_push(head.branch),
+        has_commit=head.has_commit,
+        host_is_known=_host_is_known(url.endpoint, request.settings),
+        dry_run=dry_run,
+    )
+
+
+def _candidates(
+    settings: Settings, argument: str, configuration: Configuration, platform: Platform, remote: str
+) -> Iterator[tuple[str, str]]:
+    yield "argument", argument
+    yield from candidates_without_remote(settings, lambda: configuration.get("scalingo.region"))
+    url = remote_url(configuration.remote(remote), platform, configuration)
+    yield "existing-remote", (platform.region_name(url) or "") if url else ""
+    yield "cli-config", cli_region(settings.cli_folder)
+
+
+def _carry_out(
+    repository: Repository,
+    configuration: Configuration,
+    platform: Platform,
+    remote: str,
+    url: RemoteUrl,
+    *,
+    force: bool,
+    dry_run: bool,
+) -> Plan:
+    """Plan and apply, anew where another process changed the remote between the two."""
+    from git_scalingo_region.remotes import ConfigurationChanged
+
+    for _ in range(ATTEMPTS):
+        plan = plan_remote(configuration.remote(remote), url, platform, configuration, force=force)
+        if dry_run or not plan.changes:
+            return plan
+        try:
+            apply(repository, [plan])
+            return plan
+        except ConfigurationChanged:
+            configuration = repository.read()
+    raise RepositoryError(f"other processes keep changing the remote '{remote}'")
+
+
+def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:
+    """Whether ssh knows the host's key already; where ssh cannot be asked there is nothing to advise."""
+    from git_scalingo_region import hostkeys
+
+    try:
+        place = hostkeys.lookup(endpoint, settings.ssh_command)
+    except RepositoryError:
+        return True
+    return bool(hostkeys.known_keys(place.name, place.files))

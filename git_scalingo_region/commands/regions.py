@@ -1,0 +1,236 @@
+"""Which list of regions, which region, which app: what every verb asks first; and the verbs `url`, `list`, `show`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from git_scalingo_region import embedded
+from git_scalingo_region.cache import Cache, is_fresh
+from git_scalingo_region.credentials import Token, cli_region, find_token
+from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
+from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name
+from git_scalingo_region.outcomes import Listed, Resolution, Url
+from git_scalingo_region.policy import Platform, choose_region_name, default_region, unknown_region
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS, NETWORK_SECONDS, Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What all verbs are given: the environment, how the list of regions is to be had, and where warnings go."""
+
+    settings: Settings
+    warn: Callable[[str], None]
+    refresh: bool = False
+    offline: bool = False
+    fallback: bool = False
+    started: float = field(default_factory=time.time)
+    deadline: float = field(default_factory=lambda: time.monotonic() + NETWORK_SECONDS)
+
+    @property
+    def seconds_left(self) -> float:
+        """What is left of the time for the network."""
+        return max(0.0, self.deadline - time.monotonic())
+
+
+# --- which list ------------------------------------------------------------------------------------------------------
+
+
+def load_regions(request: Request) -> RegionList:
+    """Return the regions: a fresh cache, else the service's, else (with a warning) a stale cache or the embedded table.
+
+    Raises `CredentialsError` for a token that is unusable or rejected.
+    """
+    settings = request.settings
+    token = find_token(settings.api_token, settings.cli_folder, settings.service_host)
+    cache = Cache.for_token(settings.cache_folder, settings.service, token.value if token else "")
+    kept = cache.load()
+    if kept and not request.refresh and is_fresh(kept, seconds=CACHE_FRESH_SECONDS):
+        return kept
+    try:
+        return _fetch(request, cache, token)
+    except CredentialsError:
+        raise
+    except ServiceError as failure:
+        return _fall_back(request, kept, anonymous=token is None, reason=failure.message)
+
+
+def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
+    if request.offline:
+        raise ServiceError("offline")
+    with cache.turn(request.seconds_left):
+        kept = cache.load()  # another run on this machine may have fetched it while this one waited for its turn
+        if kept and kept.fetched_at is not None and request.started <= kept.fetched_at <= time.time():
+            return kept
+        if cache.paused():
+            raise ServiceError(f"{cache.service} asked for fewer requests a moment ago")
+        from git_scalingo_region import api
+
+        try:
+            regions = api.fetch_regions(
+                cache.service,
+                token.value if token else "",
+                exchange=bool(token and not token.is_bearer),
+                seconds=max(request.seconds_left, 0.1),
+            )
+        except RateLimited as limit:
+            cache.pause(time.time() + limit.retry_after)
+            raise
+        fetched_at = time.time()
+        cache.store(regions, fetched_at)
+    return RegionList(regions, "api", fetched_at, anonymous=token is None)
+
+
+def _fall_back(request: Request, kept: RegionList | None, *, anonymous: bool, reason: str) -> RegionList:
+    if kept is None:
+        request.warn(f"{reason}; using the built-in list of regions ({embedded.SOURCE})")
+        return RegionList(embedded.REGIONS, "embedded", None, anonymous)
+    if is_fresh(kept, seconds=CACHE_FRESH_SECONDS):
+        request.warn(f"{reason}; using the cached list of regions")
+        return kept
+    day = time.strftime("%Y-%m-%d", time.gmtime(kept.fetched_at))
+    request.warn(f"{reason}; using the list of regions cached on {day}")
+    return replace(kept, source="stale-cache")
+
+
+# --- which region ----------------------------------------------------------------------------------------------------
+
+
+def find_region(regions: RegionList, name: str) -> tuple[Region | None, RegionList]:
+    """Return the region of that name and the list that holds it: the embedded one where an anonymous list may lack it.
+
+    Without a token the service lists the public regions only.
+    """
+    region = regions.find(name)
+    if region is None and regions.anonymous:
+        built_in = RegionList(embedded.REGIONS, "embedded", None, anonymous=True)
+        if region := built_in.find(name):
+            return region, built_in
+    return region, regions
+
+
+def resolve(request: Request, regions: RegionList, candidates: Iterable[tuple[str, str]]) -> Resolution:
+    """Choose the region from the candidates, (source, name) in order of precedence, else the list's default."""
+    source, name = choose_region_name(candidates)
+    if not name:
+        return Resolution(default_region(regions), source, regions)
+    region, holder = find_region(regions, name)
+    if region is None and may_look_again(request, regions):
+        regions = load_regions(replace(request, refresh=True))
+        region, holder = find_region(regions, name)
+    if region is None and request.fallback:
+        region, holder, source = default_region(regions), regions, "fallback"
+        request.warn(f"there is no region '{name}': --fallback takes the default region, {region.name}")
+    if region is None:
+        raise unknown_region(name, regions, source)
+    if holder.source == "embedded" != regions.source:
+        request.warn(f"{name} is not among the public regions: its endpoint is the built-in one ({embedded.SOURCE})")
+    return Resolution(region, source, holder)
+
+
+def may_look_again(request: Request, regions: RegionList) -> bool:
+    """Whether a name that the list lacks may be in the service's own: the list is a cached one."""
+    return regions.source == "cache" and not request.offline and not request.refresh
+
+
+def candidates_without_remote(settings: Settings, git_region: Callable[[], str]) -> Iterator[tuple[str, str]]:
+    """Yield the candidates that need no remote, each looked up only when those before it are empty."""
+    yield "environment", settings.region
+    yield "git-config", git_region()
+
+
+def platform_of(regions: RegionList) -> Platform:
+    """Return what tells the platform's hosts: the list's regions first, then the built-in ones."""
+    return Platform((*regions.regions, *embedded.REGIONS), embedded.DOMAIN, embedded.MOVED_HOSTS)
+
+
+# --- which region and app, from the command line ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Words:
+    """The positional arguments `[REGION] APP`, checked one by one; `either` is a word that may be one or the other."""
+
+    region: str = ""
+    app: str = ""
+    either: str = ""
+
+
+def read_words(words: Sequence[str], settings: Settings, verb: str) -> Words:
+    """Check `[REGION] APP`; raise `InvalidInput` for what can be neither, before anything else is asked."""
+    if len(words) > 2:
+        raise InvalidInput(f"too many arguments: {verb} takes [REGION] APP", f"git scalingo-region {verb} -h")
+    if len(words) == 2:
+        return Words(region=check_region_name(words[0]), app=check_app_name(words[1]))
+    if words:
+        return Words(either=check_app_name(words[0]))
+    if not settings.app:
+        raise InvalidInput(
+            "no app is given, neither as an argument nor in SCALINGO_APP", f"git scalingo-region {verb} [REGION] APP"
+        )
+    return Words(app=_environment_app(settings))
+
+
+def settle(words: Words, regions: RegionList, settings: Settings, verb: str) -> Words:
+    """Tell whether a single word is a region or an app, now that the regions are known."""
+    if not words.either:
+        return words
+    if find_region(regions, words.either)[0] is None:
+        return Words(app=words.either)
+    if not settings.app:
+        raise InvalidInput(
+            f"no app is given: '{words.either}' is a region", f"git scalingo-region {verb} {words.either} APP"
+        )
+    return Words(region=words.either, app=_environment_app(settings))
+
+
+def _environment_app(settings: Settings) -> str:
+    try:
+        return check_app_name(settings.app)
+    except InvalidInput as error:
+        raise InvalidInput(f"SCALINGO_APP: {error.message}", *error.hints) from None
+
+
+# --- the verbs -------------------------------------------------------------------------------------------------------
+
+
+def _git_config_region() -> str:
+    """Return `git config scalingo.region`, in a repository or not, without the cost of GitPython."""
+    import subprocess
+
+    try:
+        answer = subprocess.run(
+            ["git", "config", "--get", "scalingo.region"], capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+    except OSError:
+        return ""
+    return answer.stdout.decode("utf-8", "replace").rstrip("\n")
+
+
+def selected_candidates(settings: Settings, argument: str) -> Iterator[tuple[str, str]]:
+    """Yield the candidates for a region where no remote is concerned, in order of precedence."""
+    yield "argument", argument
+    yield from candidates_without_remote(settings, _git_config_region)
+    yield "cli-config", cli_region(settings.cli_folder)
+
+
+def url(request: Request, positionals: Sequence[str]) -> Url:
+    """Return the remote url of an app."""
+    words = read_words(positionals, request.settings, "url")
+    regions = load_regions(request)
+    words = settle(words, regions, request.settings, "url")
+    resolution = resolve(request, regions, selected_candidates(request.settings, words.region))
+    return Url(resolution.region.remote_url(words.app), resolution)
+
+
+def list_regions(request: Request) -> Listed:
+    """Return the regions, and which of them this place selects."""
+    regions = load_regions(request)
+    source, name = choose_region_name(candidates_without_remote(request.settings, _git_config_region))
+    return Listed(regions, name, source if name else "")
+
+
+def show(request: Request, region: str) -> Resolution:
+    """Return one region: the one named, else the one that is selected here."""
+    return resolve(request, load_regions(request), selected_candidates(request.settings, region))

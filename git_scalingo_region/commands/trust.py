@@ -1,0 +1,105 @@
+"""`trust`: put a region's host key into `known_hosts`, if the platform, or the user, vouches for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from git_scalingo_region import embedded, hostkeys
+from git_scalingo_region.commands.regions import Request, load_regions, resolve, selected_candidates
+from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ServiceError
+from git_scalingo_region.hostkeys import HostKey, KnownKey, Lookup
+from git_scalingo_region.model import Region, SshEndpoint
+from git_scalingo_region.outcomes import Trusted, TrustedKey
+from git_scalingo_region.settings import NETWORK_SECONDS
+
+DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
+
+
+def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequence[str], dry_run: bool) -> Trusted:
+    """Append the keys of the region's ssh endpoint that are vouched for.
+
+    Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
+    """
+    for text in fingerprints:
+        if not hostkeys.is_fingerprint(text):
+            raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
+    found = resolve(request, load_regions(request), selected_candidates(request.settings, region)).region
+    if request.offline:
+        raise ServiceError(f"{found.ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
+    place = _place(found.ssh, request.settings.ssh_command, known_hosts)
+    offered = hostkeys.scan(found.ssh, seconds=NETWORK_SECONDS / 2)
+    verified = _verified(found, offered, fingerprints)
+    _refuse_other_entries(place, offered, verified, known_hosts)
+    held = hostkeys.known_keys(place.name, [place.user_file])
+    missing = [key for key in verified if key not in {known.key for known in held}]
+    added = missing if dry_run else hostkeys.append(place.user_file, place.name, missing) if missing else ()
+    return Trusted(
+        outcome="unchanged" if not added else "updated" if held else "created",
+        region=found.name,
+        endpoint=str(found.ssh),
+        file=place.user_file,
+        keys=tuple(TrustedKey(key.type, key.fingerprint, key in added) for key in verified),
+        vouched_by="the fingerprint given" if fingerprints else embedded.SOURCE,
+        dry_run=dry_run,
+    )
+
+
+def _place(endpoint: SshEndpoint, ssh_command: str, known_hosts: str) -> Lookup:
+    """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
+    if known_hosts:
+        path = os.path.abspath(known_hosts)
+        return Lookup(endpoint.known_hosts_name, path, (path,))
+    place = hostkeys.lookup(endpoint, ssh_command)
+    if not place.user_file:
+        raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
+    return place
+
+
+def _verified(region: Region, offered: Sequence[HostKey], fingerprints: Sequence[str]) -> list[HostKey]:
+    """Return the offered keys that are vouched for; raise `HostKeyError` where one contradicts, or none is."""
+    published = {} if fingerprints else embedded.FINGERPRINTS.get(str(region.ssh), {})
+    listed = [f"{region.ssh} offers {key.type} {key.fingerprint}" for key in offered]
+    if not published and not fingerprints:
+        raise HostKeyError(
+            f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
+            *listed,
+            f"compare with {DOCUMENTATION}, then: git scalingo-region trust {region.name} --fingerprint SHA256:...",
+        )
+    for key in offered:
+        if key.type in published and published[key.type] != key.fingerprint:
+            raise _mismatch(region, f"its {key.type} key is not the published one", listed)
+    verified = [key for key in offered if key.fingerprint in (*fingerprints, *published.values())]
+    if not verified:
+        raise _mismatch(region, "none of its keys has an expected fingerprint", listed)
+    return verified
+
+
+def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
+    return HostKeyError(
+        f"the host that answers at {region.ssh} may not be Scalingo's: {why}; nothing was changed",
+        *listed,
+        f"if the platform announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
+    )
+
+
+def _refuse_other_entries(
+    place: Lookup, offered: Sequence[HostKey], verified: Sequence[HostKey], known_hosts: str
+) -> None:
+    """Raise `HostKeyError` where a file holds another key for the host, or revokes the one to be added."""
+    types = {key.type for key in offered}
+    for known in hostkeys.known_keys(place.name, place.files):
+        revoked = known.marker == hostkeys.REVOKED
+        if revoked and known.key in verified:
+            raise HostKeyError(f"{known.path} revokes the host key of {place.name}; nothing was changed")
+        if not known.marker and known.key not in offered:
+            raise _other_entry(place, known, known_hosts, same_type=known.key.type in types)
+
+
+def _other_entry(place: Lookup, known: KnownKey, known_hosts: str, *, same_type: bool) -> HostKeyError:
+    why = "another key" if same_type else "a key that the host no longer offers"
+    file = f" -f {known.path}" if known_hosts or known.path != place.user_file else ""
+    return HostKeyError(
+        f"{known.path} holds {why} for {place.name}: {known.key.type} {known.key.fingerprint}; nothing was changed",
+        f"if the platform announced a new key, remove the old one: ssh-keygen -R '{place.name}'{file}",
+    )

@@ -1,0 +1,284 @@
+"""The values of the program's own field: regions, ssh endpoints, remote urls, app names.
+
+Parsing, formatting and equality only: no I/O, no environment. Every value is valid by construction: what comes from
+the network, a file or a command line becomes one of these or an `InvalidInput`. Imports `errors` alone.
+
+The JSON shape of a region is the one of the platform's API (`GET /v1/regions`); the cache and the embedded table use it
+as well.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from git_scalingo_region.errors import InvalidInput
+
+DEFAULT_SSH_PORT = 22
+SSH_USER = "git"
+APP_NAME_MAX = 48
+REGION_NAME_MAX = 63
+TEXT_MAX = 200
+
+_APP = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_REGION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_PORT = re.compile(r"[0-9]{1,5}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_SSH_SCHEMES = ("ssh://", "git+ssh://", "ssh+git://")
+# What git check-ref-format(1) forbids in a component, given that the name becomes refs/remotes/NAME/x.
+_NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$")
+
+
+def check_app_name(text: str) -> str:
+    """Return `text` if it can be the name of an app; raise `InvalidInput` otherwise.
+
+    New apps need six characters, older ones are shorter: no minimum is asked for.
+    """
+    if len(text) <= APP_NAME_MAX and _APP.fullmatch(text):
+        return text
+    raise InvalidInput(
+        f"{_quoted(text)} is not an app name: lower-case letters, digits and single hyphens, "
+        f"not at either end, {APP_NAME_MAX} characters at most",
+        *_app_name_hints(text),
+    )
+
+
+def check_region_name(text: str) -> str:
+    """Return `text` if it is a plain word that can name a region; raise `InvalidInput` otherwise."""
+    if len(text) <= REGION_NAME_MAX and _REGION.fullmatch(text):
+        return text
+    raise InvalidInput(f"{_quoted(text)} is not a region name: it looks like osc-fr1", "git scalingo-region list")
+
+
+def check_remote_name(text: str) -> str:
+    """Return `text` if git takes it as a remote's name; raise `InvalidInput` otherwise.
+
+    A leading hyphen is legal for git, but such a remote can never be pushed to by name.
+    """
+    if text and not text.startswith("-") and not _NOT_IN_REF.search(text):
+        return text
+    raise InvalidInput(
+        f"{_quoted(text)} is not a remote name: letters, digits, hyphens, dots and slashes, "
+        "as in scalingo or team/staging"
+    )
+
+
+def _app_name_hints(text: str) -> tuple[str, ...]:
+    url = RemoteUrl.try_parse(text)
+    name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
+    return (f"did you mean {name}?",) if name != text and _APP.fullmatch(name) and len(name) <= APP_NAME_MAX else ()
+
+
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
+    return "an empty text" if not text else f"'{shown}'"
+
+
+@dataclass(frozen=True)
+class SshEndpoint:
+    """A host and a port, as the `ssh` field of a region gives them: `HOST:PORT`, the port 22 where it is missing."""
+
+    host: str
+    port: int = DEFAULT_SSH_PORT
+
+    @classmethod
+    def parse(cls, text: str) -> SshEndpoint:
+        """Read `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; raise `InvalidInput` for anything else."""
+        if text.startswith("["):
+            host, bracket, rest = text[1:].partition("]")
+            colon, port = rest[:1], rest[1:]
+            valid = bool(bracket) and colon in ("", ":") and _is_ipv6(host)
+        else:
+            host, colon, port = text.partition(":")
+            valid = _is_dns_name_or_ipv4(host.lower())
+        if not valid or (colon and not _is_port(port)):
+            raise InvalidInput(f"{_quoted(text)} is not an ssh endpoint: it looks like ssh.osc-fr1.scalingo.com:22")
+        return cls(host.lower(), int(port) if colon else DEFAULT_SSH_PORT)
+
+    @property
+    def bracketed_host(self) -> str:
+        """The host as a url holds it: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def known_hosts_name(self) -> str:
+        """The host as `known_hosts` names it: bare on port 22, else `[HOST]:PORT` (sshd(8))."""
+        return self.host if self.port == DEFAULT_SSH_PORT else f"[{self.host}]:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.bracketed_host}:{self.port}"
+
+
+def _is_port(text: str) -> bool:
+    return bool(_PORT.fullmatch(text)) and 1 <= int(text) <= 65535
+
+
+def _is_dns_name_or_ipv4(host: str) -> bool:
+    labels = host.split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        return False
+    # A last label of digits makes it an IPv4 address (RFC 3696, section 2), in its one plain form.
+    if not labels[-1].isdigit():
+        return True
+    return len(labels) == 4 and all(
+        label.isdigit() and label == str(int(label)) and int(label) < 256 for label in labels
+    )
+
+
+def _is_ipv6(host: str) -> bool:
+    import ipaddress  # seldom needed, and slow to import
+
+    try:
+        return "%" not in host and bool(ipaddress.IPv6Address(host))
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class RemoteUrl:
+    """A git remote url over ssh that names one app: `ssh://git@HOST:PORT/APP.git`.
+
+    Equal values are the same place, whatever their spelling was: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
+    A url without `.git` differs: the platform's own CLI does not recognise such a remote.
+    """
+
+    endpoint: SshEndpoint
+    app: str
+    user: str = SSH_USER
+    suffix: str = ".git"
+
+    @classmethod
+    def parse(cls, text: str) -> RemoteUrl:
+        """Read an ssh url or the scp-like form (gitglossary: `[USER@]HOST:PATH`); raise `InvalidInput` for others."""
+        scheme = next((scheme for scheme in _SSH_SCHEMES if text.startswith(scheme)), None)
+        if scheme:
+            authority, _, path = text[len(scheme) :].partition("/")
+        else:
+            authority, path = _split_scp_form(text)
+        user, _, place = authority.rpartition("@")
+        path = path.removeprefix("~/") if scheme else path.removeprefix("/")
+        app = path.removesuffix(".git")
+        if (user and not _USER.fullmatch(user)) or len(app) > APP_NAME_MAX or not _APP.fullmatch(app):
+            raise InvalidInput(f"{_quoted(text)} is not the url of an app")
+        return cls(SshEndpoint.parse(place), app, user, path[len(app) :])
+
+    @classmethod
+    def try_parse(cls, text: str) -> RemoteUrl | None:
+        """Read like `parse`, with None for what is no such url."""
+        try:
+            return cls.parse(text)
+        except InvalidInput:
+            return None
+
+    def __str__(self) -> str:
+        at = f"{self.user}@" if self.user else ""
+        return f"ssh://{at}{self.endpoint}/{self.app}{self.suffix}"
+
+
+def _split_scp_form(text: str) -> tuple[str, str]:
+    """Split at the colon before the path; `[HOST:PORT]:PATH` is git's way to give a port here."""
+    user, at, rest = text.rpartition("@") if "@" in text.partition("/")[0] else ("", "", text)
+    if not rest.startswith("["):
+        host, _, path = rest.partition(":")
+        return user + at + host, path
+    inner, _, path = rest[1:].partition("]:")
+    # Two colons and more are an IPv6 address, one is a port.
+    return user + at + (f"[{inner}]" if inner.count(":") > 1 else inner), path
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region of the platform, with the fields of its API; `ssh` alone is parsed, the rest is shown as it came."""
+
+    name: str
+    display_name: str
+    ssh: SshEndpoint
+    api: str = ""
+    dashboard: str = ""
+    database_api: str = ""
+    default: bool = False
+
+    @classmethod
+    def from_json(cls, value: Any) -> Region:
+        """Read one region of the API's answer; raise `InvalidInput` where it breaks the shape."""
+        if not isinstance(value, dict):
+            raise InvalidInput("a region is not an object")
+        name, ssh, default = value.get("name"), value.get("ssh"), value.get("default", False)
+        if not isinstance(name, str) or not isinstance(ssh, str):
+            raise InvalidInput("a region has no name or no ssh endpoint")
+        if not isinstance(default, bool):
+            raise InvalidInput("the default of a region is not true or false")
+        texts = {field: _plain_text(value.get(field)) for field in ("display_name", "api", "dashboard", "database_api")}
+        return cls(name=check_region_name(name), ssh=SshEndpoint.parse(ssh), default=default, **texts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the region in the API's shape, fields in the API's order."""
+        return {
+            "name": self.name,
+            "display_name": self.display_name,
+            "api": self.api,
+            "dashboard": self.dashboard,
+            "database_api": self.database_api,
+            "ssh": str(self.ssh),
+            "default": self.default,
+        }
+
+    def remote_url(self, app: str) -> RemoteUrl:
+        """Return the url that `git push` needs for an app of this region."""
+        return RemoteUrl(self.ssh, check_app_name(app))
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.display_name})" if self.display_name else self.name
+
+
+REGION_FIELDS = ("name", "display_name", "api", "dashboard", "database_api", "ssh", "default")
+
+
+def _plain_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
+        raise InvalidInput("a field of a region is not a plain text")
+    return value
+
+
+def parse_regions(value: Any) -> tuple[Region, ...]:
+    """Read `{"regions": [...]}`; raise `InvalidInput` for no regions, a name given twice, or two defaults."""
+    items = value.get("regions") if isinstance(value, dict) else None
+    if not isinstance(items, list) or not items:
+        raise InvalidInput("it holds no list of regions")
+    regions = tuple(Region.from_json(item) for item in items)
+    if len({region.name for region in regions}) < len(regions):
+        raise InvalidInput("a region is named twice")
+    if sum(region.default for region in regions) > 1:
+        raise InvalidInput("two regions are marked default")
+    return regions
+
+
+@dataclass(frozen=True)
+class RegionList:
+    """A list of regions, where it came from (`cache`, `api`, `stale-cache`, `embedded`) and when (seconds since 1970).
+
+    `anonymous` tells that it was asked for without a token, so that some regions may be missing from it.
+    """
+
+    regions: tuple[Region, ...]
+    source: str
+    fetched_at: float | None
+    anonymous: bool
+
+    def find(self, name: str) -> Region | None:
+        """Return the region of that name."""
+        return next((region for region in self.regions if region.name == name), None)
+
+    @property
+    def default(self) -> Region | None:
+        """The region that the platform marks `default`."""
+        return next((region for region in self.regions if region.default), None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in the platform's order."""
+        return tuple(region.name for region in self.regions)

@@ -1,0 +1,236 @@
+"""What every test stands on: a home of its own, real repositories, the program, and a service on loopback.
+
+Nothing of the user's leaks in (home, git configuration, GIT_*, SCALINGO_*, proxies), and nothing reaches a network: the
+service's address is a closed port of this machine unless a test asks for `service`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from git_scalingo_region import cli
+
+# The discard port: nothing listens there.
+NO_SERVICE = "http://127.0.0.1:9"
+
+OSC_FR1 = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
+SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a home folder and an environment of its own, and make that home the current folder."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "SCALINGO_", "XDG_", "SSH_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "MANPATH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.setenv("SCALINGO_AUTH_URL", NO_SERVICE)
+    # ssh finds its home in the password file, not in HOME.
+    known_hosts = folder / ".ssh" / "known_hosts"
+    ssh = f"ssh -F none -o UserKnownHostsFile='{known_hosts}' -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes"
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
+    monkeypatch.chdir(folder)
+    (folder / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n")
+    return folder
+
+
+def git(*arguments: str, cwd: Path | None = None) -> str:
+    """Run git and return its output without the last newline."""
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout.removesuffix("\n")
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A real repository."""
+
+    path: Path
+
+    def git(self, *arguments: str) -> str:
+        return git(*arguments, cwd=self.path)
+
+    def commit(self) -> None:
+        self.git("commit", "--quiet", "--allow-empty", "--message", "work")
+
+    @property
+    def config(self) -> Path:
+        return self.path / ".git" / "config"
+
+    def push_urls(self, remote: str = "scalingo") -> list[str]:
+        return self.git("remote", "get-url", "--push", "--all", remote).splitlines()
+
+
+@pytest.fixture
+def make_repo(tmp_path: Path) -> Callable[[str], Repo]:
+    """Return a function that makes a repository on branch main with one commit."""
+
+    def make(name: str) -> Repo:
+        repo = Repo(tmp_path / name)
+        git("init", "--quiet", str(repo.path))
+        repo.commit()
+        return repo
+
+    return make
+
+
+@pytest.fixture
+def repo(make_repo: Callable[[str], Repo], monkeypatch: pytest.MonkeyPatch) -> Repo:
+    """Make a repository, on branch main with one commit, the current folder."""
+    made = make_repo("repo")
+    monkeypatch.chdir(made.path)
+    return made
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run of the program came to."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+    @property
+    def error(self) -> Any:
+        return json.loads(self.stderr)["error"]
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the program's command line in this process."""
+
+    def run_here(*arguments: str) -> Result:
+        capsys.readouterr()
+        status = cli.run(arguments)
+        captured = capsys.readouterr()
+        return Result(int(status), captured.out, captured.err)
+
+    return run_here
+
+
+@pytest.fixture
+def program() -> Run:
+    """Return a function that runs the program as a process of its own, with keyword arguments for subprocess.run."""
+
+    def run_there(*arguments: str, **options: Any) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "git_scalingo_region", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            **options,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return run_there
+
+
+def region_json(name: str, ssh: str | None = None, *, default: bool = False) -> dict[str, Any]:
+    """Return a region in the API's shape."""
+    return {
+        "name": name,
+        "display_name": f"Place of {name}",
+        "api": f"https://api.{name}.scalingo.com",
+        "dashboard": f"https://my.{name}.scalingo.com",
+        "database_api": f"https://db-api.{name}.scalingo.com",
+        "ssh": ssh or f"ssh.{name}.scalingo.com:22",
+        "default": default,
+    }
+
+
+@dataclass
+class Service:
+    """A real HTTP server on loopback that plays the authentication service.
+
+    `regions` is what it lists; a function in `routes`, by (method, path), answers in its place: it is given the request
+    handler and writes the answer. Every request is recorded as (method, path, headers).
+    """
+
+    url: str = ""
+    regions: list[dict[str, Any]] = field(
+        default_factory=lambda: [region_json("osc-fr1", default=True), region_json("scw-par")]
+    )
+    routes: dict[tuple[str, str], Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        self.requests.append((handler.command, handler.path, dict(handler.headers)))
+        route = self.routes.get((handler.command, handler.path))
+        if route:
+            route(handler)
+        elif (handler.command, handler.path) == ("GET", "/v1/regions"):
+            send(handler, 200, {"regions": self.regions})
+        elif (handler.command, handler.path) == ("POST", "/v1/tokens/exchange"):
+            send(handler, 200, {"token": "aaa.bbb.ccc"})
+        else:
+            send(handler, 404, {"error": "not found"})
+
+
+def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str) -> None:
+    """Write a whole answer: JSON for anything but bytes."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    handler.send_response(status)
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def serve(service: Service) -> Iterator[Service]:
+    """Run a service until the generator is closed."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            service.answer(self)
+
+        do_POST = do_GET  # noqa: N815 - likewise
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 128
+
+        def handle_error(self, *arguments: Any) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        service.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield service
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Run the authentication service on loopback, and point the program at it."""
+    for running in serve(Service()):
+        monkeypatch.setenv("SCALINGO_AUTH_URL", running.url)
+        yield running

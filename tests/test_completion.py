@@ -1,0 +1,510 @@
+"""The completion scripts in the real shells: lines go in, the words that the shell offers come out.
+
+Each shell has a driver, a short script in its own language. It loads our script as a user's shell
+would, runs the shell's own completion on each line, and prints the words offered and then `==`.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from git_scalingo_region.embedded import REGIONS
+from git_scalingo_region.model import Region
+
+COMPLETIONS = Path(__file__).resolve().parents[1] / "completions"
+SHELLS = ("bash", "zsh", "fish")
+EMBEDDED = sorted(region.name for region in REGIONS)
+REMOTES = ["origin", "scalingo"]
+DEADLINE = 30.0
+OTHER_REPOSITORY = ("-C elsewhere", "--git-dir=elsewhere/.git")
+
+# What is typed, and what TAB makes of it. `|`: a space in zsh, which adds one after a file name.
+TYPED = {
+    # First, so that git's completion is not loaded yet.
+    "git-scalingo-region tru": "git-scalingo-region trust ",
+    "git scalingo-region add osc-s": "git scalingo-region add osc-secnum-fr1 ",
+    "git scalingo-region add some": "git scalingo-region add some",
+    "git scalingo-region add osc-fr1 some": "git scalingo-region add osc-fr1 some",
+    "git scalingo-region list some": "git scalingo-region list some",
+    "git scalingo-region add --remote=scal": "git scalingo-region add --remote=scalingo ",
+    "git scalingo-region add --rem": "git scalingo-region add --remote=",
+    "git scalingo-region sync sca": "git scalingo-region sync scalingo ",
+    "git scalingo-region trust --known-hosts some": "git scalingo-region trust --known-hosts somefile|",
+}
+
+GIT_FOR_BASH = (
+    "/usr/share/bash-completion/completions/git",
+    "/usr/local/share/bash-completion/completions/git",
+    "/usr/share/git/completion/git-completion.bash",
+    "/usr/share/git-core/contrib/completion/git-completion.bash",
+    "/opt/homebrew/etc/bash_completion.d/git-completion.bash",
+    "/etc/bash_completion.d/git",
+)
+BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
+
+# COMP_WORDS as readline splits them. Where compopt is not called, bash adds file names.
+BASH_DRIVER = r"""
+source "$GIT_FOR_BASH"; source "$COMPLETIONS/git-scalingo-region.bash"
+compopt () { [[ "$*" == "+o default +o bashdefault" ]] && files=no; }
+for COMP_LINE in "$@"; do
+  COMP_POINT=${#COMP_LINE} COMPREPLY=() files=yes
+  read -ra COMP_WORDS <<<"${COMP_LINE//=/ = }"
+  [[ "$COMP_LINE" == *[\ =] ]] && COMP_WORDS+=("")
+  COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+  registered=$(complete -p "${COMP_WORDS[0]}")
+  registered=${registered##*-F }
+  ${registered% *}
+  if ((${#COMPREPLY[@]} == 0)) && [[ $files == yes ]]; then
+    COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
+  fi
+  for word in "${COMPREPLY[@]}"; do word=${word% }; printf "%s\n" "${word%=}"; done
+  echo ==
+done
+"""
+
+# Typed and completed by the line editor itself: its widget runs when the first prompt is there.
+ZSH_DRIVER = r"""
+fpath=($COMPLETIONS $fpath)
+autoload -Uz compinit; compinit -C -d $ZDOTDIR/dump
+compadd () {
+  local -a offered
+  # Calls with -O, -A or -D only ask what would match.
+  if (( ! ${@[(I)-[OAD]*]} )); then
+    builtin compadd -O offered "$@"
+    print -rl -- $offered >>$OFFERED
+  fi
+  builtin compadd "$@"
+}
+zle -C complete-and-record complete-word _main_complete
+zle-line-init () {
+  local line
+  for line in "${(@f)LINES_TO_COMPLETE}"; do
+    BUFFER=$line CURSOR=$#line
+    zle complete-and-record
+    print '==' >>$OFFERED
+    print -r -- "$BUFFER" >>$COMPLETED
+  done 2>>$ERRORS
+  BUFFER=exit; zle accept-line
+}
+zle -N zle-line-init
+"""
+
+FISH_DRIVER = r"""
+for line in $argv
+    complete -C "$line" | string replace -r '\t.*' '' | string replace -r '^--[a-z-]+=' ''
+    echo ==
+end
+"""
+
+# Ctrl-T records the line that is being edited.
+BASH_IN_A_TERMINAL = r"""
+PS1="READY> "; source "$BASH_COMPLETION"; bind -x '"\C-t": echo "$READLINE_LINE" >>"$COMPLETED"'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A home folder, a repository with two remotes and a file, and a PATH that records calls."""
+
+    root: Path
+
+    @property
+    def repository(self) -> Path:
+        """The folder in which lines are completed."""
+        return self.root / "repository"
+
+    @property
+    def called(self) -> Path:
+        """The file to which the programs that completion must not start would write."""
+        return self.root / "called"
+
+    @property
+    def names(self) -> Path:
+        """The file in which the program leaves the names of the cached regions."""
+        return self.root / "cache/git-scalingo-region/names"
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Return an environment that leads nowhere but into this world."""
+        environ = {
+            "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "LC_ALL": "C.UTF-8",
+            "TERM": "xterm",
+            "HOME": str(self.root / "home"),
+            "ZDOTDIR": str(self.root / "home"),
+            "XDG_CACHE_HOME": str(self.root / "cache"),
+            "XDG_CONFIG_HOME": str(self.root / "config"),
+            "XDG_DATA_HOME": str(self.root / "data"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "COMPLETIONS": str(COMPLETIONS),
+        }
+        return environ | more
+
+    def cache(self, content: bytes) -> None:
+        """Write the file of the cached names."""
+        self.names.parent.mkdir(parents=True)
+        self.names.write_bytes(content)
+
+    def git(self, *args: str) -> None:
+        """Run git in the repository."""
+        subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
+
+
+Offer = Callable[..., list[list[str]]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Return a fresh world."""
+    world = World(tmp_path / "world")
+    for folder in ("bin", "home", "repository", "config/fish/completions", "config/fish/conf.d"):
+        (world.root / folder).mkdir(parents=True)
+    for name in ("git-scalingo-region", "python", "python3"):
+        stub = world.root / "bin" / name
+        stub.write_text(f'#!/bin/sh\necho "$0" >>{world.called}\n')
+        stub.chmod(0o755)
+    fish = world.root / "config/fish"
+    shutil.copy(COMPLETIONS / "git-scalingo-region.fish", fish / "completions")
+    shutil.copy(COMPLETIONS / "git-scalingo-region.conf.fish", fish / "conf.d")
+    (world.repository / "somefile").touch()
+    world.git("init", "--quiet")
+    for remote in REMOTES:
+        world.git("remote", "add", remote, f"https://git.example/{remote}.git")
+    world.git("init", "--quiet", "elsewhere")
+    world.git("-C", "elsewhere", "remote", "add", "staging", "https://git.example/staging.git")
+    return world
+
+
+@pytest.fixture(scope="session")
+def zsh_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return zsh's index of completion functions, which takes a while to build."""
+    need("zsh")
+    dump = tmp_path_factory.mktemp("zsh") / "dump"
+    script = f"fpath=({COMPLETIONS} $fpath); autoload -Uz compinit; compinit -u -d {dump}"
+    environ = {"PATH": os.environ["PATH"], "HOME": str(dump.parent), "ZDOTDIR": str(dump.parent)}
+    subprocess.run(["zsh", "-df", "-c", script], env=environ, check=True)
+    return dump
+
+
+def need(program: str) -> str:
+    """Return where the program is; skip the test where it is not installed."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def git_for_bash() -> str:
+    """Return git's own completion script; skip the test where there is none."""
+    for candidate in GIT_FOR_BASH:
+        if Path(candidate).is_file():
+            return candidate
+    pytest.skip("git's completion for bash is not installed")
+
+
+def in_terminal(argv: list[str], world: World, environ: dict[str, str], *, keys: bytes = b"") -> None:
+    """Run a shell in a terminal until it exits; type `keys` at its first `READY>`."""
+    controller, terminal = pty.openpty()
+    shell = subprocess.Popen(
+        argv,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=world.repository,
+        env=environ,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = b""
+    end = time.monotonic() + DEADLINE
+    try:
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([controller], [], [], left)[0]:
+                break
+            try:
+                chunk = os.read(controller, 65536)
+            except OSError:  # Linux reports the end of a terminal this way.
+                chunk = b""
+            if not chunk:
+                shell.wait(left)
+                return
+            shown += chunk
+            if keys and b"READY> " in shown:
+                os.write(controller, keys)
+                keys = b""
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(controller)
+    pytest.fail(f"{argv[0]} did not come to an end; it showed {shown!r}")
+
+
+def split(output: str) -> list[list[str]]:
+    """Return the words offered for each line, from what a driver printed."""
+    return [sorted(set(part.split())) for part in output.split("==\n")[:-1]]
+
+
+def bash_offers(world: World, *lines: str, **more: str) -> list[list[str]]:
+    """Return what bash offers for each line, through git's own completion."""
+    argv = [need("bash"), "--norc", "--noprofile", "-c", BASH_DRIVER, "bash", *lines]
+    environ = world.environ(GIT_FOR_BASH=git_for_bash(), **more)
+    return split(quiet(argv, world, environ))
+
+
+def fish_offers(world: World, *lines: str, **more: str) -> list[list[str]]:
+    """Return what fish offers for each line."""
+    argv = [need("fish"), "-c", FISH_DRIVER, *lines]
+    return split(quiet(argv, world, world.environ(**more)))
+
+
+def quiet(argv: list[str], world: World, environ: dict[str, str]) -> str:
+    """Return the output of a driver, which must not print an error."""
+    done = subprocess.run(
+        argv, cwd=world.repository, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def zsh(world: World, dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str]]:
+    """Return what zsh offers for each line, and the lines after completion."""
+    (world.root / "home/.zshrc").write_text(ZSH_DRIVER)
+    shutil.copy(dump, world.root / "home/dump")
+    files = {name: world.root / name.lower() for name in ("OFFERED", "COMPLETED", "ERRORS")}
+    for file in files.values():
+        file.write_bytes(b"")
+    environ = world.environ(LINES_TO_COMPLETE="\n".join(lines), **more)
+    # -d: the system's zshrc would build an index of its own.
+    in_terminal([need("zsh"), "-d", "-i"], world, environ | {name: str(file) for name, file in files.items()})
+    assert files["ERRORS"].read_text() == ""
+    return split(files["OFFERED"].read_text()), files["COMPLETED"].read_text().splitlines()
+
+
+@pytest.fixture(params=SHELLS)
+def offers(request: pytest.FixtureRequest, world: World) -> Offer:
+    """Return a function that says what one of the shells offers for each of some lines."""
+    if request.param == "zsh":
+        dump: Path = request.getfixturevalue("zsh_dump")
+        return lambda *lines, **more: zsh(world, dump, *lines, **more)[0]
+    drive = {"bash": bash_offers, "fish": fish_offers}[request.param]
+    return lambda *lines, **more: drive(world, *lines, **more)
+
+
+def program() -> tuple[list[str], dict[str, list[str]]]:
+    """Return the program's own options, and those of each of its commands."""
+    from git_scalingo_region.cli import app
+
+    group: Any = typer.main.get_command(app)
+    context = group.make_context(None, [], resilient_parsing=True)
+    commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return options(group, context), {
+        name: options(command, command.make_context(name, [], context, resilient_parsing=True))
+        for name, command in commands.items()
+        if not command.hidden
+    }
+
+
+def options(command: Any, context: Any) -> list[str]:
+    """Return the options of a command, the long and the short ones."""
+    parameters = (p for p in command.get_params(context) if p.param_type_name == "option")
+    return sorted(o for p in parameters if not p.hidden for o in (*p.opts, *p.secondary_opts))
+
+
+def test_the_commands_are_those_of_the_program(offers: Offer) -> None:
+    """Every command of the program is offered, and no other word, in both ways to call it."""
+    commands = sorted(program()[1])
+    assert offers("git scalingo-region ", "git-scalingo-region ") == [commands, commands]
+
+
+def test_the_options_are_those_of_the_program(offers: Offer) -> None:
+    """Each command offers the options that the program takes there, and no others."""
+    own, commands = program()
+    lines = [f"git-scalingo-region {command} -" for command in commands]
+    assert offers("git-scalingo-region -", *lines) == [own, *commands.values()]
+
+
+def test_the_fields_are_those_of_a_region(offers: Offer) -> None:
+    """`show --field` offers the fields of a region, whichever way the value is attached."""
+    names = sorted(field.name for field in fields(Region))
+    lines = ["git scalingo-region show --field ", "git scalingo-region show --field="]
+    assert offers(*lines) == [names, names]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n\nNOT A NAME\n"], ids=["missing", "empty", "junk"])
+def test_regions_without_a_cached_list(offers: Offer, world: World, content: bytes | None) -> None:
+    """Without a usable cached list, the embedded regions are offered."""
+    if content is not None:
+        world.cache(content)
+    assert offers("git scalingo-region add ") == [EMBEDDED]
+
+
+@pytest.mark.parametrize("script", ["git-scalingo-region.bash", "_git-scalingo-region", "git-scalingo-region.fish"])
+def test_the_embedded_regions_stand_in_one_place(script: str) -> None:
+    """A script names each embedded region once, under the mark that says where they come from."""
+    text = (COMPLETIONS / script).read_text()
+    _, _, marked = text.partition("# EMBEDDED REGIONS")
+    assert [text.count(name) for name in EMBEDDED] == [1] * len(EMBEDDED)
+    assert [name for name in EMBEDDED if name in marked.splitlines()[1]] == EMBEDDED
+
+
+def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
+    """The cached names are offered where a region can stand; whatever is no name is left out."""
+    junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
+    world.cache(b"here-1\n" + junk + b"far.away_2\nunended")
+    regions = ["far.away_2", "here-1", "unended"]
+    assert offers(
+        "git scalingo-region add ",
+        "git scalingo-region url ",
+        "git scalingo-region show ",
+        "git scalingo-region trust ",
+        "git scalingo-region add he",
+        "git scalingo-region add -n --remote=x --json he",
+        "git scalingo-region add -r x --force he",
+    ) == [regions, regions, regions, regions, ["here-1"], ["here-1"], ["here-1"]]
+
+
+def test_a_relative_cache_folder_does_not_count(offers: Offer, world: World) -> None:
+    """With a relative XDG_CACHE_HOME the names come from ~/.cache, as the specification says."""
+    world.cache(b"relative\n")
+    folder = world.root / "home/.cache/git-scalingo-region"
+    folder.mkdir(parents=True)
+    (folder / "names").write_text("at-home\n")
+    relative = os.path.relpath(world.root / "cache", world.repository)
+    assert offers("git scalingo-region add ", XDG_CACHE_HOME=relative) == [["at-home"]]
+    assert offers("git scalingo-region add ", XDG_CACHE_HOME="") == [["at-home"]]
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_cached_list_that_is_no_file(offers: Offer, world: World, make: Callable[[Path], None]) -> None:
+    """Where a folder or a pipe is in the place of the cached names, the embedded ones come at once."""
+    world.names.parent.mkdir(parents=True)
+    make(world.names)
+    assert offers("git scalingo-region add ") == [EMBEDDED]
+
+
+def test_remotes(offers: Offer) -> None:
+    """The repository's remotes are offered where a remote can stand, each of them once."""
+    assert offers(
+        "git scalingo-region add --remote ",
+        "git scalingo-region add --remote=s",
+        "git scalingo-region add osc-fr1 origin -r ",
+        "git scalingo-region doctor ",
+        "git scalingo-region doctor origin s",
+        "git scalingo-region status ",
+        "git scalingo-region status --json origin ",
+        "git scalingo-region sync origin scalingo ",
+    ) == [REMOTES, ["scalingo"], REMOTES, REMOTES, [], REMOTES, ["scalingo"], []]
+
+
+def test_remotes_outside_a_repository(offers: Offer, world: World) -> None:
+    """Outside a repository no remote is offered, and git's error message is not shown."""
+    shutil.rmtree(world.repository / ".git")
+    ceiling = str(world.root)
+    lines = ["git scalingo-region status ", "git scalingo-region add --remote "]
+    assert offers(*lines, GIT_CEILING_DIRECTORIES=ceiling) == [[], []]
+
+
+def test_remotes_of_another_repository_in_bash(world: World) -> None:
+    """In bash `git -C` and `--git-dir` say whose remotes are offered."""
+    lines = [f"git {option} scalingo-region doctor " for option in OTHER_REPOSITORY]
+    assert bash_offers(world, *lines) == [["staging"], ["staging"]]
+
+
+def test_remotes_of_another_repository_in_zsh(world: World, zsh_dump: Path) -> None:
+    """In zsh `git -C` and `--git-dir` say whose remotes are offered."""
+    lines = [f"git {option} scalingo-region doctor " for option in OTHER_REPOSITORY]
+    assert zsh(world, zsh_dump, *lines)[0] == [["staging"], ["staging"]]
+
+
+def test_nothing_is_offered_for_an_app(offers: Offer) -> None:
+    """Where an app or nothing more is to come, no word is offered, file names included."""
+    lines = [
+        "git scalingo-region add osc-fr1 ",
+        "git scalingo-region add osc-fr1 some",
+        "git scalingo-region add some",
+        "git scalingo-region url -q osc-fr1 some",
+        "git scalingo-region add -- osc-fr1 ",
+        "git scalingo-region add -- osc-fr1 --",
+        "git scalingo-region show osc-fr1 some",
+        "git scalingo-region list some",
+        "git scalingo-region trust --fingerprint ",
+    ]
+    assert offers(*lines) == [[]] * len(lines)
+
+
+def test_files_are_offered_for_known_hosts(offers: Offer) -> None:
+    """`trust --known-hosts` takes a file, whichever way the value is attached."""
+    lines = ["git scalingo-region trust --known-hosts s", "git scalingo-region trust --known-hosts=s"]
+    assert offers(*lines) == [["somefile"], ["somefile"]]
+
+
+def test_options_after_the_positionals(offers: Offer) -> None:
+    """Options may follow the arguments; the long ones alone come after two hyphens."""
+    assert offers(
+        "git scalingo-region add osc-fr1 app --f",
+        "git scalingo-region sync origin --dry",
+        "git scalingo-region add osc-fr1 app --remote=x --off",
+    ) == [["--fallback", "--force"], ["--dry-run"], ["--offline"]]
+
+
+def test_a_repeatable_option_is_offered_again(offers: Offer) -> None:
+    """`--fingerprint`, which may be given more than once, stays on offer."""
+    assert offers("git scalingo-region trust --fingerprint x --fi") == [["--fingerprint"]]
+
+
+def test_completion_starts_no_python(offers: Offer, world: World) -> None:
+    """No completion starts Python or the program: TAB answers at once."""
+    offers("git scal", "git scalingo-region ", *(f"git scalingo-region {command} " for command in program()[1]))
+    offers("git scalingo-region add -", "git scalingo-region add -r ", "git-scalingo-region ")
+    assert not world.called.exists()
+
+
+def test_an_alias_completes_in_bash(world: World) -> None:
+    """A git alias of the command completes as the command does."""
+    world.git("config", "alias.sr", "scalingo-region")
+    assert bash_offers(world, "git sr add osc-f", "git sr sync o") == [["osc-fr1"], ["origin"]]
+
+
+def test_given_options_are_not_offered_again_in_bash(world: World) -> None:
+    """An option that is on the line already is left out, with its value attached or not."""
+    lines = [f"git scalingo-region show {given} --f" for given in ("--field=x", "--field x", "")]
+    assert bash_offers(world, *lines) == [["--fallback"], ["--fallback"], ["--fallback", "--field"]]
+
+
+def test_lines_typed_in_bash(world: World) -> None:
+    """At a real prompt, loaded on demand, a word gets its space and no file name slips in."""
+    if not Path(BASH_COMPLETION).is_file():
+        pytest.skip("bash-completion is not installed")
+    git_for_bash()
+    folder = world.root / "data/bash-completion/completions"
+    folder.mkdir(parents=True)
+    shutil.copy(COMPLETIONS / "git-scalingo-region.bash", folder / "git-scalingo-region")
+    rc = world.root / "bashrc"
+    rc.write_text(BASH_IN_A_TERMINAL)
+    completed = world.root / "completed"
+    keys = "".join(f"{line}\t\x14\x15" for line in TYPED) + "exit\n"
+    in_terminal(
+        [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"],
+        world,
+        world.environ(BASH_COMPLETION=BASH_COMPLETION, COMPLETED=str(completed)),
+        keys=keys.encode(),
+    )
+    # Git's completion, which is registered with -o nospace, leaves a file name without a space.
+    assert completed.read_text().splitlines() == [line.rstrip("|") for line in TYPED.values()]
+
+
+def test_lines_typed_in_zsh(world: World, zsh_dump: Path) -> None:
+    """At a real prompt a word gets its space and no file name slips in."""
+    assert zsh(world, zsh_dump, *TYPED)[1] == [line.replace("|", " ") for line in TYPED.values()]

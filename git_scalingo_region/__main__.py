@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import signal
 import sys
 from types import FrameType
@@ -20,7 +22,11 @@ def main() -> None:
         status = run(sys.argv[1:])
     except KeyboardInterrupt:
         status = 128 + signal.SIGINT
-    sys.exit(status)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # All is written: to take the modules down one by one would cost as long as an empty Python runs.
+    os._exit(status)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
+import typer.main
+from typer.core import TyperGroup
 
 from git_scalingo_region import __version__, render
 from git_scalingo_region.errors import ExitStatus, InvalidInput, ScalingoRegionError
@@ -24,13 +26,40 @@ if TYPE_CHECKING:
 PROGRAM = "git scalingo-region"
 OutcomeT = TypeVar("OutcomeT")
 
-app = typer.Typer(
+VERBS: dict[str, Callable[..., int]] = {}
+
+
+class _Group(TyperGroup):
+    """The verbs, each made a command when it is called for: to make all of them takes longer than to run one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the command of one verb, or None."""
+        if cmd_name not in VERBS:
+            return None
+        single = typer.Typer(**_STYLE)
+        single.command(cmd_name)(VERBS[cmd_name])
+        return typer.main.get_command(single)
+
+
+_STYLE: dict[str, Any] = {
     # Boxes and colours of rich would cost 150 ms a help page, and stay in pipes.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+app = typer.Typer(cls=_Group, **_STYLE)
+
+
+def _verb(function: Callable[..., int]) -> Callable[..., int]:
+    """Make a function a verb of the command line, under its own name."""
+    VERBS[function.__name__.rstrip("_")] = function
+    return function
+
 
 Words = Annotated[
     list[str] | None,
@@ -173,7 +202,7 @@ def _main(
     """
 
 
-@app.command()
+@_verb
 def add(
     words: Words = None,
     remote: Annotated[str, typer.Option("--remote", "-r", metavar="NAME", help="The remote's name.")] = DEFAULT_REMOTE,
@@ -201,7 +230,7 @@ def add(
     )
 
 
-@app.command()
+@_verb
 def url(
     words: Words = None,
     as_json: Json = False,
@@ -225,8 +254,8 @@ def url(
     )
 
 
-@app.command("list")
-def list_regions(
+@_verb
+def list_(
     names: Annotated[bool, typer.Option("--names", help="Write the names alone, one a line.")] = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -247,7 +276,7 @@ def list_regions(
     )
 
 
-@app.command()
+@_verb
 def show(
     region: RegionWord = "",
     field: Annotated[str, typer.Option("--field", metavar="FIELD", help="Write this field's value alone.")] = "",
@@ -275,7 +304,7 @@ def show(
     )
 
 
-@app.command()
+@_verb
 def status(
     remotes: RemoteWords = None,
     as_json: Json = False,
@@ -298,7 +327,7 @@ def status(
     )
 
 
-@app.command()
+@_verb
 def sync(
     remotes: RemoteWords = None,
     dry_run: DryRun = False,
@@ -321,7 +350,7 @@ def sync(
     )
 
 
-@app.command()
+@_verb
 def trust(
     region: RegionWord = "",
     known_hosts: Annotated[
@@ -354,7 +383,7 @@ def trust(
     )
 
 
-@app.command()
+@_verb
 def doctor(
     remote: Annotated[str, typer.Argument(metavar="[REMOTE]", help="The remote to look at.")] = DEFAULT_REMOTE,
     connect: Annotated[bool, typer.Option("--connect", help="Try a connection with your own ssh as well.")] = False,

@@ -1,15 +1,17 @@
-"""What the verbs come to, for `render` to show: values only. Imports `model` and `errors`."""
+"""What the verbs come to, for `render` to show: values only. Imports `model` and `errors`.
+
+Named tuples, not dataclasses: Python takes a millisecond at each start to make a dataclass, and there are many here.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.model import Region, RegionList, RemoteUrl
 
 
-@dataclass(frozen=True)
-class Resolution:
+class Resolution(NamedTuple):
     """A region, why it is that one (`region_source` in JSON), and the list that it is from."""
 
     region: Region
@@ -17,8 +19,7 @@ class Resolution:
     regions: RegionList
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """What `add` did, or would do: `outcome` is created, updated or unchanged."""
 
     outcome: str
@@ -34,16 +35,14 @@ class Added:
     dry_run: bool
 
 
-@dataclass(frozen=True)
-class Url:
+class Url(NamedTuple):
     """The answer of `url`."""
 
     url: RemoteUrl
     resolution: Resolution
 
 
-@dataclass(frozen=True)
-class Listed:
+class Listed(NamedTuple):
     """The answer of `list`: the regions, and the one that is selected here without an argument, and why."""
 
     regions: RegionList
@@ -51,8 +50,7 @@ class Listed:
     selected_source: str
 
 
-@dataclass(frozen=True)
-class RemoteStatus:
+class RemoteStatus(NamedTuple):
     """A Scalingo remote: `state` is current, stale, unknown-region or diverted."""
 
     remote: str
@@ -63,8 +61,7 @@ class RemoteStatus:
     state: str
 
 
-@dataclass(frozen=True)
-class Statuses:
+class Statuses(NamedTuple):
     """The answer of `status`."""
 
     remotes: tuple[RemoteStatus, ...]
@@ -76,8 +73,7 @@ class Statuses:
         return ExitStatus.DONE if current else ExitStatus.PROBLEM
 
 
-@dataclass(frozen=True)
-class SyncedRemote:
+class SyncedRemote(NamedTuple):
     """A remote that `sync` brought to its region's endpoint."""
 
     remote: str
@@ -87,8 +83,7 @@ class SyncedRemote:
     undo: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Synced:
+class Synced(NamedTuple):
     """What `sync` did, or would do; `current` counts the remotes left as they are, `refused` names what it may not."""
 
     remotes: tuple[SyncedRemote, ...]
@@ -102,8 +97,7 @@ class Synced:
         return ExitStatus.CONFLICT if self.refused else ExitStatus.DONE
 
 
-@dataclass(frozen=True)
-class TrustedKey:
+class TrustedKey(NamedTuple):
     """A host key that `trust` verified: whether it had to be added."""
 
     type: str
@@ -111,8 +105,7 @@ class TrustedKey:
     added: bool
 
 
-@dataclass(frozen=True)
-class Trusted:
+class Trusted(NamedTuple):
     """What `trust` did, or would do: `outcome` is created, updated or unchanged, of the host's entries."""
 
     outcome: str
@@ -124,8 +117,7 @@ class Trusted:
     dry_run: bool
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One check of `doctor`: `status` is ok, problem or skipped; `fix` is a command, for a problem."""
 
     check: str
@@ -134,8 +126,7 @@ class Check:
     fix: str = ""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """The answer of `doctor`."""
 
     checks: tuple[Check, ...]

@@ -13,25 +13,27 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
 # Set before the import: without git on PATH, GitPython would print and raise there, rather than where it is used.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+os.environ["GIT_PYTHON_REFRESH"] = "quiet"
 
 import git
 import git.exc
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import Assignments, Configuration, assigned, parse_listing, values
+from git_scalingo_region.gitconfig import Assignments, Configuration, assigned, parse_listing, parse_values, values
 
 RETRY_SECONDS = 0.02
+_PLACES = re.compile(r"(.*)\n(?:true|false)\n(.*)", re.DOTALL)
 
 
 class ConfigurationChanged(Exception):
@@ -51,10 +53,14 @@ class Repository:
 
     def __init__(self) -> None:
         """Find the repository; raise `RepositoryError` with git's own reason where it finds or accepts none."""
+        # With it, git config would read another file than git remote and git push do.
+        os.environ.pop("GIT_CONFIG", None)
         self._git = git.Git()
-        # The last line, of ../ alone, leads to the folder that git's relative answers start from.
-        self._config_path, _, top = self._ask("rev-parse", "--git-path", "config", "--show-cdup").rpartition("\n")
-        self._top = top or "."
+        places = self._ask("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-prefix")
+        self._config_path, prefix = _PLACES.findall(places)[0]
+        # Inside a work tree git goes to its top before anything else, and its relative answers start from there.
+        self._top = "../" * prefix.count("/")
+        self._real_paths: dict[str, str] = {}
 
     def read(self) -> Configuration:
         """Return the whole configuration that git sees from here."""
@@ -63,7 +69,13 @@ class Repository:
 
     def push_urls(self, remote: str) -> tuple[str, ...]:
         """Return where `git push` really goes, in git's own words."""
-        return tuple(self._ask("remote", "get-url", "--push", "--all", remote).splitlines())
+        status, output, _ = self._run("remote", "get-url", "--push", "--all", remote)
+        if status == 0:
+            return tuple(output.split("\n"))
+        # git remote knows the remotes of the repository's own configuration alone, git push those of every scope.
+        configuration = self.read()
+        found = configuration.remote(remote)
+        return configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
 
     def head(self) -> Head:
         """Return what HEAD is: one question where it is a commit, two where the branch has none yet."""
@@ -78,16 +90,21 @@ class Repository:
 
     def is_main_file(self, origin: str) -> bool:
         """Whether an origin is the configuration file that `git remote` and `git config` write to."""
-        return os.path.realpath(self.file(origin)) == os.path.realpath(self._config_path)
+        return self._real_path(origin) == self._real_path("")
 
     def is_private_file(self, origin: str) -> bool:
         """Whether an origin lies in the git directory, so that no other repository is likely to include it."""
-        folder = os.path.dirname(os.path.realpath(self._config_path))
-        return os.path.commonpath([folder, os.path.realpath(self.file(origin))]) == folder
+        folder = os.path.dirname(self._real_path(""))
+        return os.path.commonpath([folder, self._real_path(origin)]) == folder
 
     def file(self, origin: str) -> str:
         """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
         return os.path.join(self._top, origin.removeprefix("file:")) if origin else self._config_path
+
+    def _real_path(self, origin: str) -> str:
+        if origin not in self._real_paths:
+            self._real_paths[origin] = os.path.realpath(self.file(origin))
+        return self._real_paths[origin]
 
     def connect(self, url: str, *, seconds: float) -> tuple[int | None, str]:
         """Try `git ls-remote` with nobody to answer questions; return its status (None: too late) and its stderr."""
@@ -111,22 +128,29 @@ class Repository:
         """Give each key of one file exactly the values of `assignments`, in one step.
 
         Raises `ConfigurationChanged` where a key does not hold what is `expected`, and `RepositoryError` where the file
-        cannot be written, or stays locked for `seconds`.
+        cannot be written, stays locked for `seconds`, or is one that git reads more than once.
         """
         path = os.path.realpath(self.file(origin))  # git, too, writes where a link leads
         deadline = time.monotonic() + seconds
         try:
-            while True:
-                old = _read(path)
-                found = values(old)
-                if any(tuple(found.get(key, ())) != old_values for key, old_values in expected.items()):
-                    raise ConfigurationChanged
-                new = assigned(old, assignments)
-                self._prove(found, new, assignments)
-                if _swap(path, old, new, deadline):
-                    return
+            old, new = self._edited(path, assignments, expected)
+            with _Lock(path, deadline) as lock:
+                if _read(path) != old:
+                    # Another process was faster; once more, and now there can be no other.
+                    old, new = self._edited(path, assignments, expected)
+                lock.put(new)
         except OSError as error:
             raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
+
+    def _edited(self, path: str, assignments: Assignments, expected: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
+        """Return the text of a file, and the text with the assignments, which git has read for proof."""
+        old = _read(path)
+        found = values(old)
+        if any(tuple(found.get(key, ())) != held for key, held in expected.items()):
+            raise ConfigurationChanged
+        new = assigned(old, assignments)
+        self._prove(found, new, assignments)
+        return old, new
 
     def _prove(self, before: Mapping[str, list[str]], text: str, assignments: Assignments) -> None:
         """Let git read the new text: it must find what was there, the assignments, and nothing else."""
@@ -134,11 +158,7 @@ class Repository:
         with tempfile.TemporaryFile() as file:
             file.write(_encoded(text))
             file.seek(0)
-            listing = self._ask("config", "--file", "-", "--null", "--list", istream=file)
-        found: dict[str, list[str]] = {}
-        for item in listing.split("\0")[:-1]:
-            key, _, value = item.partition("\n")
-            found.setdefault(key, []).append(value)
+            found = parse_values(self._ask("config", "--file", "-", "--null", "--list", istream=file))
         if _normal(found) != _normal(wanted):
             raise RepositoryError("git reads the configuration file in another way than expected: nothing was changed")
 
@@ -175,14 +195,29 @@ def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | Non
 
 def _refusal(reason: str) -> RepositoryError:
     """Return git's own words as one sentence, with what it advises as a hint."""
-    first, _, rest = reason.strip().removeprefix("fatal: ").removeprefix("error: ").partition("\n")
-    advice = [line.strip() for line in rest.splitlines() if line.startswith("\t")]
-    return RepositoryError(f"git says: {first.strip() or 'nothing, but it failed'}", *advice)
+    lines = reason.strip().split("\n")
+    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
+    advice = [line.strip() for line in lines if line.startswith("\t")]
+    sentence = told.removeprefix("fatal: ").removeprefix("error: ").strip()
+    return RepositoryError(f"git says: {sentence or 'nothing, but it failed'}", *advice)
 
 
-def _normal(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _check_unchanged(path: str, found: Sequence[str], expected: Sequence[str]) -> None:
+    held, known = _blanked(found), _blanked(expected)
+    if held == known:
+        return
+    if held and known == held * (len(known) // len(held)):
+        raise RepositoryError(f"git reads {path} more than once: include it only once")
+    raise ConfigurationChanged
+
+
+def _normal(found: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {key: _blanked(items) for key, items in found.items() if items}
+
+
+def _blanked(items: Sequence[str]) -> list[str]:
     # git before 2.45 turns each blank inside a value into a space: not a difference.
-    return {key: [" ".join(value.split()) for value in items] for key, items in found.items() if items}
+    return [item.replace("\t", " ").replace("\r", " ") for item in items]
 
 
 def _read(path: str) -> str:
@@ -197,23 +232,31 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _swap(path: str, old: str, new: str, deadline: float) -> bool:
-    """Replace the file's text under git's lock if it is still `old`; tell whether it was."""
-    lock = f"{path}.lock"
-    descriptor = _take(lock, deadline)
-    try:
-        with open(descriptor, "wb") as file:
-            if _read(path) != old:
-                return False
-            with contextlib.suppress(FileNotFoundError):
-                os.fchmod(descriptor, stat.S_IMODE(os.stat(path).st_mode))
-            file.write(_encoded(new))
-        os.rename(lock, path)
-        lock = ""
-    finally:
-        if lock:
-            os.unlink(lock)
-    return True
+class _Lock:
+    """git's lock on a file, held in a `with` block: dropped at its end, unless the new text was put in place."""
+
+    def __init__(self, path: str, deadline: float) -> None:
+        self._path = path
+        self._name = f"{path}.lock"
+        self._descriptor = _take(self._name, deadline)
+        self._held = True
+
+    def __enter__(self) -> _Lock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+        if self._held:
+            os.unlink(self._name)
+
+    def put(self, text: str) -> None:
+        """Write the text to the lock file, and give that the place of the file, with its mode."""
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(self._descriptor, stat.S_IMODE(os.stat(self._path).st_mode))
+        with open(self._descriptor, "wb", closefd=False) as file:
+            file.write(_encoded(text))
+        os.rename(self._name, self._path)
+        self._held = False  # from now on a file of that name is another process's lock
 
 
 def _take(lock: str, deadline: float) -> int:

@@ -6,24 +6,24 @@ repository or the network is escaped before it gets near a terminal. Imports `ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from git_scalingo_region.errors import ScalingoRegionError
-from git_scalingo_region.model import RegionList
-from git_scalingo_region.outcomes import (
-    Added,
-    Check,
-    Diagnosis,
-    Listed,
-    RemoteStatus,
-    Resolution,
-    Statuses,
-    Synced,
-    Trusted,
-    Url,
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from git_scalingo_region.errors import ScalingoRegionError
+    from git_scalingo_region.model import RegionList
+    from git_scalingo_region.outcomes import (
+        Added,
+        Check,
+        Diagnosis,
+        Listed,
+        Resolution,
+        Statuses,
+        Synced,
+        Trusted,
+        Url,
+    )
 
 MIN_CELL = 12
 
@@ -47,8 +47,7 @@ _HEADLINES = {
 }
 
 
-@dataclass(frozen=True)
-class Style:
+class Style(NamedTuple):
     """How a stream is written to: with colours or not, and how wide it is (0: as wide as needed)."""
 
     colour: bool = False
@@ -257,12 +256,7 @@ def statuses_hints(outcome: Statuses) -> list[str]:
 
 def statuses_json(outcome: Statuses) -> dict[str, Any]:
     """Return the JSON of `status`."""
-    return {"remotes": [_status_json(item) for item in outcome.remotes]}
-
-
-def _status_json(item: RemoteStatus) -> dict[str, Any]:
-    fields = {"remote": item.remote, "app": item.app, "region": item.region, "url": item.url}
-    return {**fields, "push_urls": list(item.push_urls), "state": item.state}
+    return {"remotes": [{**item._asdict(), "push_urls": list(item.push_urls)} for item in outcome.remotes]}
 
 
 def synced_text(outcome: Synced, style: Style) -> str:
@@ -296,10 +290,7 @@ def _sync_sum(outcome: Synced) -> str:
 
 def synced_json(outcome: Synced) -> dict[str, Any]:
     """Return the JSON of `sync`."""
-    remotes = [
-        {"remote": item.remote, "region": item.region, "previous_url": item.previous_url, "url": item.url}
-        for item in outcome.remotes
-    ]
+    remotes = [{**item._asdict(), "undo": list(item.undo)} for item in outcome.remotes]
     return {"remotes": remotes, "refused": list(outcome.refused), "dry_run": outcome.dry_run}
 
 
@@ -330,7 +321,7 @@ def trusted_json(outcome: Trusted) -> dict[str, Any]:
         "region": outcome.region,
         "endpoint": outcome.endpoint,
         "file": outcome.file,
-        "keys": [{"type": key.type, "fingerprint": key.fingerprint, "added": key.added} for key in outcome.keys],
+        "keys": [key._asdict() for key in outcome.keys],
         "dry_run": outcome.dry_run,
     }
 
@@ -354,8 +345,5 @@ def _check_lines(check: Check, width: int, style: Style) -> list[str]:
 
 def diagnosis_json(outcome: Diagnosis) -> dict[str, Any]:
     """Return the JSON of `doctor`."""
-    checks = [
-        {"check": check.check, "status": check.status, "detail": check.detail, "fix": check.fix or None}
-        for check in outcome.checks
-    ]
+    checks = [{**check._asdict(), "fix": check.fix or None} for check in outcome.checks]
     return {"checks": checks}

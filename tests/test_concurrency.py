@@ -1,0 +1,227 @@
+"""Many runs at once, and runs that are killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from conftest import OSC_FR1, Repo, Run, Service, send
+
+HUNDRED = 100
+
+
+class Outcome(NamedTuple):
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Killed(NamedTuple):
+    status: int
+    text: str | None
+    beside: list[str]
+
+
+def crowd(runs: list[list[str]]) -> list[Outcome]:
+    """Start all runs together; each has to succeed."""
+    outcomes = [Outcome(*outcome) for outcome in helper("crowd", {"runs": runs})]
+    assert [outcome.stderr for outcome in outcomes if outcome.status] == []
+    return outcomes
+
+
+def killed_at_each_step(arguments: list[str], file: Path, old: str | None) -> list[Killed]:
+    """Run the program from the same state again and again, killed at one step after the other; the last run lives."""
+    *killed, whole = (Killed(*row) for row in helper("kill", {"arguments": arguments, "file": str(file), "old": old}))
+    assert whole.status == 0
+    assert {run.status for run in killed} == {-signal.SIGKILL}
+    return [*killed, whole]
+
+
+def helper(*arguments: str | dict[str, Any]) -> Any:
+    script = [sys.executable, str(Path(__file__).with_name("crowd.py")), str(arguments[0])]
+    done = subprocess.run(script, input=json.dumps(arguments[1]), check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def test_a_hundred_adds_in_one_repository(repo: Repo) -> None:
+    """A hundred runs at the same time, each with a remote of its own, all succeed and are all there."""
+    crowd([["add", "osc-fr1", f"app-{n}", "--offline", "-r", f"r{n}"] for n in range(HUNDRED)])
+
+    assert set(repo.git("remote").split()) == {f"r{n}" for n in range(HUNDRED)}
+    for n in range(HUNDRED):
+        assert repo.git("config", "--get-all", f"remote.r{n}.url") == OSC_FR1.replace("myapp", f"app-{n}")
+        assert repo.git("config", "--get-all", f"remote.r{n}.fetch") == f"+refs/heads/*:refs/remotes/r{n}/*"
+
+
+def test_a_hundred_adds_of_one_remote(repo: Repo) -> None:
+    """A hundred runs that add the same remote make it once, and each says truly whether it was the one."""
+    outcomes = crowd([["add", "osc-fr1", "myapp", "--offline"]] * HUNDRED)
+
+    assert sorted(outcome.stdout.partition(" ")[0] for outcome in outcomes) == ["Created", *["Remote"] * (HUNDRED - 1)]
+    assert repo.git("config", "--get-all", "remote.scalingo.url") == OSC_FR1
+    assert repo.git("config", "--get-all", "remote.scalingo.fetch") == "+refs/heads/*:refs/remotes/scalingo/*"
+
+
+def test_other_writers_lose_nothing(repo: Repo) -> None:
+    """While our runs write, `git config` of others goes on, and neither loses a line."""
+    codes: list[int] = []
+
+    def others() -> None:
+        for n in range(HUNDRED):
+            key = f"other.k{n}"
+            codes.append(subprocess.run(["git", "config", key, "v"], cwd=repo.path, check=False).returncode)
+
+    thread = threading.Thread(target=others)
+    thread.start()
+    crowd([["add", "osc-fr1", "myapp", "--offline", "-r", f"r{n}"] for n in range(20)])
+    thread.join()
+
+    assert len(repo.git("remote").split()) == 20
+    # git itself does not wait for the lock: what it refused is not there, what it wrote is.
+    assert repo.git("config", "--get-regexp", r"^other\.").count("\n") + 1 == codes.count(0)
+
+
+def test_a_lock_left_behind_is_named_and_kept(repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock file that nobody lets go of ends in exit 5 with its name, and stays."""
+    from git_scalingo_region.commands import changes
+
+    monkeypatch.setattr(changes, "LOCK_SECONDS", 0.05)
+    lock = repo.config.with_name("config.lock")
+    lock.write_text("someone's")
+
+    result = run("add", "osc-fr1", "myapp", "--offline", "--quiet")
+
+    assert result.status == 5
+    assert result.stderr.splitlines()[-2:] == [
+        f"error: the configuration is locked: {lock} exists",
+        "hint: if no git process is running in this repository, remove that file",
+    ]
+    assert lock.read_text() == "someone's"
+
+
+@pytest.fixture
+def limited(service: Service) -> Service:
+    """Make the service answer 429 after sixty requests, as the platform's does within a minute."""
+    lock = threading.Lock()
+    left = [60]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with lock:
+            left[0] -= 1
+            exhausted = left[0] < 0
+        if exhausted:
+            send(handler, 429, b"Retry later", Content_Type="text/plain", Retry_After="30")
+        else:
+            send(handler, 200, {"regions": service.regions})
+
+    service.routes["GET", "/v1/regions"] = answer
+    return service
+
+
+def test_a_hundred_runs_share_one_fetch(
+    make_repo: Callable[[str], Repo], limited: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred runs with an empty cache on one machine ask the service once, and all end with the right remote."""
+    repo = make_repo("shared")
+    monkeypatch.chdir(repo.path)
+
+    outcomes = crowd([["add", "scw-par", "myapp", "--json", "-r", f"r{n}"] for n in range(HUNDRED)])
+
+    assert {json.loads(outcome.stdout)["url"] for outcome in outcomes} == {OSC_FR1.replace("osc-fr1", "scw-par")}
+    assert len(limited.requests) == 1
+
+
+def test_over_the_limit_a_hundred_runs_fall_back(
+    make_repo: Callable[[str], Repo], limited: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no cache can be kept and the service refuses, every run ends with the right remote, and a warning."""
+    repo = make_repo("uncached")
+    monkeypatch.chdir(repo.path)
+    monkeypatch.delenv("HOME")
+
+    outcomes = crowd([["add", "osc-fr1", "myapp", "--json", "-r", f"r{n}"] for n in range(HUNDRED)])
+
+    answers = [json.loads(outcome.stdout) for outcome in outcomes]
+    assert {answer["url"] for answer in answers} == {OSC_FR1}
+    assert sorted(answer["list_source"] for answer in answers) == ["api"] * 60 + ["embedded"] * 40
+    assert all(len(answer["warnings"]) == (answer["list_source"] == "embedded") for answer in answers)
+
+
+def test_after_a_429_nobody_asks_for_a_while(
+    make_repo: Callable[[str], Repo], service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One refusal is enough for all runs of the machine: the others fall back without a request."""
+    repo = make_repo("paused")
+    monkeypatch.chdir(repo.path)
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 429, b"Retry later", Retry_After="30")
+
+    crowd([["add", "osc-fr1", "myapp", "--json", "-r", f"r{n}"] for n in range(20)])
+
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("remote", ["scalingo", "new"])
+def test_killed_at_any_moment_the_configuration_is_whole(repo: Repo, remote: str) -> None:
+    """A run killed at each of its steps leaves the old configuration or the new one, and at most a lock beside it."""
+    repo.git("remote", "add", "scalingo", "git@scalingo.com:myapp.git")
+    repo.git("remote", "set-url", "--push", "scalingo", "git@scalingo.com:myapp.git")
+    old = repo.config.read_text()
+
+    runs = killed_at_each_step(["add", "osc-fr1", "myapp", "--offline", "-q", "-r", remote], repo.config, old)
+
+    new = runs[-1].text
+    assert new != old
+    texts = [run.text for run in runs]
+    assert texts == [old] * texts.count(old) + [new] * texts.count(new)
+    assert texts.count(new) > 1
+    assert {name for run in runs for name in run.beside} <= {"config.lock"}
+    assert sum(bool(run.beside) for run in runs) < 5
+
+
+def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -> None:
+    """A run killed at each of its steps leaves no cached list or a whole one."""
+    folder = home / ".cache" / "git-scalingo-region"
+    folder.mkdir(parents=True)
+    place = service.url.removeprefix("http://").replace(":", "_")
+
+    runs = killed_at_each_step(["list", "-q", "--refresh"], folder / f"{place}-public.json", None)
+
+    texts = [run.text for run in runs]
+    assert texts[0] is None
+    assert [json.loads(text)["regions"] for text in texts if text is not None] == [service.regions] * (
+        len(texts) - texts.count(None)
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service, number: signal.Signals) -> None:
+    """Ctrl-C and a termination end a run that waits for the service with 128 + the signal, without a traceback."""
+    asked = threading.Event()
+    released = threading.Event()
+
+    def hang(handler: BaseHTTPRequestHandler) -> None:
+        asked.set()
+        released.wait(30)
+
+    service.routes["GET", "/v1/regions"] = hang
+    process = subprocess.Popen(
+        [sys.executable, "-m", "git_scalingo_region", "add", "osc-fr1", "myapp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert asked.wait(30)
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    released.set()
+
+    assert (process.returncode, stdout, stderr) == (128 + number, b"", b"")

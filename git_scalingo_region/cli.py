@@ -7,6 +7,7 @@ back to `render`. The verbs are imported when they are called, so that each run 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
@@ -91,11 +92,8 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(_as_invalid_input(error), [], as_json="--json" in arguments)
     except ScalingoRegionError as error:
         return _fail(error, [], as_json="--json" in arguments)
-    except BrokenPipeError:
-        return _output_lost(128 + 13)  # as a program that SIGPIPE ends
     except OSError as error:
-        _tell("error", [f"cannot write the result: {error.strerror}"])
-        return _output_lost(ExitStatus.BUG)
+        return _output_lost(error)
 
 
 # The common base of Typer's complaints about the command line has no public name before 0.28.
@@ -108,10 +106,14 @@ def _as_invalid_input(error: Any) -> InvalidInput:
     return InvalidInput(text[:1].lower() + text[1:], f"{command} -h")
 
 
-def _output_lost(status: int) -> int:
-    # The interpreter flushes once more when it ends, and would complain.
+def _output_lost(error: OSError) -> int:
+    """Return the status for a result that cannot be written: nobody reads it any more, or the disk is full."""
+    # What is left in the buffer must not raise once more at the end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return status
+    if isinstance(error, BrokenPipeError):
+        return 128 + signal.SIGPIPE  # as a program that the signal ends
+    _tell("error", [f"cannot write the result: {error.strerror}"])
+    return ExitStatus.BUG
 
 
 def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool) -> int:
@@ -170,14 +172,18 @@ def _run(
         outcome = verb(Request(settings, warnings.append, refresh, offline, fallback))
     except ScalingoRegionError as error:
         return _fail(error, warnings, as_json=as_json)
-    if as_json:
-        _write_json(sys.stdout, {**json(outcome), "warnings": warnings})
-    else:
+    if not as_json:
         _tell("warning", warnings)
-        if not quiet:
+    try:
+        if as_json:
+            _write_json(sys.stdout, {**json(outcome), "warnings": warnings})
+        elif not quiet:
             sys.stdout.write(text(outcome, _style(sys.stdout)))
-            sys.stdout.flush()
-            _tell("hint", hints(outcome))
+        sys.stdout.flush()
+    except OSError as error:  # here, since Typer has an ending of its own for a closed pipe
+        return _output_lost(error)
+    if not as_json and not quiet:
+        _tell("hint", hints(outcome))
     return int(getattr(outcome, "exit_status", ExitStatus.DONE))
 
 
@@ -312,7 +318,7 @@ def status(
     refresh: Refresh = False,
     offline: Offline = False,
 ) -> int:
-    """Show the Scalingo remotes of this repository; exit with 7 if one is not current."""
+    """Show this repository's Scalingo remotes and their state."""
     from git_scalingo_region.commands.status import status
 
     return _run(

@@ -89,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return status or ExitStatus.DONE
     except _UsageError as error:
-        return _fail(_as_invalid_input(error), [], as_json="--json" in arguments)
+        return _fail(_as_invalid_input(error, arguments), [], as_json="--json" in arguments)
     except ScalingoRegionError as error:
         return _fail(error, [], as_json="--json" in arguments)
     except OSError as error:
@@ -100,10 +100,14 @@ def run(arguments: Sequence[str]) -> int:
 _UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assignment]
 
 
-def _as_invalid_input(error: Any) -> InvalidInput:
-    text = " ".join(error.format_message().split()).rstrip(".")
-    command = error.ctx.command_path if error.ctx else PROGRAM
-    return InvalidInput(text[:1].lower() + text[1:], f"{command} -h")
+def _as_invalid_input(error: Any, arguments: Sequence[str]) -> InvalidInput:
+    """Return Typer's complaint in the program's own voice, with its guess as a hint."""
+    text, _, guess = " ".join(error.format_message().split()).rstrip(".").partition(" (Possible options: ")
+    verb = next((word for word in arguments if word in VERBS), "")
+    if text.startswith("No such option") and verb in ("add", "url"):
+        text += ", nor is it a name: those hold lower-case letters, digits and single hyphens, not at either end"
+    hints = [f"did you mean {guess.rstrip(')')}?"] if guess else []
+    return InvalidInput(text[:1].lower() + text[1:], *hints, f"{PROGRAM} {verb}".rstrip() + " -h")
 
 
 def _output_lost(error: OSError) -> int:
@@ -372,7 +376,7 @@ def trust(
     offline: Offline = False,
     fallback: Fallback = False,
 ) -> int:
-    """Put the region's host key into known_hosts, verified."""
+    """Put the region's published host key into known_hosts."""
     from git_scalingo_region.commands.trust import trust
 
     return _run(

@@ -282,10 +282,8 @@ def _sync_sum(outcome: Synced) -> str:
     if not outcome.remotes and not outcome.refused:
         return "No Scalingo remote is stale\n"
     verb = "to update" if outcome.dry_run else "updated"
-    sums = [f"{_plural(len(outcome.remotes), 'remote')} {verb}", f"{outcome.current} left as they were"]
-    if outcome.current == 1:
-        sums[1] = "1 left as it was"
-    return ", ".join(sums if outcome.current else sums[:1]) + "\n"
+    left = f", {outcome.current} left as {'it was' if outcome.current == 1 else 'they were'}" if outcome.current else ""
+    return f"{_plural(len(outcome.remotes), 'remote')} {verb}{left}\n"
 
 
 def synced_json(outcome: Synced) -> dict[str, Any]:

@@ -79,15 +79,22 @@ def test_help_lists_the_verbs_whole(run: Run) -> None:
         ([], "missing command", "git scalingo-region -h"),
         (["ad"], "no such command 'ad'", "git scalingo-region -h"),
         (["list", "--xyz"], "no such option: --xyz", "git scalingo-region list -h"),
-        (["add", "myapp", "-r"], "option '-r' requires an argument", "git scalingo-region -h"),
+        (["add", "myapp", "-r"], "option '-r' requires an argument", "git scalingo-region add -h"),
         (["list", "extra"], "got unexpected extra argument(s) (extra)", "git scalingo-region list -h"),
     ],
 )
-def test_usage_errors(run: Run, arguments: list[str], error: str, hint: str) -> None:
+def test_usage_errors_in_one_sentence(run: Run, arguments: list[str], error: str, hint: str) -> None:
     """A command line that cannot be read is one sentence and a hint, with exit 2."""
     result = run(*arguments)
 
     assert (result.status, result.stdout, result.stderr) == (2, "", f"error: {error}\nhint: {hint}\n")
+
+
+def test_a_misspelt_option_is_guessed(run: Run) -> None:
+    """An option that comes near to another one gets it as a hint."""
+    assert run("list", "--jsn").stderr == (
+        "error: no such option: --jsn\nhint: did you mean --json?\nhint: git scalingo-region list -h\n"
+    )
 
 
 def test_colours_in_a_terminal_alone(repo: Repo, service: Service) -> None:

@@ -11,6 +11,7 @@ Owns `requests`. Never prints, caches or decides. Imports `model` and `errors`.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +28,19 @@ from git_scalingo_region.model import Region, parse_regions
 BODY_MAX = 1 << 20
 RETRY_AFTER_SECONDS = 60.0
 CHUNK = 16384
+LATE = "no answer in time"
 
 Authorize = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+class _Session(requests.Session):
+    """A session to which a redirect is an answer like any other: what is asked for, token or not, is for one service.
+
+    `allow_redirects=False` would not do: requests reads the body of a redirect all the same, and without a limit.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None: there is nowhere to go on to."""
 
 
 def fetch_regions(service: str, token: str, *, exchange: bool, seconds: float) -> tuple[Region, ...]:
@@ -60,14 +72,22 @@ def _within(seconds: float, service: str, work: Callable[[], tuple[Region, ...]]
     if results:
         return results[0]
     if not failures:
-        raise ServiceError(f"{service} did not answer within {seconds:.0f} seconds")
+        raise ServiceError(f"{service} cannot be reached ({LATE})")
     raise failures[0] if isinstance(failures[0], ScalingoRegionError) else _unreachable(service, failures[0])
 
 
 def _fetch(service: str, token: str, *, exchange: bool, seconds: float) -> tuple[Region, ...]:
-    with requests.Session() as session:
-        # A connection that breaks is tried once more; 429 and Retry-After are the caller's matter.
-        retry = Retry(1, status_forcelist=(502, 503, 504), respect_retry_after_header=False, raise_on_status=False)
+    with _Session() as session:
+        # Plain http is for this machine alone, so it does not go through a proxy, which would see the token.
+        session.trust_env = service.startswith("https://")
+        # What breaks is tried once more, the exchange too: 429 and Retry-After are the caller's matter.
+        retry = Retry(
+            1,
+            allowed_methods=None,
+            status_forcelist=(502, 503, 504),
+            respect_retry_after_header=False,
+            raise_on_status=False,
+        )
         session.mount(service, HTTPAdapter(max_retries=retry))
         session.headers["User-Agent"] = f"git-scalingo-region/{__version__}"
         session.headers["Accept"] = "application/json"
@@ -100,14 +120,13 @@ def _bearer(service: str, answer: Any) -> str:
 
 
 def _ask(session: requests.Session, method: str, url: str, auth: Authorize | tuple[str, str], seconds: float) -> Any:
-    # Redirects are not followed: what is asked for, and the token, is for this service alone.
-    with session.request(method, url, auth=auth, timeout=seconds, stream=True, allow_redirects=False) as response:
+    with session.request(method, url, auth=auth, timeout=seconds, stream=True) as response:
         service = url.partition("/v1/")[0]
         authorized = "Authorization" in response.request.headers
         if response.status_code in (401, 403) and authorized:
             raise CredentialsError(
                 f"{service} rejected the API token ({response.status_code})",
-                "create a token in the dashboard, or unset SCALINGO_API_TOKEN to see the public regions",
+                "put a new token into SCALINGO_API_TOKEN, or log in again with the Scalingo CLI",
             )
         if response.status_code == 429:
             raise RateLimited(f"{service} wants fewer requests (429)", _retry_after(response))
@@ -135,26 +154,33 @@ def _json_body(service: str, response: requests.Response) -> Any:
 
 
 def _unreachable(service: str, failure: BaseException) -> ScalingoRegionError:
-    if not isinstance(failure, (requests.RequestException, HTTPError, OSError, ValueError)):
+    # requests raises a TypeError for a proxy's address without a host.
+    if not isinstance(failure, (requests.RequestException, HTTPError, OSError, ValueError, TypeError)):
         raise failure
     return ServiceError(f"{service} cannot be reached ({_reason(failure)})")
 
 
 def _reason(failure: BaseException) -> str:
-    """Say in a few words what failed; the exceptions' own texts are long and full of object addresses."""
-    if isinstance(failure, requests.exceptions.ProxyError):
-        return "the proxy does not answer"
-    if isinstance(failure, requests.exceptions.SSLError):
-        return "its certificate is not trusted"
-    if isinstance(failure, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(failure, requests.exceptions.InvalidSchema):
-        return "the proxy's scheme is not supported"
-    texts = str(failure)
-    if "NameResolutionError" in texts or "Name or service not known" in texts:
-        return "its name is not resolved"
-    if "Connection refused" in texts:
-        return "the connection is refused"
-    if isinstance(failure, requests.ConnectionError):
-        return "the connection broke"
-    return type(failure).__name__ if isinstance(failure, requests.RequestException) else texts.partition("\n")[0]
+    """Say in a few words what failed; the exceptions' own texts are long, and may quote a proxy with its password."""
+    text = str(failure)
+    match failure:
+        case requests.exceptions.ProxyError():
+            refusal = re.search(r"Tunnel connection failed: (\d{3})", text)
+            return f"the proxy answered {refusal[1]}" if refusal else "the proxy does not answer"
+        case requests.exceptions.SSLError():
+            return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in text else "TLS failed"
+        case requests.exceptions.Timeout():
+            return LATE
+        case requests.exceptions.ContentDecodingError():
+            return "its answer cannot be decompressed"
+        case requests.exceptions.InvalidSchema():
+            return "the proxy's scheme is not supported"
+        case ValueError() | TypeError():
+            return "its address, or the proxy's, is not usable"
+        case requests.RequestException() if "NameResolutionError" in text:
+            return "its name is not resolved"
+        case requests.RequestException() if "Connection refused" in text:
+            return "the connection is refused"
+        case requests.RequestException() | HTTPError():
+            return "the connection broke"
+    return text  # of the system or of requests about its certificates, as REQUESTS_CA_BUNDLE names them

@@ -17,7 +17,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from git_scalingo_region.errors import InvalidInput
@@ -26,7 +26,8 @@ from git_scalingo_region.model import Region, RegionList, parse_regions
 VERSION = 1
 PUBLIC = "public"
 SIZE_MAX = 1 << 20
-PAUSE_MAX_SECONDS = 60.0
+PAUSE_MAX_SECONDS = 60.0  # the service counts by the minute, so a minute is always enough
+YEAR_10000 = 253_402_300_800
 POLL_SECONDS = 0.02
 
 
@@ -53,10 +54,13 @@ class Cache:
             value = json.loads(_read_own_file(self._path("json")))
             if [value["version"], value["service"], value["account"]] != [VERSION, self.service, self.account]:
                 return None
-            regions, fetched_at = parse_regions(value), float(value["fetched_at"])
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, InvalidInput):
+            regions, fetched_at = parse_regions(value), value["fetched_at"]
+            # A number that is no date (not finite, or beyond the calendar) could not even be shown.
+            if not 0 <= fetched_at < YEAR_10000:
+                return None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidInput):
             return None
-        return RegionList(regions, "cache", fetched_at, anonymous=self.account == PUBLIC)
+        return RegionList(regions, "cache", float(fetched_at), anonymous=self.account == PUBLIC)
 
     def store(self, regions: tuple[Region, ...], fetched_at: float) -> None:
         """Keep a list that was just fetched; `fetched_at` is in seconds since 1970."""
@@ -73,38 +77,38 @@ class Cache:
             _replace(os.path.join(self.folder, "names"), "".join(f"{region.name}\n" for region in regions))
 
     @contextlib.contextmanager
-    def turn(self, seconds: float) -> Iterator[None]:
-        """Wait up to `seconds` while another run on this machine asks the service, then go on in any case.
+    def turn(self, seconds: float) -> Iterator[bool]:
+        """Wait up to `seconds` while another run on this machine asks the service; tell whether it is done.
 
-        The lock is the kernel's (flock(2)): it ends with the process that holds it, however that ends.
+        The lock is the kernel's (flock(2)): it ends with the process that holds it, however that ends. Where there can
+        be no lock, it is everybody's turn.
         """
-        descriptor = None
+        descriptor, got = None, True
         with contextlib.suppress(OSError, ImportError):
             import fcntl
 
             self._make_folder()
             descriptor = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             deadline = time.monotonic() + seconds
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            while not (got := _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
+                if time.monotonic() > deadline:
                     break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        break
-                    time.sleep(POLL_SECONDS)
+                time.sleep(POLL_SECONDS)
         try:
-            yield
+            yield got
         finally:
             if descriptor is not None:
                 os.close(descriptor)
 
     def pause(self, until: float) -> None:
-        """Note that the service wants no requests before `until` (seconds since 1970): the file's time says so."""
+        """Note that the service wants no requests before `until` (seconds since 1970), a minute ahead at most.
+
+        The time of the file says it.
+        """
+        until = min(until, time.time() + PAUSE_MAX_SECONDS)
         with contextlib.suppress(OSError):
             self._make_folder()
-            _replace(self._path("pause"), "")
-            os.utime(self._path("pause"), (until, until))
+            _replace(self._path("pause"), "", until)
 
     def paused(self) -> bool:
         """Whether the service wants no requests yet; a time too far ahead is a clock that jumped."""
@@ -130,23 +134,34 @@ def is_fresh(regions: RegionList, *, seconds: float) -> bool:
     return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
 
 
-def _read_own_file(path: str) -> str:
+def _try_lock(flock: Callable[[int, int], None], descriptor: int, operation: int) -> bool:
+    try:
+        flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read_own_file(path: str) -> bytes:
     # O_NONBLOCK: a named pipe in the file's place must not hang the program.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, encoding="utf-8") as file:
+    with open(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size > SIZE_MAX:
             raise FileNotFoundError(path)
         return file.read(SIZE_MAX)
 
 
-def _replace(path: str, text: str) -> None:
-    """Write a file whole: whoever reads it at any moment finds the old text or the new one."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def _replace(path: str, text: str, modified: float | None = None) -> None:
+    """Write a file whole, mode 0600: whoever reads it at any moment finds the old text or the new one."""
+    from tempfile import mkstemp  # not for a run that only reads
+
+    descriptor, temporary = mkstemp(dir=os.path.dirname(path), prefix=f"{os.path.basename(path)}.")
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+        if modified is not None:
+            os.utime(temporary, (modified, modified))
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -54,7 +54,10 @@ def cli_region(cli_folder: str) -> str:
 def _checked(token: Token) -> Token:
     if token.value.isascii() and token.value.isprintable() and " " not in token.value:
         return token
-    raise CredentialsError(f"the token in {token.source} holds characters that no token has", "copy it once more")
+    raise CredentialsError(
+        f"the token in {token.source} holds characters that no token has",
+        "copy it once more, or log in again with the Scalingo CLI",
+    )
 
 
 def _read_json(folder: str, name: str) -> dict[str, Any]:

@@ -9,24 +9,29 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import errno
+import fcntl
 import fnmatch
 import hmac
 import os
+import pwd
 import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1, sha256
+from io import FileIO
 
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
 
 KEY_TYPES = "rsa,ecdsa,ed25519"
-REVOKED = "@revoked"
+PLAIN, REVOKED, AUTHORITY = "", "@revoked", "@cert-authority"
 SSH_SECONDS = 5.0
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+_BLANKS = re.compile(r"[ \t]+")
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,24 @@ class HostKey:
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A line of a `known_hosts` file that names the host."""
+    """An entry of a `known_hosts` file: the name it was found by, the line's marker (such as @revoked), its key."""
 
     path: str
+    name: str
     marker: str
     key: HostKey
+
+    @property
+    def removal(self) -> str:
+        """The command that removes the file's entries for the name; it leaves lines with a marker alone."""
+        return shlex.join(["ssh-keygen", "-R", self.name, "-f", self.path])
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """Where ssh looks a host's key up: the name it uses, the user's file, and all files it reads."""
+    """How ssh looks a host's key up: where it connects, the name it looks for, the user's file, all files it reads."""
 
+    endpoint: SshEndpoint
     name: str
     user_file: str
     files: tuple[str, ...]
@@ -79,52 +91,87 @@ def is_fingerprint(text: str) -> bool:
     return bool(_FINGERPRINT.fullmatch(text))
 
 
+# --- which file, which name ------------------------------------------------------------------------------------------
+
+
 def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
     """Ask ssh (`ssh -G`), or the `GIT_SSH_COMMAND` given, how it looks the endpoint's key up.
 
-    Raises `RepositoryError` where ssh is missing or refuses its own configuration.
+    Raises `RepositoryError` where ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
-    arguments = ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"]
-    try:
-        command = shlex.split(ssh_command) or ["ssh"]
-        answer = _run([*command, *arguments], SSH_SECONDS)
-    except (ValueError, OSError, subprocess.TimeoutExpired):
-        raise RepositoryError("ssh cannot be asked for its configuration (ssh -G)") from None
-    if answer.returncode:
-        raise RepositoryError(f"ssh says: {answer.stderr.strip().splitlines()[0] if answer.stderr.strip() else '?'}")
-    options = dict(line.partition(" ")[::2] for line in answer.stdout.splitlines())
-    user_files = _paths(options.get("userknownhostsfile", ""))
-    place = SshEndpoint(options.get("hostname", endpoint.host), int(options.get("port", endpoint.port)))
+    # The port is an option even when it is 22, as git passes it on from such a url: it wins over ssh's configuration.
+    options = _configuration(ssh_command, ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"])
+    place = SshEndpoint(options.get("hostname", endpoint.host), endpoint.port)
+    user_files = _paths(options["userknownhostsfile"])
     return Lookup(
+        endpoint=place,
         name=options.get("hostkeyalias") or place.known_hosts_name,
         user_file=user_files[0] if user_files else "",
         files=(*user_files, *_paths(options.get("globalknownhostsfile", ""))),
     )
 
 
+def _configuration(ssh_command: str, arguments: Sequence[str]) -> dict[str, str]:
+    # git, too, has a shell read GIT_SSH_COMMAND: only so do its quotes and variables mean the same.
+    command = ["sh", "-c", f'{ssh_command} "$@"', "ssh"] if ssh_command.strip() else ["ssh"]
+    try:
+        answer = _run([*command, *arguments], SSH_SECONDS)
+    except (ValueError, OSError, subprocess.TimeoutExpired):
+        raise RepositoryError("ssh cannot be asked for its configuration", shlex.join(["ssh", *arguments])) from None
+    options = dict(line.partition(" ")[::2] for line in answer.stdout.splitlines())
+    if answer.returncode or "userknownhostsfile" not in options:
+        reason = next(iter(answer.stderr.strip().splitlines()), "nothing about its configuration")
+        raise RepositoryError(f"ssh says: {reason}", shlex.join(["ssh", *arguments]))
+    return options
+
+
 def _paths(text: str) -> tuple[str, ...]:
     """Split ssh's list of files; it does not quote a blank inside a path."""
     paths = re.split(r" (?=[/~])", text)
-    return tuple(os.path.expanduser(path) for path in paths if path and path not in ("none", "/dev/null"))
+    return tuple(_expanded(path) for path in paths if path and path not in ("none", "/dev/null"))
+
+
+def _expanded(path: str) -> str:
+    # Old releases leave the tilde to us; for ssh the home is the password file's, whatever HOME says.
+    if not path.startswith("~/"):
+        return path
+    try:
+        return os.path.join(pwd.getpwuid(os.getuid()).pw_dir, path[2:])
+    except KeyError:
+        return os.path.expanduser(path)
+
+
+# --- what is known ---------------------------------------------------------------------------------------------------
 
 
 def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
-    """Return the keys that the files hold for a name (`HOST` or `[HOST]:PORT`), hashed and pattern lines included."""
-    return tuple(key for path in files for key in _known_in(path, name))
+    """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), hashed and pattern lines included.
+
+    A file that cannot be read holds nothing, as for ssh.
+    """
+    return tuple(entry for path in files for entry in _known_in(path, name))
+
+
+def trusted_keys(place: Lookup) -> tuple[KnownKey, ...]:
+    """Return the entries by which ssh accepts the host: plain ones, of keys that are not revoked."""
+    entries = known_keys(place.name, place.files)
+    revoked = {entry.key for entry in entries if entry.marker == REVOKED}
+    return tuple(entry for entry in entries if not entry.marker and entry.key not in revoked)
 
 
 def _known_in(path: str, name: str) -> Iterator[KnownKey]:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            lines = file.read().split("\n")  # nothing else ends a line for ssh
     except OSError:
         return
-    for line in text.splitlines():
-        words = line.split()
-        marker = words.pop(0) if words and words[0].startswith("@") else ""
-        named = len(words) >= 3 and not words[0].startswith("#") and _names(words[0], name)
+    for line in (line.strip(" \t\r") for line in lines):
+        # A space, and no tab, ends a marker; a line with an unknown one counts for nothing.
+        marker, _, text = line.partition(" ") if line.startswith("@") else (PLAIN, "", line)
+        words = _BLANKS.split(text.lstrip(" \t"))
+        named = marker in (PLAIN, REVOKED, AUTHORITY) and not line.startswith("#") and _names(words[0], name)
         if named and (key := HostKey.from_words(words[1:])):
-            yield KnownKey(path, marker, key)
+            yield KnownKey(path, name, marker, key)
 
 
 def _names(hosts: str, name: str) -> bool:
@@ -134,7 +181,7 @@ def _names(hosts: str, name: str) -> bool:
     for pattern in hosts.lower().split(","):
         # Brackets are part of the name here, not a set of characters.
         plain = pattern.removeprefix("!").replace("[", "[[]")
-        if fnmatch.fnmatchcase(name, plain):
+        if fnmatch.fnmatchcase(name.lower(), plain):
             if pattern.startswith("!"):
                 return False
             found = True
@@ -148,12 +195,16 @@ def _is_hash_of(hosts: str, name: str) -> bool:
     return False
 
 
+# --- what is offered, what is added ----------------------------------------------------------------------------------
+
+
 def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
     """Return the keys that the endpoint offers (`ssh-keyscan`); nothing vouches for them yet.
 
-    Raises `ServiceError` where nothing answers, `RepositoryError` where `ssh-keyscan` is missing.
+    Raises `ServiceError` where nothing answers in time, `RepositoryError` where `ssh-keyscan` is missing.
     """
-    command = ["ssh-keyscan", "-T", str(int(seconds)), "-t", KEY_TYPES, "-p", str(endpoint.port), endpoint.host]
+    patience = str(max(1, int(seconds)))
+    command = ["ssh-keyscan", "-T", patience, "-t", KEY_TYPES, "-p", str(endpoint.port), endpoint.host]
     try:
         output = _run(command, seconds + 1).stdout
     except subprocess.TimeoutExpired:
@@ -175,29 +226,28 @@ def append(path: str, name: str, keys: Iterable[HostKey]) -> tuple[HostKey, ...]
     where the file cannot be written.
     """
     try:
-        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.makedirs(os.path.dirname(path) or ".", mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with open(descriptor, "r+b", buffering=0) as file:
-            with contextlib.suppress(ImportError, OSError):
-                import fcntl
-
+            with contextlib.suppress(OSError):  # some network file systems have no locks
                 fcntl.flock(file, fcntl.LOCK_EX)
-            held = {known.key for known in known_keys(name, [path]) if not known.marker}
+            held = {entry.key for entry in known_keys(name, [path]) if not entry.marker}
             missing = tuple(key for key in keys if key not in held)
-            text = "".join(f"{name} {key}\n" for key in missing).encode()
-            size = file.seek(0, os.SEEK_END)
-            if text and size and _last_byte(file, size) != b"\n":
-                text = b"\n" + text
-            if file.write(text) != len(text):
-                file.truncate(size)
-                raise RepositoryError(f"cannot write {path}: the disk is full")
+            _write_at_end(file, "".join(f"{name} {key}\n" for key in missing).encode())
     except OSError as error:
         raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
     return missing
 
 
-def _last_byte(file: object, size: int) -> bytes:
-    return os.pread(file.fileno(), 1, size - 1)  # type: ignore[attr-defined]
+def _write_at_end(file: FileIO, lines: bytes) -> None:
+    """Write all of the lines or nothing, on a line of their own; raise `OSError` where there is no room."""
+    size = file.seek(0, os.SEEK_END)
+    if lines and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
+        lines = b"\n" + lines
+    if file.write(lines) != len(lines):
+        file.truncate(size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _run(command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:

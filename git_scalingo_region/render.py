@@ -6,6 +6,7 @@ repository or the network is escaped before it gets near a terminal. Imports `ou
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def _why(resolution: Resolution) -> str:
 def added_text(outcome: Added, style: Style) -> str:
     """Show what was done, in which region and why, how to undo it, and what to do next."""
     changed = outcome.outcome == "updated" and outcome.previous_url
-    push = f"git push {outcome.remote} {outcome.refspec}"
+    # To be pasted into a shell, and a branch may have any name.
+    push = shlex.join(["git", "push", outcome.remote, outcome.refspec])
     fields = (
         ("url", f"{outcome.previous_url} -> {outcome.url}" if changed else str(outcome.url)),
         ("region", _why(outcome.resolution)),
@@ -302,8 +304,10 @@ def trusted_text(outcome: Trusted, style: Style) -> str:
         ("unchanged", True): "Host key of {} is trusted already",
         ("created", False): "Trusted the host key of {}",
         ("created", True): "Would trust the host key of {}",
+        ("updated", False): "Trusted another host key of {}",
+        ("updated", True): "Would trust another host key of {}",
     }
-    headline = headlines.get((outcome.outcome, outcome.dry_run), headlines["created", outcome.dry_run])
+    headline = headlines[outcome.outcome, outcome.dry_run]
     fields = [
         (key.type, f"{key.fingerprint}{' (added)' if key.added and not outcome.dry_run else ''}")
         for key in outcome.keys

@@ -238,7 +238,7 @@ def test_warns_where_git_rewrites_the_push(repo: Repo, run: Run, rule: str, else
         ([], "git push scalingo main"),
         (["switch", "--quiet", "--create", "master"], "git push scalingo master"),
         (["switch", "--quiet", "--create", "feature/x"], "git push scalingo feature/x:main"),
-        (["switch", "--quiet", "--detach"], "git push scalingo HEAD:main"),
+        (["switch", "--quiet", "--detach"], "git push scalingo HEAD:refs/heads/main"),
         (["switch", "--quiet", "--orphan", "main2"], "git commit, then git push scalingo main2:main"),
     ],
 )

@@ -185,9 +185,10 @@ def test_reads_the_environment_in_no_other_place() -> None:
 
 
 def test_lists_the_keys_of_git_config_that_the_program_reads() -> None:
-    """CONFIGURATION holds scalingo.region, the one key that the program asks for by itself."""
+    """CONFIGURATION holds the keys that the program asks for by name, and no other."""
     sources = "".join(path.read_text() for path in (ROOT / "git_scalingo_region").rglob("*.py"))
-    assert set(re.findall(r"(?:\bget\(|\"--get\", )\"([a-z]+\.[a-z.]+)\"", sources)) == set(tags("CONFIGURATION"))
+    asked = set(re.findall(r"(?:\bget(?:_bool)?\(|\"--get\", )\"([a-z]+\.[a-z.]+)\"", sources))
+    assert asked == {tag.lower() for tag in tags("CONFIGURATION")}
 
 
 def test_lists_the_exit_statuses() -> None:

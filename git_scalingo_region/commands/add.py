@@ -112,4 +112,4 @@ def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:
         place = hostkeys.lookup(endpoint, settings.ssh_command)
     except RepositoryError:
         return True
-    return bool(hostkeys.known_keys(place.name, place.files))
+    return bool(hostkeys.trusted_keys(place))

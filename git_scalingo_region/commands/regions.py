@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from git_scalingo_region import embedded
 from git_scalingo_region.cache import Cache, is_fresh
@@ -59,10 +60,12 @@ def load_regions(request: Request) -> RegionList:
 def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
     if request.offline:
         raise ServiceError("offline")
-    with cache.turn(request.seconds_left):
+    with cache.turn(request.seconds_left) as is_mine:
         kept = cache.load()  # another run on this machine may have fetched it while this one waited for its turn
         if kept and kept.fetched_at is not None and request.started <= kept.fetched_at <= time.time():
             return kept
+        if not is_mine:
+            raise ServiceError(f"{cache.service} has not answered another run on this machine")
         if cache.paused():
             raise ServiceError(f"{cache.service} asked for fewer requests a moment ago")
         from git_scalingo_region import api
@@ -72,7 +75,7 @@ def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
                 cache.service,
                 token.value if token else "",
                 exchange=bool(token and not token.is_bearer),
-                seconds=max(request.seconds_left, 0.1),
+                seconds=request.seconds_left,
             )
         except RateLimited as limit:
             cache.pause(time.time() + limit.retry_after)
@@ -148,8 +151,7 @@ def platform_of(regions: RegionList) -> Platform:
 # --- which region and app, from the command line ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Words:
+class Words(NamedTuple):
     """The positional arguments `[REGION] APP`, checked one by one; `either` is a word that may be one or the other."""
 
     region: str = ""

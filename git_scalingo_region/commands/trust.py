@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from git_scalingo_region import embedded, hostkeys
 from git_scalingo_region.commands.regions import Request, load_regions, resolve, selected_candidates
@@ -11,8 +11,8 @@ from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryErr
 from git_scalingo_region.hostkeys import HostKey, KnownKey, Lookup
 from git_scalingo_region.model import Region, SshEndpoint
 from git_scalingo_region.outcomes import Trusted, TrustedKey
-from git_scalingo_region.settings import NETWORK_SECONDS
 
+SCAN_SECONDS = 5.0
 DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
 
 
@@ -28,12 +28,12 @@ def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequ
     if request.offline:
         raise ServiceError(f"{found.ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
     place = _place(found.ssh, request.settings.ssh_command, known_hosts)
-    offered = hostkeys.scan(found.ssh, seconds=NETWORK_SECONDS / 2)
+    offered = hostkeys.scan(place.endpoint, seconds=SCAN_SECONDS)
     verified = _verified(found, offered, fingerprints)
-    _refuse_other_entries(place, offered, verified, known_hosts)
-    held = hostkeys.known_keys(place.name, [place.user_file])
-    missing = [key for key in verified if key not in {known.key for known in held}]
-    added = missing if dry_run else hostkeys.append(place.user_file, place.name, missing) if missing else ()
+    _check_entries(request, place, offered, _expected(found, fingerprints))
+    held = {entry.key for entry in hostkeys.trusted_keys(place)}
+    missing = [key for key in verified if key not in held]
+    added = missing if dry_run or not missing else hostkeys.append(place.user_file, place.name, missing)
     return Trusted(
         outcome="unchanged" if not added else "updated" if held else "created",
         region=found.name,
@@ -49,11 +49,16 @@ def _place(endpoint: SshEndpoint, ssh_command: str, known_hosts: str) -> Lookup:
     """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
     if known_hosts:
         path = os.path.abspath(known_hosts)
-        return Lookup(endpoint.known_hosts_name, path, (path,))
+        return Lookup(endpoint, endpoint.known_hosts_name, path, (path,))
     place = hostkeys.lookup(endpoint, ssh_command)
     if not place.user_file:
         raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
     return place
+
+
+def _expected(region: Region, fingerprints: Sequence[str]) -> Collection[str]:
+    """Return the fingerprints that vouch for a key: the user's word counts alone, where it is given."""
+    return fingerprints or embedded.FINGERPRINTS.get(str(region.ssh), {}).values()
 
 
 def _verified(region: Region, offered: Sequence[HostKey], fingerprints: Sequence[str]) -> list[HostKey]:
@@ -67,11 +72,11 @@ def _verified(region: Region, offered: Sequence[HostKey], fingerprints: Sequence
             f"compare with {DOCUMENTATION}, then: git scalingo-region trust {region.name} --fingerprint SHA256:...",
         )
     for key in offered:
-        if key.type in published and published[key.type] != key.fingerprint:
+        if published.get(key.type, key.fingerprint) != key.fingerprint:
             raise _mismatch(region, f"its {key.type} key is not the published one", listed)
-    verified = [key for key in offered if key.fingerprint in (*fingerprints, *published.values())]
+    verified = [key for key in offered if key.fingerprint in _expected(region, fingerprints)]
     if not verified:
-        raise _mismatch(region, "none of its keys has an expected fingerprint", listed)
+        raise _mismatch(region, f"none of its keys is {'the one given' if fingerprints else 'published'}", listed)
     return verified
 
 
@@ -83,23 +88,23 @@ def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     )
 
 
-def _refuse_other_entries(
-    place: Lookup, offered: Sequence[HostKey], verified: Sequence[HostKey], known_hosts: str
-) -> None:
-    """Raise `HostKeyError` where a file holds another key for the host, or revokes the one to be added."""
-    types = {key.type for key in offered}
-    for known in hostkeys.known_keys(place.name, place.files):
-        revoked = known.marker == hostkeys.REVOKED
-        if revoked and known.key in verified:
-            raise HostKeyError(f"{known.path} revokes the host key of {place.name}; nothing was changed")
-        if not known.marker and known.key not in offered:
-            raise _other_entry(place, known, known_hosts, same_type=known.key.type in types)
+def _check_entries(request: Request, place: Lookup, offered: Collection[HostKey], expected: Collection[str]) -> None:
+    """Raise `HostKeyError` where a file holds another key for the host, or revokes one that is vouched for."""
+    for entry in hostkeys.known_keys(place.name, place.files):
+        what = f"{entry.key.type} {entry.key.fingerprint}"
+        vouched = entry.key.fingerprint in expected
+        if vouched and entry.marker == hostkeys.REVOKED:
+            raise HostKeyError(f"{entry.path} revokes the host key {what} of {place.name}; nothing was changed")
+        if vouched or entry.marker:
+            continue
+        if entry.key not in offered:
+            raise _other_entry(entry, what)
+        # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys in ssh_config(5)).
+        request.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {what}")
 
 
-def _other_entry(place: Lookup, known: KnownKey, known_hosts: str, *, same_type: bool) -> HostKeyError:
-    why = "another key" if same_type else "a key that the host no longer offers"
-    file = f" -f {known.path}" if known_hosts or known.path != place.user_file else ""
+def _other_entry(entry: KnownKey, what: str) -> HostKeyError:
     return HostKeyError(
-        f"{known.path} holds {why} for {place.name}: {known.key.type} {known.key.fingerprint}; nothing was changed",
-        f"if the platform announced a new key, remove the old one: ssh-keygen -R '{place.name}'{file}",
+        f"{entry.path} holds another key for {entry.name}, which the host does not offer: {what}; nothing was changed",
+        f"if the platform announced a new key, remove the old one: {entry.removal}",
     )

@@ -1,0 +1,189 @@
+"""An ssh server on loopback that plays a region's endpoint: git over ssh, for one accepted client key.
+
+It needs neither root nor a system user. An app is a bare repository in its folder, by any form of path that git sends:
+`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form. A test imports the fixtures that it uses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Service, git, region_json
+
+from git_scalingo_region import embedded
+from git_scalingo_region.hostkeys import HostKey
+
+needs_openssh = pytest.mark.skipif(
+    not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),
+    reason="the OpenSSH client is not installed",
+)
+needs_ssh_server = pytest.mark.skipif(
+    not importlib.util.find_spec("asyncssh") or needs_openssh.args[0],
+    reason="asyncssh or the OpenSSH client is not installed",
+)
+
+_COMMAND = re.compile(r"(git-receive-pack|git-upload-pack) '(?:~?/)?([^/']+)\.git'")
+
+
+@dataclass
+class Endpoint:
+    """A running server: where it listens, the apps it holds, and its host keys' files by their type."""
+
+    port: int
+    apps: Path
+    keys: dict[str, Path]
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The host as known_hosts names it."""
+        return f"[127.0.0.1]:{self.port}"
+
+    @property
+    def ssh(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def key(self, kind: str = "ed25519") -> HostKey:
+        return public_key(self.keys[kind])
+
+    def line(self, kind: str = "ed25519") -> str:
+        """Return the line of known_hosts for one of the keys."""
+        return f"{self.name} {self.key(kind)}\n"
+
+    def app(self, name: str) -> Path:
+        """Make an app, which is an empty repository."""
+        path = self.apps / f"{name}.git"
+        git("init", "--quiet", "--bare", str(path))
+        return path
+
+    def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
+        """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
+        keys = [self.key(kind) for kind in kinds] if key is None else [key]
+        monkeypatch.setitem(embedded.FINGERPRINTS, self.ssh, {item.type: item.fingerprint for item in keys})
+
+
+def public_key(path: Path) -> HostKey:
+    key = HostKey.from_words(Path(f"{path}.pub").read_text().split())
+    assert key
+    return key
+
+
+def make_key(path: Path, kind: str = "ed25519") -> Path:
+    """Make a key pair of that type."""
+    bits = {"rsa": ["-b", "2048"]}.get(kind, [])
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "", "-f", str(path)], check=True)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_host_key(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that makes a key pair of a type, the same one each time."""
+    folder = tmp_path_factory.mktemp("host-keys")
+    return cache(lambda kind: make_key(folder / kind, kind))
+
+
+@pytest.fixture(scope="session")
+def other_key(tmp_path_factory: pytest.TempPathFactory) -> HostKey:
+    """Make an ed25519 key that no server has."""
+    return public_key(make_key(tmp_path_factory.mktemp("other") / "key"))
+
+
+@pytest.fixture
+def client_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the key that servers accept, and let git's ssh use it, without loosening any check."""
+    key = make_key(home / "client_key")
+    ssh = f"{os.environ['GIT_SSH_COMMAND']} -o IdentitiesOnly=yes -i '{key}' -o StrictHostKeyChecking=yes"
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
+    return key
+
+
+@contextmanager
+def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[Endpoint]:
+    """Run a server in a thread of its own until the block ends."""
+    apps.mkdir(exist_ok=True)
+    endpoint = Endpoint(0, apps, keys)
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stopped = asyncio.Event()
+
+    async def serve() -> None:
+        import asyncssh
+
+        async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
+            process.exit(await _run(process, endpoint))
+
+        server = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[str(path) for path in keys.values()],
+            authorized_client_keys=asyncssh.read_authorized_keys(f"{client_key}.pub"),
+            process_factory=run,
+            encoding=None,
+        )
+        endpoint.port = server.get_port()
+        ready.set()
+        await stopped.wait()
+        server.close()
+        await server.wait_closed()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    thread.start()
+    assert ready.wait(20), "the ssh server does not start"
+    try:
+        yield endpoint
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(20)
+        loop.close()
+
+
+async def _run(process: Any, endpoint: Endpoint) -> int:
+    """Run git for the client: its output is pumped to the end by hand, for a redirection loses the last of it."""
+    endpoint.commands.append(process.command or "")
+    match = _COMMAND.fullmatch(process.command or "")
+    if not match or not (endpoint.apps / f"{match[2]}.git").is_dir():
+        process.stderr.write(b"app not found\n")
+        return 1
+    child = await asyncio.create_subprocess_exec(
+        *("git", match[1].removeprefix("git-"), str(endpoint.apps / f"{match[2]}.git")),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    feeding = asyncio.create_task(_pump(process.stdin, child.stdin))
+    await asyncio.gather(_pump(child.stdout, process.stdout), _pump(child.stderr, process.stderr))
+    feeding.cancel()
+    return await child.wait()
+
+
+async def _pump(source: Any, sink: Any) -> None:
+    try:
+        while data := await source.read(1 << 16):
+            sink.write(data)
+            await sink.drain()
+        sink.write_eof()
+    except (ConnectionError, RuntimeError):
+        pass  # the other side has gone
+
+
+@pytest.fixture
+def endpoint(
+    tmp_path: Path, client_key: Path, make_host_key: Callable[[str], Path], service: Service
+) -> Iterator[Endpoint]:
+    """Run a server with an ed25519 and an rsa key, as the endpoint of the region osc-fr1 that the service lists."""
+    keys = {kind: make_host_key(kind) for kind in ("ed25519", "rsa")}
+    with serving(tmp_path / "apps", keys, client_key) as running:
+        service.regions = [region_json("osc-fr1", running.ssh, default=True)]
+        yield running

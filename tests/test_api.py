@@ -1,0 +1,759 @@
+"""`api`, over real sockets: what is sent, what is made of each answer, and where the token does not go."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests_mock
+from conftest import NO_SERVICE, Service, region_json, send, serve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from git_scalingo_region import __version__, api
+from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
+from git_scalingo_region.model import Region, RemoteUrl, SshEndpoint, parse_regions
+
+TOKEN = "tk-us-Zm9vYmFyYmF6"
+JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
+BASIC = "Basic " + base64.b64encode(f":{TOKEN}".encode()).decode()
+REGIONS = ("osc-fr1", "scw-par")
+ANSWER = json.dumps({"regions": [region_json("osc-fr1", default=True), region_json("scw-par")]}).encode()
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+Answer = Callable[[socket.socket], None]
+Listen = Callable[[Answer], str]
+
+
+def fetch(url: str, token: str = "", *, seconds: float = 10.0) -> tuple[Region, ...]:
+    return api.fetch_regions(url, token, exchange=token == TOKEN, seconds=seconds)
+
+
+def names(regions: tuple[Region, ...]) -> tuple[str, ...]:
+    return tuple(region.name for region in regions)
+
+
+def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
+    """Return the sentence of the failure that does lead to a fallback, without the service's address."""
+    with pytest.raises(ServiceError) as caught:
+        fetch(url, token, seconds=seconds)
+    assert not isinstance(caught.value, CredentialsError)
+    return caught.value.message.removeprefix(f"{url} ")
+
+
+def asked(service: Service) -> list[tuple[str, str, str | None]]:
+    return [(method, path, headers.get("Authorization")) for method, path, headers in service.requests]
+
+
+# --- servers ---------------------------------------------------------------------------------------------------------
+
+
+def read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        data = connection.recv(65536)
+        if not data:
+            break
+        head += data
+    return head
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """Return a function that runs a bare TCP server: each connection is given to a function, which is its answer."""
+    servers: list[socket.socket] = []
+
+    def handle(connection: socket.socket, answer: Answer) -> None:
+        with connection, suppress(OSError):
+            answer(connection)
+
+    def accept(server: socket.socket, answer: Answer) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=handle, args=(connection, answer), daemon=True).start()
+
+    def start(answer: Answer) -> str:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+        threading.Thread(target=accept, args=(server, answer), daemon=True).start()
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+    yield start
+    for server in servers:
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+        server.close()
+
+
+def raw(data: bytes) -> Answer:
+    """Return the answer that consists of these bytes, whatever is asked."""
+
+    def answer(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(data)
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate for 127.0.0.1 that nobody trusts, with its key in the same file."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl, which makes the certificate, is not installed")
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    command += ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"]
+    path.write_bytes(subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL).stdout)
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> Iterator[Service]:
+    """Run the authentication service over TLS."""
+    running = Service()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            running.answer(self)
+
+        do_POST = do_GET  # noqa: N815 - http.server asks for the name
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *arguments: Any) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        running.url = f"https://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield running
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def trusted(tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Run the service over TLS, with REQUESTS_CA_BUNDLE to trust it."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return tls
+
+
+@pytest.fixture
+def netrc(home: Path) -> Path:
+    """Write a .netrc with a password for whatever host is asked."""
+    path = home / ".netrc"
+    path.write_text("machine 127.0.0.1 login eve password netrc-secret\ndefault login eve password netrc-secret\n")
+    path.chmod(0o600)
+    return path
+
+
+# --- what is asked ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("netrc")
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("", [("GET", "/v1/regions", None)]),
+        (JWT, [("GET", "/v1/regions", f"Bearer {JWT}")]),
+        (TOKEN, [("POST", "/v1/tokens/exchange", BASIC), ("GET", "/v1/regions", "Bearer aaa.bbb.ccc")]),
+    ],
+)
+def test_authorizes_as_documented(trusted: Service, token: str, expected: list[Any]) -> None:
+    """An API token is exchanged, a JWT is used as it is, and .netrc neither replaces a token nor adds one."""
+    assert names(fetch(trusted.url, token)) == REGIONS
+    assert asked(trusted) == expected
+
+
+def test_says_who_asks(service: Service) -> None:
+    """The request names the program and its version, and asks for JSON."""
+    fetch(service.url)
+    headers = service.requests[0][2]
+    assert (headers["User-Agent"], headers["Accept"]) == (f"git-scalingo-region/{__version__}", "application/json")
+
+
+def test_asks_below_the_path_of_the_address(service: Service) -> None:
+    """A service behind a path is asked below that path."""
+    service.routes["GET", "/auth/v1/regions"] = lambda handler: send(handler, 200, {"regions": service.regions})
+    assert names(fetch(f"{service.url}/auth")) == REGIONS
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(("path", "method"), [("/v1/regions", "GET"), ("/v1/tokens/exchange", "POST")])
+def test_does_not_follow_a_redirect(service: Service, status: int, path: str, method: str) -> None:
+    """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
+    for target in serve(Service()):
+        for location in (target.url, service.url):
+            service.routes[method, path] = lambda handler, to=location: send(handler, status, b"", Location=f"{to}/x")
+            assert failure(service.url, TOKEN) == f"answered {status}"
+        assert target.requests == []
+        assert not [path for _, path, _ in service.requests if path == "/x"]
+
+
+# --- what breaks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/v1/regions", "/v1/tokens/exchange"])
+@pytest.mark.parametrize("breakage", ["closed", 502, 503, 504])
+def test_asks_once_more_where_it_breaks_once(service: Service, path: str, breakage: str | int) -> None:
+    """One closed connection or busy answer, of the exchange or the list, is not noticed."""
+    method = "GET" if path == "/v1/regions" else "POST"
+
+    def break_once(handler: BaseHTTPRequestHandler) -> None:
+        del service.routes[method, path]
+        if breakage == "closed":
+            handler.connection.shutdown(socket.SHUT_RDWR)
+        else:
+            send(handler, int(breakage), b"busy")
+
+    service.routes[method, path] = break_once
+    assert names(fetch(service.url, TOKEN)) == REGIONS
+    assert len(service.requests) == 3
+
+
+def test_gives_up_on_a_busy_service(service: Service) -> None:
+    """A service that stays busy is asked twice, not longer."""
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 503, b"", Retry_After="3600")
+    assert failure(service.url) == "answered 503"
+    assert len(service.requests) == 2
+
+
+def reset(connection: socket.socket) -> None:
+    read_head(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(lambda connection: None, "cannot be reached (the connection broke)", id="closed at once"),
+        pytest.param(raw(b""), "cannot be reached (the connection broke)", id="closed after the request"),
+        pytest.param(reset, "cannot be reached (the connection broke)", id="reset"),
+        pytest.param(raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "cannot be reached (the connection broke)", id="not HTTP"),
+        pytest.param(raw(HEAD + b"X: y\r\n" * 200 + b"\r\n"), "cannot be reached (the connection broke)", id="headers"),
+        pytest.param(
+            raw(HEAD + b"X: " + b"y" * 70000 + b"\r\n\r\n"),
+            "cannot be reached (the connection broke)",
+            id="long header",
+        ),
+        pytest.param(
+            raw(HEAD + b"Content-Length: 9999\r\n\r\n" + ANSWER),
+            "cannot be reached (the connection broke)",
+            id="cut off",
+        ),
+        pytest.param(
+            raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"),
+            "cannot be reached (the connection broke)",
+            id="no chunk",
+        ),
+        pytest.param(
+            raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + ANSWER),
+            "cannot be reached (its answer cannot be decompressed)",
+            id="no gzip",
+        ),
+        pytest.param(raw(b"HTTP/1.1 204 No Content\r\n\r\n"), "answered 204", id="no content"),
+        pytest.param(raw(b"HTTP/1.1 999 \r\n\r\n"), "answered 999", id="no such status"),
+    ],
+)
+def test_a_broken_answer_is_a_failure_in_one_sentence(listen: Listen, answer: Answer, expected: str) -> None:
+    """Whatever comes over the wire instead of an answer, the failure says what it was in a few words."""
+    assert failure(f"http://{listen(answer)}") == expected
+
+
+def test_a_closed_port_is_a_failure_in_one_sentence() -> None:
+    """Where nothing listens the failure says so."""
+    assert failure(NO_SERVICE) == "cannot be reached (the connection is refused)"
+
+
+@pytest.mark.parametrize("address", ["https://a..b", "https://.", "https://*", "https://[v1.x]", "https://h:99999"])
+def test_an_address_that_cannot_be_one_is_a_failure_in_one_sentence(address: str) -> None:
+    """What the settings let pass and requests refuses is no crash."""
+    assert failure(address) == "cannot be reached (its address, or the proxy's, is not usable)"
+
+
+def drip(data: bytes, rest: bytes) -> Answer:
+    """Return the answer that sends `data` and then `rest` again and again, byte by byte."""
+
+    def answer(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(data)
+        while True:
+            for byte in rest:
+                connection.sendall(bytes([byte]))
+                time.sleep(0.02)  # the slowness is what is tested
+
+    return answer
+
+
+def hang(connection: socket.socket) -> None:
+    while connection.recv(1024):
+        pass
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(hang, id="nothing"),
+        pytest.param(drip(HEAD, b"X: y\r\n"), id="headers"),
+        pytest.param(drip(HEAD + b"Content-Length: 100000\r\n\r\n", b" "), id="body"),
+        pytest.param(drip(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"), id="chunks"),
+        pytest.param(drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="continue"),
+    ],
+)
+def test_the_time_is_for_the_whole(listen: Listen, answer: Answer) -> None:
+    """A service that sends a byte now and then, and never ends, is given up after the time for the whole."""
+    started = time.monotonic()
+    assert failure(f"http://{listen(answer)}", seconds=0.3) == "cannot be reached (no answer in time)"
+    assert time.monotonic() - started < 8
+
+
+def flood(head: bytes, block: bytes, sent: list[int]) -> Answer:
+    """Return the answer that sends up to 256 MiB of `block`, and notes how much was taken."""
+
+    def answer(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(head)
+        try:
+            for _ in range((256 << 20) // len(block)):
+                connection.sendall(block)
+                sent[0] += len(block)
+        finally:
+            sent[1] += 1
+
+    return answer
+
+
+@pytest.mark.parametrize("head", ["200 OK", "302 Found\r\nLocation: http://127.0.0.1/", "401 No", "429 No", "500 No"])
+def test_a_huge_answer_is_not_read_to_its_end(listen: Listen, head: str) -> None:
+    """Of an answer without end, a redirect's too, no more is taken than the limit and what the system buffers."""
+    sent = [0, 0]
+    answer = flood(f"HTTP/1.1 {head}\r\n\r\n".encode(), b" " * 65536, sent)
+    with pytest.raises(ServiceError, match=r"larger than 1 MiB|answered (302|401|500)|429"):
+        fetch(f"http://{listen(answer)}")
+    deadline = time.monotonic() + 10
+    while not sent[1] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sent[1]
+    assert sent[0] < 32 << 20
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_bomb_is_not_unpacked(service: Service, times: int) -> None:
+    """A small answer that unpacks to 64 MiB, gzipped once or twice, is refused at the limit and takes no memory."""
+    bomb = b" " * (64 << 20)
+    for _ in range(times):
+        bomb = gzip.compress(bomb, 6)
+    encoding = ", ".join(["gzip"] * times)
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 200, bomb, Content_Encoding=encoding)
+    tracemalloc.start()
+    try:
+        assert failure(service.url) == "sent a malformed answer: it is larger than 1 MiB"
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
+    """A list of 1 MiB to the byte is taken, compressed as well."""
+    body = ANSWER + b" " * ((1 << 20) - len(ANSWER))
+    packed = gzip.compress(body)
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 200, packed, Content_Encoding="gzip")
+    assert names(fetch(service.url)) == REGIONS
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 200, body + b" ")
+    assert failure(service.url) == "sent a malformed answer: it is larger than 1 MiB"
+
+
+# --- what is answered ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "token", "expected"),
+    [
+        (401, "", "answered 401"),
+        (403, "", "answered 403"),
+        (404, JWT, "answered 404"),
+        (500, JWT, "answered 500"),
+        (511, "", "answered 511"),
+    ],
+)
+def test_another_status_is_a_failure(service: Service, status: int, token: str, expected: str) -> None:
+    """Every status but 200 is a failure; 401 and 403 say nothing about a token that was not sent."""
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, status, {"error": "x"})
+    assert failure(service.url, token) == expected
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    ("token", "path", "method"),
+    [(TOKEN, "/v1/tokens/exchange", "POST"), (TOKEN, "/v1/regions", "GET"), (JWT, "/v1/regions", "GET")],
+)
+def test_a_rejected_token_is_an_error_of_its_own(
+    service: Service, status: int, token: str, path: str, method: str
+) -> None:
+    """401 and 403 to a request with a token, in the exchange or after it, are no mere failure."""
+    service.routes[method, path] = lambda handler: send(handler, status, {"error": token})
+    with pytest.raises(CredentialsError) as caught:
+        fetch(service.url, token)
+    assert caught.value.message == f"{service.url} rejected the API token ({status})"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [("7", 7.0), ("0", 0.0), (None, 60.0), ("", 60.0), ("-1", 60.0), ("soon", 60.0), ("9" * 400, 60.0)],
+)
+def test_too_many_requests_says_when_to_come_back(service: Service, header: str | None, expected: float) -> None:
+    """429 is not asked again, whatever Retry-After says, and tells the caller the seconds to wait."""
+    headers = {} if header is None else {"Retry_After": header}
+    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 429, b"Retry later", **headers)
+    with pytest.raises(RateLimited) as caught:
+        fetch(service.url)
+    assert caught.value.message == f"{service.url} wants fewer requests (429)"
+    assert caught.value.retry_after == expected
+    assert len(service.requests) == 1
+
+
+R = region_json("a", "h:22")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", "it is not JSON"),
+        (b"<!doctype html><title>Log in to the hotel's network</title>", "it is not JSON"),
+        (b"[" * 100_000, "it is not JSON"),
+        (b'{"a":' * 100_000, "it is not JSON"),
+        (b"\xff\xfe\xfd", "it is not JSON"),
+        (b'{"regions": [' + b"9" * 10_000 + b"]}", ""),
+        (b"null", "it holds no list of regions"),
+        (b"[]", "it holds no list of regions"),
+        (b'"regions"', "it holds no list of regions"),
+        ({}, "it holds no list of regions"),
+        ({"regions": None}, "it holds no list of regions"),
+        ({"regions": []}, "it holds no list of regions"),
+        ({"regions": {"a": R}}, "it holds no list of regions"),
+        ({"regions": [[R]]}, "a region is not an object"),
+        ({"regions": [{}]}, "a region has no name or no ssh endpoint"),
+        ({"regions": [{**R, "name": 1}]}, "a region has no name or no ssh endpoint"),
+        ({"regions": [{**R, "ssh": ["h:22"]}]}, "a region has no name or no ssh endpoint"),
+        ({"regions": [{**R, "default": 1}]}, "the default of a region is not true or false"),
+        ({"regions": [{**R, "default": None}]}, "the default of a region is not true or false"),
+        ({"regions": [{**R, "display_name": 1}]}, "a field of a region is not a plain text"),
+        ({"regions": [{**R, "display_name": "\x1b[2J"}]}, "a field of a region is not a plain text"),
+        ({"regions": [{**R, "api": "a\nb"}]}, "a field of a region is not a plain text"),
+        ({"regions": [{**R, "api": "\u202e"}]}, "a field of a region is not a plain text"),
+        ({"regions": [{**R, "api": "\ud800"}]}, "a field of a region is not a plain text"),
+        ({"regions": [{**R, "dashboard": "x" * 201}]}, "a field of a region is not a plain text"),
+        ({"regions": [R, R]}, "a region is named twice"),
+        (
+            {"regions": [region_json("a", default=True), region_json("b", default=True)]},
+            "two regions are marked default",
+        ),
+        *(
+            ({"regions": [{**R, "name": name}]}, "is not a region name: it looks like osc-fr1")
+            for name in ("", "-x", "--upload-pack=x", "a b", "a/b", "A", "a\n", "é", "a" * 64, "\x00")
+        ),
+        *(
+            ({"regions": [{**R, "ssh": ssh}]}, "is not an ssh endpoint: it looks like ssh.osc-fr1.scalingo.com:22")
+            for ssh in (
+                *("", ":22", "-oProxyCommand=x", "-oProxyCommand=x:22", "h:0", "h:65536", "h:-1", "h:+22", "h:2 2"),
+                *(
+                    "h:22:22",
+                    "h:\u0662\u0662",
+                    "git@h:22",
+                    "ssh://h:22",
+                    "http://h",
+                    "ext::sh -c x",
+                    "h/x:22",
+                    "h;x:22",
+                ),
+                *(
+                    "$(x):22",
+                    "h\n:22",
+                    "h\x00:22",
+                    "h.:22",
+                    ".h:22",
+                    "a..b:22",
+                    "127.1:22",
+                    "0x7f.1:22",
+                    "256.1.1.1:22",
+                ),
+                *("[::1", "[-o]:22", "[::1%lo]:22", "[::1]22", "::1", f"{'a' * 64}:22", "h:", "[h]:22", "h:" + "2" * 9),
+            )
+        ),
+    ],
+)
+def test_a_malformed_answer_is_a_failure_in_one_sentence(body: Any, expected: str) -> None:
+    """Whatever is not a list of regions in the documented shape is refused, with what is wrong about it."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    with requests_mock.Mocker() as mock:
+        mock.get("https://auth.example.org/v1/regions", content=data)
+        message = failure("https://auth.example.org")
+    assert message.startswith("sent a malformed ")
+    assert message.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    "answer", [[], {}, {"token": ""}, {"token": 1}, {"token": None}, {"token": "a\r\nX: y"}, {"token": "é"}]
+)
+def test_a_malformed_exchange_is_a_failure(service: Service, answer: Any) -> None:
+    """What the exchange answers gets into a header only if it can be a token."""
+    service.routes["POST", "/v1/tokens/exchange"] = lambda handler: send(handler, 200, answer)
+    assert failure(service.url, TOKEN) == "sent a malformed answer to the exchange of the token"
+    assert len(service.requests) == 1
+
+
+def test_a_list_may_lack_what_nothing_needs(service: Service) -> None:
+    """A region needs a name and an ssh endpoint; fields that are missing, null or unknown do no harm."""
+    service.regions = [{"name": "a", "ssh": "H.example.org", "api": None, "colour": {"x": 1}}]
+    assert fetch(service.url) == (Region("a", "", SshEndpoint("h.example.org", 22)),)
+
+
+def test_a_bug_is_not_taken_for_a_failure_of_the_service(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that no network explains comes out as it is."""
+
+    def parse(value: Any) -> Any:
+        raise KeyError(value["regions"][0]["name"])
+
+    monkeypatch.setattr(api, "parse_regions", parse)
+    with pytest.raises(KeyError, match="osc-fr1"):
+        fetch(service.url)
+
+
+# --- TLS and proxies -------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_that_nobody_trusts_is_a_failure(tls: Service) -> None:
+    """Nothing, and no token, is sent to a service whose certificate is not trusted."""
+    assert failure(tls.url, TOKEN) == "cannot be reached (its certificate is not trusted)"
+    assert tls.requests == []
+
+
+def test_a_certificate_of_another_host_is_a_failure(trusted: Service) -> None:
+    """Nothing is sent to a service whose certificate is for another name."""
+    url = trusted.url.replace("127.0.0.1", "localhost")
+    assert failure(url, TOKEN) == "cannot be reached (its certificate is not trusted)"
+    assert trusted.requests == []
+
+
+def test_a_service_without_tls_is_a_failure(service: Service) -> None:
+    """A plain http service behind an https address is not spoken to."""
+    assert failure(service.url.replace("http:", "https:"), TOKEN) == "cannot be reached (TLS failed)"
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_missing_certificate_bundle_is_named(
+    tls: Service, home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A bundle that is not there is a failure that names its path."""
+    monkeypatch.setenv(variable, str(home / "none.pem"))
+    assert f"invalid path: {home / 'none.pem'}" in failure(tls.url, TOKEN)
+
+
+def test_a_broken_certificate_bundle_is_a_failure(tls: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle without a certificate is a failure."""
+    (home / "bundle.pem").write_text("not a certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(home / "bundle.pem"))
+    assert failure(tls.url) == "cannot be reached (TLS failed)"
+
+
+def tunnel(heads: list[bytes]) -> Answer:
+    """Return the answer of a proxy that opens a tunnel (RFC 9110, section 9.3.6) and notes what it was asked."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def answer(connection: socket.socket) -> None:
+        head = read_head(connection)
+        heads.append(head)
+        host, _, port = head.split()[1].decode().rpartition(":")
+        with socket.create_connection((host, int(port))) as service:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=pump, args=(service, connection), daemon=True)
+            back.start()
+            pump(connection, service)
+            back.join(10)
+
+    return answer
+
+
+def test_a_proxy_is_used_and_sees_no_token(trusted: Service, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HTTPS_PROXY is honoured with its password, and what the proxy sees in the clear is an address alone."""
+    heads: list[bytes] = []
+    monkeypatch.setenv("HTTPS_PROXY", f"http://bob:proxy-secret@{listen(tunnel(heads))}")
+    assert names(fetch(trusted.url, TOKEN)) == REGIONS
+    place = trusted.url.removeprefix("https://")
+    assert heads[0].startswith(f"CONNECT {place} HTTP/1.".encode())
+    assert base64.b64encode(b"bob:proxy-secret") in heads[0]
+    assert not any(secret.encode() in head for head in heads for secret in (TOKEN, BASIC, "aaa.bbb.ccc"))
+    assert [headers.get("Proxy-Authorization") for _, _, headers in trusted.requests] == [None, None]
+
+
+def test_no_proxy_is_honoured(trusted: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host in NO_PROXY is asked without the proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", NO_SERVICE)
+    assert failure(trusted.url) == "cannot be reached (the proxy does not answer)"
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert names(fetch(trusted.url)) == REGIONS
+
+
+def test_plain_http_does_not_leave_the_machine(
+    service: Service, listen: Listen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service on loopback is asked without a proxy, which would see the token in the clear."""
+    seen: list[bytes] = []
+    proxy = f"http://{listen(lambda connection: seen.append(read_head(connection)))}"
+    for variable in ("http_proxy", "all_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, proxy)
+    assert names(fetch(service.url, TOKEN)) == REGIONS
+    assert seen == []
+
+
+def test_a_proxy_that_refuses_is_named_with_its_status(listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy's refusal is told from a proxy that is not there."""
+    refusal = raw(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://bob:proxy-secret@{listen(refusal)}")
+    assert failure("https://auth.example.org") == "cannot be reached (the proxy answered 407)"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("socks5://bob:proxy-secret@127.0.0.1:9", "the proxy's scheme is not supported"),
+        ("http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
+        ("http://bob:proxy-secret@", "its address, or the proxy's, is not usable"),
+        ("http://bob:proxy-secret@h:port", "its address, or the proxy's, is not usable"),
+        ("http://bob@..proxy-secret:1", "its address, or the proxy's, is not usable"),
+        ("bob:proxy-secret@h", "its address, or the proxy's, is not usable"),
+    ],
+)
+def test_an_unusable_proxy_is_a_failure_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, reason: str
+) -> None:
+    """A proxy that cannot be used is a failure whose sentence quotes nothing of the variable."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    assert failure("https://127.0.0.1:9") == f"cannot be reached ({reason})"
+
+
+def test_the_process_ends_while_the_service_still_drips(listen: Listen) -> None:
+    """A request that was given up does not keep the program from ending."""
+    code = (
+        "import sys; from git_scalingo_region import api\n"
+        "try: api.fetch_regions(sys.argv[1], '', exchange=False, seconds=0.2)\n"
+        "except api.ServiceError as error: print(error.message)"
+    )
+    url = f"http://{listen(drip(HEAD, b'X: y'))}"
+    done = subprocess.run([sys.executable, "-c", code, url], check=False, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} cannot be reached (no answer in time)\n", "")
+
+
+# --- thousands more --------------------------------------------------------------------------------------------------
+
+GOOD = [
+    region_json("osc-fr1", default=True),
+    region_json("scw-par", "[2001:DB8::1]:2222"),
+    {"name": "a", "ssh": "127.0.0.1"},
+    {"name": "b.c_d-1", "ssh": "H.example.org:65535", "default": True},
+]
+ODD_TEXTS = st.text(alphabet="aZ09.-_:[]@%/ \n\x1b$`;\u212a\u0663\ud800", max_size=12) | st.sampled_from(
+    ["osc-fr1", "-oProxyCommand=x", "[::1]:22", "h:2222", "::ffff:127.0.0.1", "a" * 300, "ext::sh -c x"]
+)
+ODD_VALUES = st.recursive(
+    ODD_TEXTS | st.sampled_from([None, True, 0, -1, 22, 1e999, 10**400]),
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(ODD_TEXTS, values, max_size=3),
+    max_leaves=3,
+)
+ODD_REGIONS = st.builds(
+    lambda region, field, value: {**region, field: value},
+    st.sampled_from(GOOD),
+    st.sampled_from(["name", "name", "ssh", "ssh", "ssh", "display_name", "api", "default"]),
+    ODD_TEXTS | ODD_VALUES,
+)
+# Right in most places, and odd in a few.
+ANSWERS = st.lists(st.sampled_from(GOOD) | ODD_REGIONS | ODD_REGIONS | ODD_VALUES, max_size=3).map(
+    lambda regions: {"regions": regions}
+)
+
+
+def assert_safe(regions: tuple[Region, ...]) -> None:
+    """Assert what makes regions safe to show, to keep, and to make a remote url of."""
+    assert regions
+    assert len({region.name for region in regions}) == len(regions)
+    assert sum(region.default for region in regions) <= 1
+    for region in regions:
+        url = str(region.remote_url("myapp"))
+        place = url.removeprefix("ssh://git@").removesuffix("/myapp.git")
+        host, _, port = place.rpartition(":")
+        assert url == f"ssh://git@{host}:{port}/myapp.git"
+        assert 1 <= int(port) <= 65535
+        assert host[0].isalnum() or host.startswith("[")
+        assert set(host) <= set("abcdefghijklmnopqrstuvwxyz0123456789.-[:]")
+        assert RemoteUrl.parse(url) == region.remote_url("myapp")
+        assert not region.name.startswith("-")
+        assert str(region).isprintable()
+    assert parse_regions({"regions": [region.to_json() for region in regions]}) == regions
+
+
+@settings(max_examples=2000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(ANSWERS | ODD_VALUES)
+def test_whatever_is_listed_is_safe_or_refused(answer: Any) -> None:
+    """Of thousands of mutated answers each is a list of safe regions or an InvalidInput, and nothing else."""
+    try:
+        regions = parse_regions(answer)
+    except InvalidInput:
+        return
+    assert_safe(regions)
+
+
+@settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(ANSWERS, st.binary(max_size=3), st.integers(0, 400), st.sampled_from([200, 200, 200, 204, 302, 418]))
+def test_whatever_is_answered_is_safe_or_a_failure(answer: Any, noise: bytes, cut: int, status: int) -> None:
+    """Of hundreds of answers with bytes changed and cut off each is a list of safe regions or a ServiceError."""
+    body = json.dumps(answer).encode()
+    body = body[:cut] + noise + body[cut + len(noise) :] if cut % 2 else body
+    with requests_mock.Mocker() as mock:
+        mock.get("https://auth.example.org/v1/regions", content=body, status_code=status)
+        try:
+            regions = fetch("https://auth.example.org", JWT)
+        except ServiceError:
+            return
+    assert_safe(regions)

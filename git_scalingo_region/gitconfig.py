@@ -10,7 +10,7 @@ The syntax is git-config(1)'s, section "CONFIGURATION FILE". Texts hold the byte
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ Assignments = Mapping[str, Sequence[str]]
 
 # Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
 OWN_SCOPES = ("local", "worktree")
+
+# A variable without "=" is true (git-config(1), "Values").
+VALUELESS = "true"
 
 
 class Entry(NamedTuple):
@@ -41,9 +44,21 @@ def parse_listing(text: str) -> Iterator[Entry]:
     """Read the output of `git config --null --list --show-scope --show-origin`."""
     fields = iter(text.split("\0"))
     for scope, origin, item in zip(fields, fields, fields):
-        key, newline, value = item.partition("\n")
-        # A variable without "=" is true (git-config(1), "Values").
-        yield Entry(scope, origin, key, value if newline else "true")
+        yield Entry(scope, origin, *_item(item))
+
+
+def parse_values(text: str) -> dict[str, list[str]]:
+    """Read the output of `git config --file FILE --null --list`: the values of every key."""
+    found: dict[str, list[str]] = {}
+    for item in text.split("\0")[:-1]:
+        key, value = _item(item)
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _item(text: str) -> tuple[str, str]:
+    key, newline, value = text.partition("\n")
+    return key, value if newline else VALUELESS
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,8 @@ class Configuration:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._last: dict[str, str] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
-        self._rewrites: dict[str, list[tuple[str, str]]] = {"insteadof": [], "pushinsteadof": []}
+        # By kind, then by base: of two bases with one prefix, git takes the one that it met first.
+        self._rewrites: dict[str, dict[str, list[str]]] = {"insteadof": {}, "pushinsteadof": {}}
         for entry in entries:
             self._last[entry.key] = entry.value
             section, _, rest = entry.key.partition(".")
@@ -80,7 +96,7 @@ class Configuration:
             if dot and section == "remote":
                 self._remotes.setdefault(name, {}).setdefault(variable, []).append(entry)
             elif dot and section == "url" and variable in self._rewrites:
-                self._rewrites[variable].append((entry.value, name))
+                self._rewrites[variable].setdefault(name, []).append(entry.value)
 
     def get(self, key: str) -> str:
         """Return the last value of a key, as git does, or an empty text."""
@@ -88,13 +104,12 @@ class Configuration:
 
     def get_bool(self, key: str) -> bool:
         """Return the last value of a key as git reads a boolean; what is none counts as false."""
-        value = self.get(key).lower()
-        return value in ("true", "yes", "on") or (value.isdecimal() and int(value) != 0)
+        return bool(_TRUE.fullmatch(self.get(key).lower()))
 
     @property
-    def remote_names(self) -> tuple[str, ...]:
+    def remote_names(self) -> KeysView[str]:
         """The names of all remotes that have any setting, in the order of the configuration."""
-        return tuple(self._remotes)
+        return self._remotes.keys()
 
     def remote(self, name: str) -> Remote:
         """Return the remote of that name; one without settings where there is none."""
@@ -124,24 +139,31 @@ class Configuration:
         return tuple(explicit or [url for url in implied if url is not None] or [self.rewritten(url) for url in urls])
 
 
-def _rewritten(url: str, rules: list[tuple[str, str]]) -> str | None:
-    """Apply the rule with the longest matching prefix, the first of them where two are as long."""
-    matching = [(prefix, base) for prefix, base in rules if url.startswith(prefix)]
+def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
+    """Apply the rule with the longest matching prefix, the first of those as long; None where no rule matches."""
+    matching = [
+        (len(prefix), base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)
+    ]
     if not matching:
         return None
-    prefix, base = max(matching, key=lambda rule: len(rule[0]))
-    return base + url[len(prefix) :]
+    length, base = max(matching, key=lambda rule: rule[0])
+    return base + url[length:]
 
 
 # --- a configuration file's text -------------------------------------------------------------------------------------
 
-_BLANK = re.compile(r"(?:\s|[#;][^\n]*)*")
-_HEADER = re.compile(r'\[([A-Za-z0-9.-]+)(?:[ \t]+"((?:[^"\\\n]|\\[^\n])*)")?\]')
-_KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*(=[ \t]*)?")
-_VALUE = re.compile(r'(?:[^\\"\n;#]|\\(?:\r?\n|[^\n])|"(?:[^"\\\n]|\\(?:\r?\n|[^\n]))*")*')
-_PIECE = re.compile(r'\\(\r?\n|[^\n])|(")|([^\\"]+)')
-_ESCAPES = {"n": "\n", "t": "\t", "b": "\b"}
+# What git takes for blank within a line: no other control character, and nothing outside ASCII.
+_BLANKS = " \t\r"
+_BLANK = re.compile(r"(?:[ \t\r\n]+|[#;][^\n]*)*")
+_REST_OF_LINE = re.compile(r"[ \t\r]*(?:[#;][^\n]*)?\n?")
+_HEADER = re.compile(r'\[([A-Za-z0-9.-]*)(?:[ \t\r]+"((?:[^"\\\n]|\\[^\n])*)"|(?<!\[))\]')
+_KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*(?:(=)[ \t]*|(?=\r?\n|\Z))")
+_ESCAPE = r'\\(?:\r?\n|\Z|[\\"tnb])'
+_VALUE = re.compile(rf'(?:[^\\"\n;#]+|{_ESCAPE}|"(?:[^"\\\n]|{_ESCAPE})*")*')
+_PIECE = re.compile(r'\\(\r?\n|[\\"tnb]|\Z)|(")|([ \t\r]+)|([^\\" \t\r]+)')
+_ESCAPES = {"n": "\n", "t": "\t", "b": "\b", "\\": "\\", '"': '"'}
 _PLAIN = re.compile(r'[^\s"\\#;](?:[^"\\#;\n\t\r]*[^\s"\\#;])?')
+_TRUE = re.compile(r"true|yes|on|[+-]?0*[1-9][0-9]*[kmg]?")
 
 
 class Token(NamedTuple):
@@ -167,12 +189,15 @@ def tokens(text: str) -> Iterator[Token]:
             position = header.end()
             continue
         key = _match(_KEY, text, position)
-        value = _match(_VALUE, text, key.end()) if key[2] else None
-        end = key.end() + len(value[0].rstrip()) if value else key.end(1)
-        yield Token(
-            f"{section}.{key[1].lower()}", _unquoted(value[0].rstrip()) if value else "", position, key.end(), end
-        )
-        position = value.end() if value else key.end()
+        name = f"{section}.{key[1].lower()}" if section else key[1].lower()
+        if key[2]:
+            raw = _match(_VALUE, text, key.end())[0]
+            value = raw.rstrip(_BLANKS)
+            yield Token(name, _unquoted(value), position, key.end(), key.end() + len(value))
+            position = key.end() + len(raw)
+        else:
+            yield Token(name, VALUELESS, position, key.end(1), key.end(1))
+            position = key.end()
 
 
 def _match(pattern: re.Pattern[str], text: str, position: int) -> re.Match[str]:
@@ -188,10 +213,14 @@ def _section_key(header: re.Match[str]) -> str:
 
 
 def _unquoted(raw: str) -> str:
-    return "".join(
-        (escaped and _ESCAPES.get(escaped, "" if escaped.endswith("\n") else escaped)) or text or ""
-        for escaped, _, text in _PIECE.findall(raw)
-    )
+    parts: list[str] = []
+    quoted = False
+    for escaped, quote, blank, plain in _PIECE.findall(raw):
+        quoted ^= bool(quote)
+        # Blanks before the first character are none of the value.
+        if piece := _ESCAPES.get(escaped) or plain or (blank if parts or quoted else ""):
+            parts.append(piece)
+    return "".join(parts)
 
 
 def _quoted(value: str) -> str:
@@ -244,21 +273,27 @@ def _replacement(text: str, token: Token, value: str) -> tuple[int, int, str]:
 
 def _removal(text: str, token: Token) -> tuple[int, int, str]:
     line_start = text.rfind("\n", 0, token.start) + 1
-    line_end = text.find("\n", token.end) + 1 or len(text)
-    alone = not text[line_start : token.start].strip() and not text[token.end : line_end].strip()
+    line_end = _match(_REST_OF_LINE, text, token.end).end()
+    alone = not text[line_start : token.start].strip(_BLANKS) and not text[token.end : line_end].strip(_BLANKS + "\n")
     return (line_start, line_end, "") if alone else (token.start, token.end, "")
 
 
 def _insertion(text: str, place: int | None, section: str, lines: list[str]) -> tuple[int, int, str]:
     if place is None:
-        name, _, subsection = section.partition(".")
+        name, dot, subsection = section.partition(".")
         escaped = subsection.replace("\\", "\\\\").replace('"', '\\"')
-        lines = [f'[{name} "{escaped}"]\n', *lines]
+        lines = [f'[{name} "{escaped}"]\n' if dot else f"[{name}]\n", *lines]
         place = len(text)
     else:
-        place = text.find("\n", place) + 1 or len(text)
-    newline = "\n" if place and text[place - 1] != "\n" else ""
-    return place, place, newline + "".join(lines)
+        place = _match(_REST_OF_LINE, text, place).end()
+    return place, place, _line_break(text, place) + "".join(lines)
+
+
+def _line_break(text: str, place: int) -> str:
+    """Return what is missing for a line to begin here: the last line of a file may lack its end, or be continued."""
+    begins = place == 0 or text[place - 1] == "\n"
+    continued = place == len(text) and text.endswith(("\\", "\\\n", "\\\r\n"))
+    return "\n" * ((not begins) + continued)
 
 
 def _spliced(text: str, splices: list[tuple[int, int, str]]) -> str:

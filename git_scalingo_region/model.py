@@ -23,10 +23,18 @@ TEXT_MAX = 200
 
 _APP = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _REGION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+# The last label of a name starts with no digit: ssh reads 127.1 and 0x7f000001 as addresses.
+_DNS_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]){_LABEL}")
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 _PORT = re.compile(r"[0-9]{1,5}")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_SSH_SCHEMES = ("ssh://", "git+ssh://", "ssh+git://")
+_USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
+_PATH = rf"(?:~/)?(?P<app>{_APP.pattern})(?P<suffix>(?:\.git)?)"
+_URL = re.compile(rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<place>[^/@]+)/{_PATH}")
+# gitglossary's scp-like form, and the brackets in which git takes a port or an IPv6 address there.
+_SCP = re.compile(rf"{_USER}(?P<place>[^\[\]/@:]+):/?{_PATH}")
+_SCP_BRACKETS = re.compile(rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<place>[^\[\]/@]+)\]:/?{_PATH}")
 # What git check-ref-format(1) forbids in a component, given that the name becomes refs/remotes/NAME/x.
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$")
 
@@ -89,13 +97,13 @@ class SshEndpoint:
         if text.startswith("["):
             host, bracket, rest = text[1:].partition("]")
             colon, port = rest[:1], rest[1:]
-            valid = bool(bracket) and colon in ("", ":") and _is_ipv6(host)
+            host = _ipv6(host) if bracket and colon in ("", ":") else ""
         else:
             host, colon, port = text.partition(":")
-            valid = _is_dns_name_or_ipv4(host.lower())
-        if not valid or (colon and not _is_port(port)):
+            host = host.lower() if _is_dns_name_or_ipv4(host) else ""
+        if not host or (colon and not _is_port(port)):
             raise InvalidInput(f"{_quoted(text)} is not an ssh endpoint: it looks like ssh.osc-fr1.scalingo.com:22")
-        return cls(host.lower(), int(port) if colon else DEFAULT_SSH_PORT)
+        return cls(host, int(port) if colon else DEFAULT_SSH_PORT)
 
     @property
     def bracketed_host(self) -> str:
@@ -116,24 +124,17 @@ def _is_port(text: str) -> bool:
 
 
 def _is_dns_name_or_ipv4(host: str) -> bool:
-    labels = host.split(".")
-    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        return False
-    # A last label of digits makes it an IPv4 address (RFC 3696, section 2), in its one plain form.
-    if not labels[-1].isdigit():
-        return True
-    return len(labels) == 4 and all(
-        label.isdigit() and label == str(int(label)) and int(label) < 256 for label in labels
-    )
+    return len(host) <= 253 and bool(_DNS_NAME.fullmatch(host) or _IPV4.fullmatch(host))
 
 
-def _is_ipv6(host: str) -> bool:
-    import ipaddress  # seldom needed, and slow to import
+def _ipv6(text: str) -> str:
+    """Return the one spelling of an IPv6 address, or an empty text for what is none."""
+    import socket  # seldom needed, and slow to import
 
     try:
-        return "%" not in host and bool(ipaddress.IPv6Address(host))
-    except ValueError:
-        return False
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
+    except (OSError, ValueError):
+        return ""
 
 
 @dataclass(frozen=True)
@@ -152,17 +153,14 @@ class RemoteUrl:
     @classmethod
     def parse(cls, text: str) -> RemoteUrl:
         """Read an ssh url or the scp-like form (gitglossary: `[USER@]HOST:PATH`); raise `InvalidInput` for others."""
-        scheme = next((scheme for scheme in _SSH_SCHEMES if text.startswith(scheme)), None)
-        if scheme:
-            authority, _, path = text[len(scheme) :].partition("/")
-        else:
-            authority, path = _split_scp_form(text)
-        user, _, place = authority.rpartition("@")
-        path = path.removeprefix("~/") if scheme else path.removeprefix("/")
-        app = path.removesuffix(".git")
-        if (user and not _USER.fullmatch(user)) or len(app) > APP_NAME_MAX or not _APP.fullmatch(app):
+        match = _URL.fullmatch(text) or _SCP.fullmatch(text) or _SCP_BRACKETS.fullmatch(text)
+        if match is None or len(match["app"]) > APP_NAME_MAX:
             raise InvalidInput(f"{_quoted(text)} is not the url of an app")
-        return cls(SshEndpoint.parse(place), app, user, path[len(app) :])
+        place = match["place"]
+        # In the brackets of the scp-like form, two colons and more are an IPv6 address, one is a port.
+        if match.re is _SCP_BRACKETS and place.count(":") > 1:
+            place = f"[{place}]"
+        return cls(SshEndpoint.parse(place), match["app"], match["user"] or "", match["suffix"])
 
     @classmethod
     def try_parse(cls, text: str) -> RemoteUrl | None:
@@ -175,17 +173,6 @@ class RemoteUrl:
     def __str__(self) -> str:
         at = f"{self.user}@" if self.user else ""
         return f"ssh://{at}{self.endpoint}/{self.app}{self.suffix}"
-
-
-def _split_scp_form(text: str) -> tuple[str, str]:
-    """Split at the colon before the path; `[HOST:PORT]:PATH` is git's way to give a port here."""
-    user, at, rest = text.rpartition("@") if "@" in text.partition("/")[0] else ("", "", text)
-    if not rest.startswith("["):
-        host, _, path = rest.partition(":")
-        return user + at + host, path
-    inner, _, path = rest[1:].partition("]:")
-    # Two colons and more are an IPv6 address, one is a port.
-    return user + at + (f"[{inner}]" if inner.count(":") > 1 else inner), path
 
 
 @dataclass(frozen=True)

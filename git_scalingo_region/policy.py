@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from git_scalingo_region.errors import RegionError, RemoteConflict
 from git_scalingo_region.gitconfig import Configuration, Entry, Remote
-from git_scalingo_region.model import SSH_USER, Region, RegionList, RemoteUrl, check_region_name
+from git_scalingo_region.model import SSH_USER, Region, RegionList, RemoteUrl, SshEndpoint, check_region_name
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 CURRENT, STALE, UNKNOWN_REGION, DIVERTED = "current", "stale", "unknown-region", "diverted"
@@ -64,12 +65,18 @@ class Platform:
     domain: str
     moved_hosts: dict[str, str]
 
+    @cached_property
+    def _by_endpoint(self) -> dict[SshEndpoint, str]:
+        return {region.ssh: region.name for region in reversed(self.regions)}  # the first of two counts
+
+    @cached_property
+    def _by_host(self) -> dict[str, str]:
+        return {region.ssh.host: region.name for region in reversed(self.regions)}
+
     def region_name(self, url: RemoteUrl) -> str | None:
         """Return the name of the region that a url points at, by its endpoint, else by its host; None if not ours."""
         host = url.endpoint.host
-        exact = (region.name for region in self.regions if region.ssh == url.endpoint)
-        alike = (region.name for region in self.regions if region.ssh.host == host)
-        if name := next(exact, None) or next(alike, None) or self.moved_hosts.get(host):
+        if name := self._by_endpoint.get(url.endpoint) or self._by_host.get(host) or self.moved_hosts.get(host):
             return name
         if not host.endswith(f".{self.domain}"):
             return None
@@ -176,7 +183,8 @@ def _conflict(
 
 
 def _place(entry: Entry) -> str:
-    return entry.origin.removeprefix("file:") or "the command line"
+    # The other origin is "command line:", of git -c and of the environment.
+    return entry.origin.removeprefix("file:") if entry.origin.startswith("file:") else "the command line"
 
 
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
@@ -187,7 +195,7 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """
     if remote.helper or any(not entry.own for entry in remote.pushurls):
         entry = next((entry for entry in remote.pushurls if not entry.own), None)
-        place = f" in {_place(entry)}" if entry else ""
+        place = f" from {_place(entry)}" if entry else ""
         raise RemoteConflict(
             f"the remote '{remote.name}' cannot be replaced from here, not even by force: remove it{place} first",
             "choose another name with --remote",
@@ -244,5 +252,6 @@ def remote_state(url: RemoteUrl, push_urls: Sequence[str], region: Region | None
 def refspec_to_push(branch: str | None) -> str:
     """Return what to push so that the platform deploys it: it takes `main` and `master` alone; None is detached."""
     if branch is None:
-        return "HEAD:main"
+        # What HEAD alone is does not tell git where in refs/ a branch that is not there yet belongs.
+        return "HEAD:refs/heads/main"
     return branch if branch in DEPLOYED_BRANCHES else f"{branch}:main"

@@ -33,7 +33,8 @@ from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.gitconfig import Assignments, Configuration, assigned, parse_listing, parse_values, values
 
 RETRY_SECONDS = 0.02
-_PLACES = re.compile(r"(.*)\n(?:true|false)\n(.*)", re.DOTALL)
+# Any of the paths may hold a newline; outside a work tree the last of the three answers is none that we need.
+_PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
 
 
 class ConfigurationChanged(Exception):
@@ -56,10 +57,9 @@ class Repository:
         # With it, git config would read another file than git remote and git push do.
         os.environ.pop("GIT_CONFIG", None)
         self._git = git.Git()
-        places = self._ask("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-prefix")
-        self._config_path, prefix = _PLACES.findall(places)[0]
+        places = self._ask("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
         # Inside a work tree git goes to its top before anything else, and its relative answers start from there.
-        self._top = "../" * prefix.count("/")
+        self._config_path, self._top = _PLACES.findall(places)[0]
         self._real_paths: dict[str, str] = {}
 
     def read(self) -> Configuration:
@@ -106,12 +106,16 @@ class Repository:
             self._real_paths[origin] = os.path.realpath(self.file(origin))
         return self._real_paths[origin]
 
-    def connect(self, url: str, *, seconds: float) -> tuple[int | None, str]:
-        """Try `git ls-remote` with nobody to answer questions; return its status (None: too late) and its stderr."""
+    def connect(self, url: str, ssh_command: str, *, seconds: float) -> tuple[int | None, str]:
+        """Try `git ls-remote` with nobody to answer questions; return its status (None: too late) and its stderr.
+
+        ssh is told to ask nothing and to learn nothing: a look must not write `known_hosts`.
+        """
+        options = "-o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no"
         process = self._git.execute(
             ["git", "ls-remote", "--", url],
             as_process=True,
-            env={"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"},
+            env={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": f"{ssh_command} {options}"},
             start_new_session=True,
         )
         assert process.proc is not None  # noqa: S101 - GitPython drops it in its destructor alone
@@ -146,8 +150,8 @@ class Repository:
         """Return the text of a file, and the text with the assignments, which git has read for proof."""
         old = _read(path)
         found = values(old)
-        if any(tuple(found.get(key, ())) != held for key, held in expected.items()):
-            raise ConfigurationChanged
+        for key, held in expected.items():
+            _check_unchanged(path, found.get(key, []), held)
         new = assigned(old, assignments)
         self._prove(found, new, assignments)
         return old, new
@@ -206,7 +210,7 @@ def _check_unchanged(path: str, found: Sequence[str], expected: Sequence[str]) -
     held, known = _blanked(found), _blanked(expected)
     if held == known:
         return
-    if held and known == held * (len(known) // len(held)):
+    if held and known and known == held * (len(known) // len(held)):
         raise RepositoryError(f"git reads {path} more than once: include it only once")
     raise ConfigurationChanged
 

@@ -18,7 +18,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from git_scalingo_region.errors import InvalidInput
 from git_scalingo_region.model import Region, RegionList, parse_regions
@@ -31,8 +31,7 @@ YEAR_10000 = 253_402_300_800
 POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True)
-class Cache:
+class Cache(NamedTuple):
     """The cache of one service and one account; an empty folder keeps nothing."""
 
     folder: str

@@ -298,12 +298,9 @@ def show(
 ) -> int:
     """Show every field of one region."""
     from git_scalingo_region.commands.regions import show
-    from git_scalingo_region.model import REGION_FIELDS
 
-    if field and field not in REGION_FIELDS:
-        raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
     return _run(
-        lambda request: show(request, region),
+        lambda request: show(request, region, field),
         (lambda outcome, style: render.field_text(outcome, field)) if field else render.shown_text,
         render.shown_json,
         as_json=as_json,

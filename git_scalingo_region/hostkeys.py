@@ -19,9 +19,9 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha1, sha256
 from io import FileIO
+from typing import NamedTuple
 
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
@@ -34,8 +34,7 @@ _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 _BLANKS = re.compile(r"[ \t]+")
 
 
-@dataclass(frozen=True)
-class HostKey:
+class HostKey(NamedTuple):
     """A public host key: its type, such as `ssh-ed25519`, and its data in base64."""
 
     type: str
@@ -61,8 +60,7 @@ class HostKey:
         return f"{self.type} {self.data}"
 
 
-@dataclass(frozen=True)
-class KnownKey:
+class KnownKey(NamedTuple):
     """An entry of a `known_hosts` file: the name it was found by, the line's marker (such as @revoked), its key."""
 
     path: str
@@ -76,8 +74,7 @@ class KnownKey:
         return shlex.join(["ssh-keygen", "-R", self.name, "-f", self.path])
 
 
-@dataclass(frozen=True)
-class Lookup:
+class Lookup(NamedTuple):
     """How ssh looks a host's key up: where it connects, the name it looks for, the user's file, all files it reads."""
 
     endpoint: SshEndpoint

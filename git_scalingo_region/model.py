@@ -21,22 +21,23 @@ APP_NAME_MAX = 48
 REGION_NAME_MAX = 63
 TEXT_MAX = 200
 
-_APP = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_REGION = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+# Patterns are texts, which `re` compiles when they are first used: few runs use them all, and each takes its time.
+_APP = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_REGION = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last label of a name starts with no digit: ssh reads 127.1 and 0x7f000001 as addresses.
-_DNS_NAME = re.compile(rf"(?:{_LABEL}\.)*(?![0-9]){_LABEL}")
+_DNS_NAME = rf"(?:{_LABEL}\.)*(?![0-9]){_LABEL}"
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4 = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
-_PORT = re.compile(r"[0-9]{1,5}")
+_IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
+_PORT = r"[0-9]{1,5}"
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
-_PATH = rf"(?:~/)?(?P<app>{_APP.pattern})(?P<suffix>(?:\.git)?)"
-_URL = re.compile(rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<place>[^/@]+)/{_PATH}")
+_PATH = rf"(?:~/)?(?P<app>{_APP})(?P<suffix>(?:\.git)?)"
+_URL = rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<place>[^/@]+)/{_PATH}"
 # gitglossary's scp-like form, and the brackets in which git takes a port or an IPv6 address there.
-_SCP = re.compile(rf"{_USER}(?P<place>[^\[\]/@:]+):/?{_PATH}")
-_SCP_BRACKETS = re.compile(rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<place>[^\[\]/@]+)\]:/?{_PATH}")
+_SCP = rf"{_USER}(?P<place>[^\[\]/@:]+):/?{_PATH}"
+_SCP_BRACKETS = rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<place>[^\[\]/@]+)\]:/?{_PATH}"
 # What git check-ref-format(1) forbids in a component, given that the name becomes refs/remotes/NAME/x.
-_NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$")
+_NOT_IN_REF = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$"
 
 
 def check_app_name(text: str) -> str:
@@ -44,7 +45,7 @@ def check_app_name(text: str) -> str:
 
     New apps need six characters, older ones are shorter: no minimum is asked for.
     """
-    if len(text) <= APP_NAME_MAX and _APP.fullmatch(text):
+    if len(text) <= APP_NAME_MAX and re.fullmatch(_APP, text):
         return text
     raise InvalidInput(
         f"{_quoted(text)} is not an app name: lower-case letters, digits and single hyphens, "
@@ -55,7 +56,7 @@ def check_app_name(text: str) -> str:
 
 def check_region_name(text: str) -> str:
     """Return `text` if it is a plain word that can name a region; raise `InvalidInput` otherwise."""
-    if len(text) <= REGION_NAME_MAX and _REGION.fullmatch(text):
+    if len(text) <= REGION_NAME_MAX and re.fullmatch(_REGION, text):
         return text
     raise InvalidInput(f"{_quoted(text)} is not a region name: it looks like osc-fr1", "git scalingo-region list")
 
@@ -65,7 +66,7 @@ def check_remote_name(text: str) -> str:
 
     A leading hyphen is legal for git, but such a remote can never be pushed to by name.
     """
-    if text and not text.startswith("-") and not _NOT_IN_REF.search(text):
+    if text and not text.startswith("-") and not re.search(_NOT_IN_REF, text):
         return text
     raise InvalidInput(
         f"{_quoted(text)} is not a remote name: letters, digits, hyphens, dots and slashes, "
@@ -76,7 +77,7 @@ def check_remote_name(text: str) -> str:
 def _app_name_hints(text: str) -> tuple[str, ...]:
     url = RemoteUrl.try_parse(text)
     name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
-    return (f"did you mean {name}?",) if name != text and _APP.fullmatch(name) and len(name) <= APP_NAME_MAX else ()
+    return (f"did you mean {name}?",) if name != text and re.fullmatch(_APP, name) and len(name) <= APP_NAME_MAX else ()
 
 
 def _quoted(text: str) -> str:
@@ -120,11 +121,11 @@ class SshEndpoint:
 
 
 def _is_port(text: str) -> bool:
-    return bool(_PORT.fullmatch(text)) and 1 <= int(text) <= 65535
+    return bool(re.fullmatch(_PORT, text)) and 1 <= int(text) <= 65535
 
 
 def _is_dns_name_or_ipv4(host: str) -> bool:
-    return len(host) <= 253 and bool(_DNS_NAME.fullmatch(host) or _IPV4.fullmatch(host))
+    return len(host) <= 253 and bool(re.fullmatch(_DNS_NAME, host) or re.fullmatch(_IPV4, host))
 
 
 def _ipv6(text: str) -> str:
@@ -153,12 +154,12 @@ class RemoteUrl:
     @classmethod
     def parse(cls, text: str) -> RemoteUrl:
         """Read an ssh url or the scp-like form (gitglossary: `[USER@]HOST:PATH`); raise `InvalidInput` for others."""
-        match = _URL.fullmatch(text) or _SCP.fullmatch(text) or _SCP_BRACKETS.fullmatch(text)
+        match = re.fullmatch(_URL, text) or re.fullmatch(_SCP, text) or re.fullmatch(_SCP_BRACKETS, text)
         if match is None or len(match["app"]) > APP_NAME_MAX:
             raise InvalidInput(f"{_quoted(text)} is not the url of an app")
         place = match["place"]
         # In the brackets of the scp-like form, two colons and more are an IPv6 address, one is a port.
-        if match.re is _SCP_BRACKETS and place.count(":") > 1:
+        if match.re.pattern == _SCP_BRACKETS and place.count(":") > 1:
             place = f"[{place}]"
         return cls(SshEndpoint.parse(place), match["app"], match["user"] or "", match["suffix"])
 

@@ -8,16 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
-from git_scalingo_region.errors import RegionError, RemoteConflict
-from git_scalingo_region.gitconfig import Configuration, Entry, Remote
+from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict
 from git_scalingo_region.model import SSH_USER, Region, RegionList, RemoteUrl, SshEndpoint, check_region_name
+
+if TYPE_CHECKING:  # what needs no remote does without git's syntax
+    from git_scalingo_region.gitconfig import Configuration, Entry, Remote
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 CURRENT, STALE, UNKNOWN_REGION, DIVERTED = "current", "stale", "unknown-region", "diverted"
 
 # Branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
+
+
+# Where a name that is no argument comes from, by its source.
+_PLACES = {
+    "environment": "SCALINGO_REGION",
+    "git-config": "git config scalingo.region",
+    "existing-remote": "the remote's url",
+    "cli-config": "the Scalingo CLI's configuration",
+}
 
 
 # --- which region ----------------------------------------------------------------------------------------------------
@@ -30,8 +42,16 @@ def choose_region_name(candidates: Iterable[tuple[str, str]]) -> tuple[str, str]
     """
     for source, name in candidates:
         if name:
-            return source, check_region_name(name)
+            return source, _checked(name, source)
     return "default", ""
+
+
+def _checked(name: str, source: str) -> str:
+    try:
+        return check_region_name(name)
+    except InvalidInput as error:
+        place = _PLACES.get(source)
+        raise InvalidInput(f"{place}: {error.message}" if place else error.message, *error.hints) from None
 
 
 def default_region(regions: RegionList) -> Region:
@@ -42,16 +62,17 @@ def default_region(regions: RegionList) -> Region:
     raise RegionError(f"no region is given, and the list of regions marks none as default: {names}")
 
 
-def unknown_region(name: str, regions: RegionList, why: str) -> RegionError:
+def unknown_region(name: str, regions: RegionList, source: str) -> RegionError:
     """Return the error for a name that is in no list, with the names that come nearest to it."""
     from difflib import get_close_matches  # only for an error
 
-    near = get_close_matches(name, regions.names, n=3, cutoff=0.5)
+    near = get_close_matches(name, regions.names, n=3, cutoff=0.6)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {', '.join(sorted(regions.names))}")
     if regions.anonymous:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
-    return RegionError(f"there is no region '{name}' ({why})", *hints)
+    place = f", which {_PLACES[source]} names" if source in _PLACES else ""
+    return RegionError(f"there is no region '{name}'{place}", *hints)
 
 
 # --- whose a remote is -----------------------------------------------------------------------------------------------
@@ -102,8 +123,7 @@ def remote_url(remote: Remote, platform: Platform, configuration: Configuration)
 # --- what to do with a remote ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """The values of one key in one file (an origin of `git config --show-origin`; empty for the repository's own)."""
 
     origin: str
@@ -112,8 +132,7 @@ class Change:
     new: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What `add` or `sync` is to do with one remote, and where `git push` will go afterwards."""
 
     remote: str

@@ -5,7 +5,7 @@
 file is made beside it, read by `git` for proof, and put in place under git's own lock if nothing changed meanwhile.
 Whoever reads the file, or kills this program, at any moment finds the old text or the new one.
 
-Owns GitPython. Knows no regions, never prints. Imports `gitconfig` and `errors`.
+Owns GitPython. Knows no regions, never prints. Imports `gitconfig`, `configfile` and `errors`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO, BinaryIO, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 # Set before the import: without git on PATH, GitPython would print and raise there, rather than where it is used.
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
@@ -30,7 +29,10 @@ import git
 import git.exc
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import Assignments, Configuration, assigned, parse_listing, parse_values, values
+from git_scalingo_region.gitconfig import Configuration, parse_listing, parse_values
+
+if TYPE_CHECKING:
+    from git_scalingo_region.configfile import Assignments
 
 RETRY_SECONDS = 0.02
 # Any of the paths may hold a newline; outside a work tree the last of the three answers is none that we need.
@@ -41,8 +43,7 @@ class ConfigurationChanged(Exception):
     """The values that a plan was made for are no longer there: read again, and plan again."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The current branch (None: detached), and whether there is a commit to push."""
 
     branch: str | None
@@ -148,11 +149,13 @@ class Repository:
 
     def _edited(self, path: str, assignments: Assignments, expected: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
         """Return the text of a file, and the text with the assignments, which git has read for proof."""
+        from git_scalingo_region import configfile  # most runs write nothing
+
         old = _read(path)
-        found = values(old)
+        found = configfile.values(old)
         for key, held in expected.items():
             _check_unchanged(path, found.get(key, []), held)
-        new = assigned(old, assignments)
+        new = configfile.assigned(old, assignments)
         self._prove(found, new, assignments)
         return old, new
 

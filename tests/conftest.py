@@ -18,8 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from git_scalingo_region import cli
+
+# A slow machine is no failure, and nothing is kept between runs.
+settings.register_profile("project", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"

@@ -382,7 +382,7 @@ def test_a_name_is_not_looked_up_again_where_the_service_fails(run: Run, service
     """A failure is reported once: a name that the built-in list lacks is unknown then."""
     fail(service)
     result = run("url", "nowhere", "myapp", "--json")
-    assert (result.status, result.error["message"]) == (3, "there is no region 'nowhere' (argument)")
+    assert (result.status, result.error["message"]) == (3, "there is no region 'nowhere'")
     assert json.loads(result.stderr)["warnings"] == [f"{service.url} answered 500; {BUILT_IN}"]
     assert len(service.requests) == 1
 
@@ -404,7 +404,7 @@ def test_a_region_that_a_token_does_not_list_is_unknown(
     assert run("url", "osc-secnum-fr1", "myapp") == Result(
         3,
         "",
-        "error: there is no region 'osc-secnum-fr1' (argument)\nhint: did you mean osc-fr1?\n"
+        "error: there is no region 'osc-secnum-fr1'\nhint: did you mean osc-fr1?\n"
         "hint: the regions are osc-fr1, scw-par\n",
     )
 
@@ -421,7 +421,7 @@ def test_an_unknown_name_comes_with_the_nearest_ones(run: Run, service: Service,
     assert run("add", "osc-fr2", "myapp") == Result(
         3,
         "",
-        "error: there is no region 'osc-fr2' (argument)\nhint: did you mean osc-fr1?\n"
+        "error: there is no region 'osc-fr2'\nhint: did you mean osc-fr1?\n"
         "hint: the regions are osc-fr1, xyz\n"
         "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n",
     )

@@ -111,7 +111,7 @@ NAMES_HINT = "the regions are moved, osc-fr1, osc-secnum-fr1, twin"
 @pytest.mark.parametrize(
     ("name", "anonymous", "hints"),
     [
-        ("osc-fr2", True, ("did you mean osc-fr1 or osc-secnum-fr1?", NAMES_HINT, TOKEN_HINT)),
+        ("osc-fr2", True, ("did you mean osc-fr1?", NAMES_HINT, TOKEN_HINT)),
         ("mooved", False, ("did you mean moved?", NAMES_HINT)),
         ("xyz", False, (NAMES_HINT,)),
     ],
@@ -119,7 +119,7 @@ NAMES_HINT = "the regions are moved, osc-fr1, osc-secnum-fr1, twin"
 def test_an_unknown_region_comes_with_the_nearest_names(name: str, anonymous: bool, hints: tuple[str, ...]) -> None:
     """The error says where the name comes from, which names are near, which there are, and what a token may add."""
     error = unknown_region(name, RegionList(REGIONS, "api", 0.0, anonymous=anonymous), "environment")
-    assert error.message == f"there is no region '{name}' (environment)"
+    assert error.message == f"there is no region '{name}', which SCALINGO_REGION names"
     assert error.hints == hints
 
 

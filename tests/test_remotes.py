@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import OSC_FR1, Repo, Run, git
 
-from git_scalingo_region import remotes
+from git_scalingo_region import configfile, remotes
 from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.remotes import ConfigurationChanged, Head, Repository
 
@@ -466,8 +466,8 @@ def test_an_edit_that_git_reads_otherwise_is_not_written(
 ) -> None:
     """A new text in which git would find anything but what was there and what was assigned never replaces the old."""
     before, files = repo.config.read_bytes(), inventory(repo.path)
-    assigned = remotes.assigned
-    monkeypatch.setattr(remotes, "assigned", lambda *arguments: spoil(assigned(*arguments)))
+    assigned = configfile.assigned
+    monkeypatch.setattr(configfile, "assigned", lambda *arguments: spoil(assigned(*arguments)))
     with pytest.raises(RepositoryError, match=r"in another way than expected: nothing was changed$"):
         write([URL])
     assert repo.config.read_bytes() == before

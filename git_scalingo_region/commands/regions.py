@@ -11,7 +11,7 @@ from git_scalingo_region import embedded
 from git_scalingo_region.cache import Cache, is_fresh
 from git_scalingo_region.credentials import Token, cli_region, find_token
 from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
-from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name
+from git_scalingo_region.model import REGION_FIELDS, Region, RegionList, check_app_name, check_region_name
 from git_scalingo_region.outcomes import Listed, Resolution, Url
 from git_scalingo_region.policy import Platform, choose_region_name, default_region, unknown_region
 from git_scalingo_region.settings import CACHE_FRESH_SECONDS, NETWORK_SECONDS, Settings
@@ -199,15 +199,24 @@ def _environment_app(settings: Settings) -> str:
 
 def _git_config_region() -> str:
     """Return `git config scalingo.region`, in a repository or not, without the cost of GitPython."""
+    import os
     import subprocess
 
+    # GIT_CONFIG would make git config, and nothing else of git, read another file.
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"}
+    command = ["git", "config", "--get", "scalingo.region"]
     try:
         answer = subprocess.run(
-            ["git", "config", "--get", "scalingo.region"], capture_output=True, check=False, stdin=subprocess.DEVNULL
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
         )
     except OSError:
         return ""
-    return answer.stdout.decode("utf-8", "replace").rstrip("\n")
+    return answer.stdout.decode("utf-8", "replace").removesuffix("\n")
 
 
 def selected_candidates(settings: Settings, argument: str) -> Iterator[tuple[str, str]]:
@@ -233,6 +242,8 @@ def list_regions(request: Request) -> Listed:
     return Listed(regions, name, source if name else "")
 
 
-def show(request: Request, region: str) -> Resolution:
-    """Return one region: the one named, else the one that is selected here."""
+def show(request: Request, region: str, field: str) -> Resolution:
+    """Return one region, the one named, else the one that is selected here; `field` is one that it has to have."""
+    if field and field not in REGION_FIELDS:
+        raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
     return resolve(request, load_regions(request), selected_candidates(request.settings, region))

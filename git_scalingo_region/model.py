@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from git_scalingo_region.errors import InvalidInput
@@ -164,6 +165,7 @@ class RemoteUrl:
         return cls(SshEndpoint.parse(place), match["app"], match["user"] or "", match["suffix"])
 
     @classmethod
+    @lru_cache(maxsize=16)  # a remote's urls are looked at from several sides, one remote after the other
     def try_parse(cls, text: str) -> RemoteUrl | None:
         """Read like `parse`, with None for what is no such url."""
         try:

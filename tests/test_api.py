@@ -733,7 +733,7 @@ def assert_safe(regions: tuple[Region, ...]) -> None:
     assert parse_regions({"regions": [region.to_json() for region in regions]}) == regions
 
 
-@settings(max_examples=2000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(ANSWERS | ODD_VALUES)
 def test_whatever_is_listed_is_safe_or_refused(answer: Any) -> None:
     """Of thousands of mutated answers each is a list of safe regions or an InvalidInput, and nothing else."""

@@ -75,9 +75,7 @@ OLD = "import sys; sys.version_info = (3, 9, 25)"
 BARE = "import sys; sys.modules['ensurepip'] = None"
 
 
-def call(
-    *command: str | Path, env: dict[str, str], cwd: Path, text: str | None = None, umask: int = -1
-) -> Done:
+def call(*command: str | Path, env: dict[str, str], cwd: Path, text: str | None = None, umask: int = -1) -> Done:
     """Run a command to its end, whatever its status, with text on its stdin."""
     return subprocess.run(
         command,
@@ -285,9 +283,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
 
 def test_real_installation_reports_the_version(real: Real) -> None:
     """A real installation prints its version, its place and the next step, and nothing else."""
-    found = re.search(
-        r'__version__ = "(.+)"', (CHECKOUT / "git_scalingo_region/__init__.py").read_text()
-    )
+    found = re.search(r'__version__ = "(.+)"', (CHECKOUT / "git_scalingo_region/__init__.py").read_text())
     assert found
     assert real.done.stdout == installed(real.home / ".local/bin" / NAME, real.checkout, found[1])
 
@@ -390,9 +386,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("first", [True, False], ids=["first", "upgrade"])
 @pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
-def test_failure_changes_nothing(
-    box: Box, change: dict[str, str], message: str, *, first: bool
-) -> None:
+def test_failure_changes_nothing(box: Box, change: dict[str, str], message: str, *, first: bool) -> None:
     """Whatever fails, there is one message, and all is as it was before."""
     share = box.home / ".local/share"
     functions = share / "zsh/site-functions"
@@ -468,10 +462,7 @@ def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
 def test_second_uninstall_has_nothing_to_do(box: Box) -> None:
     """Uninstall says so when there is nothing to remove, and succeeds."""
     for _ in range(2):
-        assert (
-            box.check("--uninstall")
-            == f"Nothing to remove: {NAME} is not installed in {box.program.parent}.\n"
-        )
+        assert box.check("--uninstall") == f"Nothing to remove: {NAME} is not installed in {box.program.parent}.\n"
     assert tree(box.home) == {}
 
 
@@ -539,9 +530,7 @@ def test_root_installs_for_everybody(root_box: Box, home: str) -> None:
     assert {path.name for path in system.iterdir()} == {"bin", "lib", "share"}
     modes = {path: path.stat().st_mode for path in system.rglob("*")}
     assert [path for path, mode in modes.items() if not mode & stat.S_IROTH] == []
-    assert [
-        path for path, mode in modes.items() if stat.S_ISDIR(mode) and not mode & stat.S_IXOTH
-    ] == []
+    assert [path for path, mode in modes.items() if stat.S_ISDIR(mode) and not mode & stat.S_IXOTH] == []
     root_box.check("--uninstall", HOME=where)
     assert (tree(root_box.home), tree(system)) == ({}, {})
 
@@ -549,11 +538,7 @@ def test_root_installs_for_everybody(root_box: Box, home: str) -> None:
 def test_ordinary_umask_is_kept(box: Box) -> None:
     """An ordinary user's umask is respected: what was to be private is."""
     box.check(umask=0o077)
-    assert [
-        path
-        for path in box.home.rglob("*")
-        if not path.is_symlink() and path.stat().st_mode & 0o077
-    ] == []
+    assert [path for path in box.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs a home folder that belongs to root")
@@ -583,9 +568,7 @@ def test_python_closed_to_others_is_the_last_choice(root_box: Box) -> None:
     path = only_tools(root_box, "git")
     done = root_box.run(PYTHON="python3", PATH=path)
     assert done.returncode == 0
-    assert done.stderr.splitlines()[0] == (
-        f"warning: python3 is closed to other users, so only root can run {NAME}"
-    )
+    assert done.stderr.splitlines()[0] == (f"warning: python3 is closed to other users, so only root can run {NAME}")
     stub(stubs / "python3.12")
     done = root_box.run(PYTHON=None, PATH=path, FAKE_VENV="echo $0 >&2")
     assert done.stderr.splitlines()[0] == f"{stubs}/python3.12"
@@ -732,9 +715,7 @@ def test_checkout_is_needed(box: Box, way: str) -> None:
     assert tree(box.home) == {}
 
 
-@pytest.mark.parametrize(
-    ("folder", "script"), [("checkout", "install.sh"), (".", "checkout/install.sh")]
-)
+@pytest.mark.parametrize(("folder", "script"), [("checkout", "install.sh"), (".", "checkout/install.sh")])
 def test_checkout_is_found_from_any_folder(box: Box, folder: str, script: str) -> None:
     """The script finds its checkout wherever it is called from and whatever CDPATH says."""
     env = box.environ(CDPATH=str(box.root))

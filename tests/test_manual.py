@@ -180,8 +180,8 @@ def test_reads_the_environment_in_no_other_place() -> None:
         for path in (ROOT / "git_scalingo_region").rglob("*.py")
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
-    # remotes sets and drops variables of git alone, before GitPython sees them.
-    assert reading == {"cli.py": {"NO_COLOR", "TERM"}, "remotes.py": set()}
+    # remotes and regions set and drop variables of git alone, before git sees them.
+    assert reading == {"cli.py": {"NO_COLOR", "TERM"}, "remotes.py": set(), "regions.py": set()}
 
 
 def test_lists_the_keys_of_git_config_that_the_program_reads() -> None:

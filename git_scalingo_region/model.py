@@ -10,9 +10,8 @@ as well.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from git_scalingo_region.errors import InvalidInput
 
@@ -86,8 +85,7 @@ def _quoted(text: str) -> str:
     return "an empty text" if not text else f"'{shown}'"
 
 
-@dataclass(frozen=True)
-class SshEndpoint:
+class SshEndpoint(NamedTuple):
     """A host and a port, as the `ssh` field of a region gives them: `HOST:PORT`, the port 22 where it is missing."""
 
     host: str
@@ -139,8 +137,7 @@ def _ipv6(text: str) -> str:
         return ""
 
 
-@dataclass(frozen=True)
-class RemoteUrl:
+class RemoteUrl(NamedTuple):
     """A git remote url over ssh that names one app: `ssh://git@HOST:PORT/APP.git`.
 
     Equal values are the same place, whatever their spelling was: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
@@ -178,8 +175,7 @@ class RemoteUrl:
         return f"ssh://{at}{self.endpoint}/{self.app}{self.suffix}"
 
 
-@dataclass(frozen=True)
-class Region:
+class Region(NamedTuple):
     """A region of the platform, with the fields of its API; `ssh` alone is parsed, the rest is shown as it came."""
 
     name: str
@@ -247,8 +243,7 @@ def parse_regions(value: Any) -> tuple[Region, ...]:
     return regions
 
 
-@dataclass(frozen=True)
-class RegionList:
+class RegionList(NamedTuple):
     """A list of regions, where it came from (`cache`, `api`, `stale-cache`, `embedded`) and when (seconds since 1970).
 
     `anonymous` tells that it was asked for without a token, so that some regions may be missing from it.

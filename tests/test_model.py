@@ -31,6 +31,7 @@ ipv6_hosts = st.ip_addresses(v=6).map(lambda address: SshEndpoint.parse(f"[{addr
 hosts = dns_names | st.ip_addresses(v=4).map(str) | ipv6_hosts
 endpoints = st.builds(SshEndpoint, hosts, st.integers(1, 65535))
 apps = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True).filter(lambda name: len(name) <= 48)
+plain_texts = st.text(max_size=200).filter(str.isprintable)
 users = st.sampled_from(["git", "", "deploy", "a.b-c_d"])
 urls = st.builds(RemoteUrl, endpoints, apps, users, st.sampled_from([".git", ""]))
 # What could be taken for a url: its parts and its punctuation, in any order.
@@ -321,8 +322,11 @@ def test_a_region_has_the_shape_of_the_api() -> None:
     st.builds(
         Region,
         name=st.from_regex(r"[a-z0-9]+([._-][a-z0-9]+)*", fullmatch=True).filter(lambda name: len(name) < 64),
-        display_name=st.text(max_size=200).filter(str.isprintable),
+        display_name=plain_texts,
         ssh=endpoints,
+        api=plain_texts,
+        dashboard=plain_texts,
+        database_api=plain_texts,
         default=st.booleans(),
     )
 )

@@ -94,7 +94,7 @@ def _fall_back(request: Request, kept: RegionList | None, *, anonymous: bool, re
         return kept
     day = time.strftime("%Y-%m-%d", time.gmtime(kept.fetched_at))
     request.warn(f"{reason}; using the list of regions cached on {day}")
-    return replace(kept, source="stale-cache")
+    return kept._replace(source="stale-cache")
 
 
 # --- which region ----------------------------------------------------------------------------------------------------

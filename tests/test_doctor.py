@@ -139,7 +139,7 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
     assert (result.status, result.stderr) == (7, "")
     regions = result.stdout.splitlines()[8]
     assert regions.startswith(f"problem  regions      {NO_SERVICE} cannot be reached")
-    assert regions.endswith("using the built-in list of regions (the platform's documentation of 2026-01-02)")
+    assert regions.endswith("cannot be reached (the connection is refused)")
     assert result.stdout.replace(regions, "REGIONS") == (
         "problem  git          no git\n"
         "                      fix: install\n"

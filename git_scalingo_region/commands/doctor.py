@@ -189,7 +189,8 @@ def _find_regions(request: Request) -> tuple[RegionList, Finding]:
     if request.offline:
         return regions, Finding(SKIPPED, "--offline")
     if warnings:
-        return regions, Finding(PROBLEM, warnings[0], f"curl -sS {service}/v1/regions")
+        reason, _, _ = warnings[0].partition("; using ")  # which list stands in is of no matter here
+        return regions, Finding(PROBLEM, reason, f"curl -sS {service}/v1/regions")
     whose = "the public ones" if regions.anonymous else "the token is accepted"
     return regions, Finding(OK, f"{len(regions.regions)} from {service}, {whose}")
 

@@ -64,7 +64,7 @@ def _verb(function: Callable[..., int]) -> Callable[..., int]:
 
 Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[REGION] APP", help="The region, where it is not chosen otherwise; the app."),
+    typer.Argument(metavar="[REGION] APP", help="The app, and its region where that is not chosen otherwise."),
 ]
 RegionWord = Annotated[str, typer.Argument(metavar="[REGION]", help="The region; else the one that is selected here.")]
 RemoteWords = Annotated[list[str] | None, typer.Argument(metavar="[REMOTE]...", help="These remotes alone.")]

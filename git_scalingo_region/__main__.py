@@ -12,6 +12,9 @@ from types import FrameType
 
 def main() -> None:
     """Run the program and exit with its status."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, and the next file opened would take its place
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _terminate)
     # A process of a fifth of a second makes little garbage, and collecting it during the imports costs a tenth of them.

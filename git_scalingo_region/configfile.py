@@ -164,7 +164,8 @@ def _line_break(text: str, place: int) -> str:
 
 def _spliced(text: str, splices: list[tuple[int, int, str]]) -> str:
     parts, position = [], 0
-    for start, end, new in sorted(splices):
+    # Where two begin at one place they stay in order: a line that is added follows the one that was changed.
+    for start, end, new in sorted(splices, key=lambda splice: splice[:2]):
         parts += [text[position:start], new]
         position = end
     return "".join([*parts, text[position:]])

@@ -69,10 +69,12 @@ class Repository:
         return Configuration(parse_listing(listing))
 
     def push_urls(self, remote: str) -> tuple[str, ...]:
-        """Return where `git push` really goes, in git's own words."""
-        status, output, _ = self._run("remote", "get-url", "--push", "--all", remote)
+        """Return where `git push` really goes, in git's own words; raise `RepositoryError` where it refuses to say."""
+        status, output, reason = self._run("remote", "get-url", "--push", "--all", remote)
         if status == 0:
             return tuple(output.split("\n"))
+        if "No such remote" not in reason:
+            raise _refusal(reason)
         # git remote knows the remotes of the repository's own configuration alone, git push those of every scope.
         configuration = self.read()
         found = configuration.remote(remote)
@@ -165,7 +167,9 @@ class Repository:
         with tempfile.TemporaryFile() as file:
             file.write(_encoded(text))
             file.seek(0)
-            found = parse_values(self._ask("config", "--file", "-", "--null", "--list", istream=file))
+            # From standard input, git would follow includes.
+            question = ("config", "--file", "-", "--no-includes", "--null", "--list")
+            found = parse_values(self._ask(*question, istream=file))
         if _normal(found) != _normal(wanted):
             raise RepositoryError("git reads the configuration file in another way than expected: nothing was changed")
 
@@ -185,8 +189,8 @@ class Repository:
                 stdout_as_string=False,
             )
         except git.exc.GitCommandNotFound:
-            raise RepositoryError("git is not on PATH") from None
-        return status, output.decode("utf-8", "surrogateescape"), reason
+            raise RepositoryError("git is not on PATH", "install git 2.26 or newer") from None
+        return status, os.fsdecode(output), reason
 
 
 def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, str]:
@@ -197,7 +201,7 @@ def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | Non
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         return None, ""
-    return process.returncode, reason.decode("utf-8", "surrogateescape")
+    return process.returncode, os.fsdecode(reason)
 
 
 def _refusal(reason: str) -> RepositoryError:
@@ -230,13 +234,13 @@ def _blanked(items: Sequence[str]) -> list[str]:
 def _read(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
+            return os.fsdecode(file.read())  # as the command line is, so that names are equal
     except FileNotFoundError:
         return ""
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return os.fsencode(text)
 
 
 class _Lock:

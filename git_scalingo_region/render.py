@@ -67,7 +67,14 @@ def printable(text: str) -> str:
     """Return the text with what a terminal could obey (control, bidirectional, broken characters) as escapes."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    # Python keeps a byte that is no text as a surrogate, U+DC00 and the byte (PEP 383).
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()
 
 
 def message(label: str, text: str, style: Style) -> str:

@@ -151,7 +151,7 @@ def test_a_locale_without_utf8(repo: Repo, program: Run) -> None:
     result = program("status", "--offline", env=environment)
 
     assert result.status == 0
-    assert result.stdout.splitlines()[1].startswith(r"\u65e5\u672c ")
+    assert result.stdout.splitlines()[1].startswith(r"\xe6\x97\xa5\xe6\x9c\xac  osc-fr1")
 
 
 def test_only_a_bug_shows_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -403,6 +403,8 @@ def test_failure_changes_nothing(box: Box, change: dict[str, str], message: str,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupt_changes_nothing(box: Box, number: signal.Signals, *, first: bool) -> None:
     """Ctrl-C in the middle ends with the signal's status, and leaves what was there before."""
+    if signal.getsignal(number) is signal.SIG_IGN:
+        pytest.skip(f"{number.name} is ignored here, as under nohup, and a shell cannot change that")
     if not first:
         box.check()
     before = tree(box.home)

@@ -49,7 +49,10 @@ def _undo(repository: Repository, change: Change, remote: str) -> Sequence[Seque
     else:
         push = ["--push"] if change.key.endswith(".pushurl") else []
         adds = [[], *(["--add"] for _ in change.old[1:])]
-        return [["git", "remote", "set-url", *add, *push, remote, old] for add, old in zip(adds, change.old)]
+        return [
+            ["git", "remote", "set-url", *add, *push, *(["--"] if old.startswith("-") else []), remote, old]
+            for add, old in zip(adds, change.old)
+        ]
     if not change.old:
         return [[*config, "--unset-all", change.key]]
     first, *others = change.old

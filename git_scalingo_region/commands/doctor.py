@@ -128,7 +128,7 @@ def _look(look: Callable[[T], Finding], subject: T | None, missing: str) -> Find
 
 
 def _failed(error: ScalingoRegionError) -> Finding:
-    fix = next((hint for hint in error.hints if hint.startswith(("git ", "ssh "))), "git status")
+    fix = next((hint for hint in error.hints if hint.startswith(("git ", "ssh ", "install "))), "git status")
     return Finding(PROBLEM, error.message, fix)
 
 

@@ -197,33 +197,35 @@ def _environment_app(settings: Settings) -> str:
 # --- the verbs -------------------------------------------------------------------------------------------------------
 
 
-def _git_config_region() -> str:
-    """Return `git config scalingo.region`, in a repository or not, without the cost of GitPython."""
+def _git_config_region(request: Request) -> str:
+    """Return `git config scalingo.region`, in a repository or not, without the cost of GitPython.
+
+    Where git refuses the configuration it is warned of, since the region may be another than is meant.
+    """
     import os
     import subprocess
 
     # GIT_CONFIG would make git config, and nothing else of git, read another file.
-    environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"}
+    environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"} | {"LC_ALL": "C"}
     command = ["git", "config", "--get", "scalingo.region"]
     try:
-        answer = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
+        answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError:
+        return ""
+    if answer.returncode > 1:  # 1: it is not set
+        reason = answer.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        request.warn(
+            f"scalingo.region cannot be read, git says: {reason.removeprefix('fatal: ').removeprefix('error: ')}"
+        )
         return ""
     return answer.stdout.decode("utf-8", "replace").removesuffix("\n")
 
 
-def selected_candidates(settings: Settings, argument: str) -> Iterator[tuple[str, str]]:
+def selected_candidates(request: Request, argument: str) -> Iterator[tuple[str, str]]:
     """Yield the candidates for a region where no remote is concerned, in order of precedence."""
     yield "argument", argument
-    yield from candidates_without_remote(settings, _git_config_region)
-    yield "cli-config", cli_region(settings.cli_folder)
+    yield from candidates_without_remote(request.settings, lambda: _git_config_region(request))
+    yield "cli-config", cli_region(request.settings.cli_folder)
 
 
 def url(request: Request, positionals: Sequence[str]) -> Url:
@@ -231,14 +233,14 @@ def url(request: Request, positionals: Sequence[str]) -> Url:
     words = read_words(positionals, request.settings, "url")
     regions = load_regions(request)
     words = settle(words, regions, request.settings, "url")
-    resolution = resolve(request, regions, selected_candidates(request.settings, words.region))
+    resolution = resolve(request, regions, selected_candidates(request, words.region))
     return Url(resolution.region.remote_url(words.app), resolution)
 
 
 def list_regions(request: Request) -> Listed:
     """Return the regions, and which of them this place selects."""
     regions = load_regions(request)
-    source, name = choose_region_name(candidates_without_remote(request.settings, _git_config_region))
+    source, name = choose_region_name(candidates_without_remote(request.settings, lambda: _git_config_region(request)))
     return Listed(regions, name, source if name else "")
 
 
@@ -246,4 +248,4 @@ def show(request: Request, region: str, field: str) -> Resolution:
     """Return one region, the one named, else the one that is selected here; `field` is one that it has to have."""
     if field and field not in REGION_FIELDS:
         raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
-    return resolve(request, load_regions(request), selected_candidates(request.settings, region))
+    return resolve(request, load_regions(request), selected_candidates(request, region))

@@ -24,7 +24,7 @@ def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequ
     for text in fingerprints:
         if not hostkeys.is_fingerprint(text):
             raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
-    found = resolve(request, load_regions(request), selected_candidates(request.settings, region)).region
+    found = resolve(request, load_regions(request), selected_candidates(request, region)).region
     if request.offline:
         raise ServiceError(f"{found.ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
     place = _place(found.ssh, request.settings.ssh_command, known_hosts)

@@ -6,7 +6,9 @@ back to `render`. The verbs are imported when they are called, so that each run 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -85,15 +87,22 @@ def run(arguments: Sequence[str]) -> int:
         # A locale without UTF-8 must not turn a name into a crash.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        status = app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
-        return status or ExitStatus.DONE
+        return app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False) or _flushed()
     except _UsageError as error:
         return _fail(_as_invalid_input(error, arguments), [], as_json="--json" in arguments)
     except ScalingoRegionError as error:
         return _fail(error, [], as_json="--json" in arguments)
+    except SystemExit as end:
+        # Typer ends like this where nobody reads its help any more; SIGTERM has a status of its own.
+        return 128 + signal.SIGPIPE if end.code == 1 else int(end.code or 0)
+
+
+def _flushed() -> int:
+    try:
+        sys.stdout.flush()
     except OSError as error:
         return _output_lost(error)
+    return ExitStatus.DONE
 
 
 # The common base of Typer's complaints about the command line has no public name before 0.28.
@@ -104,9 +113,11 @@ def _as_invalid_input(error: Any, arguments: Sequence[str]) -> InvalidInput:
     """Return Typer's complaint in the program's own voice, with its guess as a hint."""
     text, _, guess = " ".join(error.format_message().split()).rstrip(".").partition(" (Possible options: ")
     verb = next((word for word in arguments if word in VERBS), "")
-    if text.startswith("No such option") and verb in ("add", "url"):
+    if re.match("No such option: -[^-]", text) and verb in ("add", "url"):
         text += ", nor is it a name: those hold lower-case letters, digits and single hyphens, not at either end"
     hints = [f"did you mean {guess.rstrip(')')}?"] if guess else []
+    if verb and error.ctx and error.ctx.parent is None:
+        hints = [f"options stand after the command: {PROGRAM} {verb} [OPTIONS]"]
     return InvalidInput(text[:1].lower() + text[1:], *hints, f"{PROGRAM} {verb}".rstrip() + " -h")
 
 
@@ -122,7 +133,8 @@ def _output_lost(error: OSError) -> int:
 
 def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool) -> int:
     if as_json:
-        _write_json(sys.stderr, render.error_json(error, warnings))
+        with contextlib.suppress(OSError):
+            _write_json(sys.stderr, render.error_json(error, warnings))
     else:
         _tell("warning", warnings)
         _tell("error", [error.message])
@@ -132,8 +144,10 @@ def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool)
 
 def _tell(label: str, texts: Sequence[str]) -> None:
     style = _style(sys.stderr)
-    for text in texts:
-        sys.stderr.write(render.message(label, text, style))
+    with contextlib.suppress(OSError):  # nobody reads it: what counts is the result
+        for text in texts:
+            sys.stderr.write(render.message(label, text, style))
+        sys.stderr.flush()
 
 
 def _write_json(stream: TextIO, value: Any) -> None:
@@ -275,6 +289,9 @@ def list_(
     """List the regions."""
     from git_scalingo_region.commands.regions import list_regions
 
+    if names and as_json:
+        raise InvalidInput("--names and --json are two forms of the same answer: give one of them")
+
     return _run(
         list_regions,
         render.names_text if names else render.listed_text,
@@ -299,6 +316,8 @@ def show(
     """Show every field of one region."""
     from git_scalingo_region.commands.regions import show
 
+    if field and as_json:
+        raise InvalidInput("--field and --json are two forms of the same answer: give one of them")
     return _run(
         lambda request: show(request, region, field),
         (lambda outcome, style: render.field_text(outcome, field)) if field else render.shown_text,

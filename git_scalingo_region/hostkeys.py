@@ -211,7 +211,7 @@ def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
     lines = (line.split() for line in output.splitlines() if not line.startswith("#"))
     keys = dict.fromkeys(key for words in lines if (key := HostKey.from_words(words[1:])))
     if not keys:
-        raise ServiceError(f"{endpoint} offers no host key: it cannot be reached")
+        raise ServiceError(f"{endpoint} cannot be reached: it offers no host key")
     return tuple(keys)
 
 

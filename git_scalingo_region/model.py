@@ -54,9 +54,14 @@ def check_app_name(text: str) -> str:
     )
 
 
+def is_region_name(text: str) -> bool:
+    """Whether the text is a plain word that can name a region."""
+    return len(text) <= REGION_NAME_MAX and bool(re.fullmatch(_REGION, text))
+
+
 def check_region_name(text: str) -> str:
     """Return `text` if it is a plain word that can name a region; raise `InvalidInput` otherwise."""
-    if len(text) <= REGION_NAME_MAX and re.fullmatch(_REGION, text):
+    if is_region_name(text):
         return text
     raise InvalidInput(f"{_quoted(text)} is not a region name: it looks like osc-fr1", "git scalingo-region list")
 

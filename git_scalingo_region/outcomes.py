@@ -28,6 +28,7 @@ class Added(NamedTuple):
     previous_url: str | None
     push_urls: tuple[str, ...]
     resolution: Resolution
+    replacements: tuple[tuple[str, str, str], ...]
     undo: tuple[str, ...]
     refspec: str
     has_commit: bool
@@ -80,6 +81,7 @@ class SyncedRemote(NamedTuple):
     region: str
     previous_url: str
     url: str
+    replacements: tuple[tuple[str, str, str], ...]
     undo: tuple[str, ...]
 
 

@@ -62,11 +62,16 @@ def default_region(regions: RegionList) -> Region:
     raise RegionError(f"no region is given, and the list of regions marks none as default: {names}")
 
 
+def close_names(name: str, regions: RegionList) -> list[str]:
+    """Return the names of regions that a mistyped one may have meant, the nearest first."""
+    from difflib import get_close_matches  # seldom needed
+
+    return get_close_matches(name, regions.names, n=3, cutoff=0.6)
+
+
 def unknown_region(name: str, regions: RegionList, source: str) -> RegionError:
     """Return the error for a name that is in no list, with the names that come nearest to it."""
-    from difflib import get_close_matches  # only for an error
-
-    near = get_close_matches(name, regions.names, n=3, cutoff=0.6)
+    near = close_names(name, regions)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {', '.join(sorted(regions.names))}")
     if regions.anonymous:
@@ -142,6 +147,16 @@ class Plan(NamedTuple):
     changes: tuple[Change, ...]
     push_urls: tuple[str, ...]
 
+    @property
+    def replacements(self) -> tuple[tuple[str, str, str], ...]:
+        """What an update replaces: the variable (`url` or `pushurl`), and what it held and is to hold, for a person."""
+        if self.outcome != UPDATED:
+            return ()
+        return tuple(
+            (change.key.rpartition(".")[2], ", ".join(change.old) or "(none)", ", ".join(change.new) or "(none)")
+            for change in self.changes
+        )
+
 
 def plan_remote(
     remote: Remote, url: RemoteUrl, platform: Platform, configuration: Configuration, *, force: bool = False
@@ -149,7 +164,6 @@ def plan_remote(
     """Decide how the remote comes to point at `url`; raise `RemoteConflict` where that is not ours to do."""
     if not remote.urls and not remote.pushurls and not remote.helper:
         return _creation(remote, url, configuration)
-    previous = (remote.urls or remote.pushurls)[0].value if remote.urls or remote.pushurls else None
     if reason := _conflict(remote, platform, configuration, url):
         if not force:
             raise reason
@@ -161,6 +175,8 @@ def plan_remote(
             if not _is_equal(entry.value, url, configuration)
         )
     push_urls = configuration.push_urls(*_after(remote, changes))
+    held = [value for change in changes for value in change.old] or [entry.value for _, entry in _single_urls(remote)]
+    previous = held[0] if held else None
     return Plan(remote.name, UPDATED if changes else UNCHANGED, url, previous, changes, push_urls)
 
 
@@ -186,15 +202,16 @@ def _conflict(
     """Return why the remote is not to be changed, or None."""
     name = f"the remote '{remote.name}'"
     other = "choose another name with --remote"
+    forced = "" if remote.helper or any(not entry.own for entry in remote.pushurls) else ", or replace {} with --force"
     values = [entry.value for _, entry in _single_urls(remote)]
     if remote.helper:
         return RemoteConflict(f"{name} is reached through the helper '{remote.helper}'", other)
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
         listed = ", ".join(values)
-        return RemoteConflict(f"{name} has several urls: {listed}", f"{other}, or replace them all with --force")
+        return RemoteConflict(f"{name} has several urls: {listed}", other + forced.format("them all"))
     for value in values:
         if not platform.url_of(value, configuration):
-            return RemoteConflict(f"{name} points elsewhere: {value}", f"{other}, or replace it with --force")
+            return RemoteConflict(f"{name} points elsewhere: {value}", other + forced.format("it"))
     if remote.inherited and not all(_is_equal(value, url, configuration) for value in values):
         entry = remote.inherited[0]
         return RemoteConflict(f"{name} comes from the {entry.scope} configuration ({_place(entry)})", other)

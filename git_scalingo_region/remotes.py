@@ -50,6 +50,13 @@ class Head(NamedTuple):
     has_commit: bool
 
 
+class Edit(NamedTuple):
+    """What keys of one file shall hold, and what they are expected to hold before."""
+
+    assignments: Assignments
+    expected: Mapping[str, tuple[str, ...]]
+
+
 class Repository:
     """The repository of the current folder, as git finds it."""
 
@@ -82,7 +89,7 @@ class Repository:
 
     def head(self) -> Head:
         """Return what HEAD is: one question where it is a commit, two where the branch has none yet."""
-        status, name, _ = self._run("rev-parse", "--symbolic-full-name", "HEAD")
+        status, name, _ = self._run("rev-parse", "--verify", "--symbolic-full-name", "HEAD")  # not a file of that name
         if status:
             name = self._run("symbolic-ref", "--quiet", "HEAD")[1]
         return Head(branch=name.removeprefix("refs/heads/") if name != "HEAD" else None, has_commit=status == 0)
@@ -124,39 +131,51 @@ class Repository:
         assert process.proc is not None  # noqa: S101 - GitPython drops it in its destructor alone
         return _finish(process.proc, seconds)
 
-    def write(
-        self,
-        origin: str,
-        assignments: Assignments,
-        expected: Mapping[str, tuple[str, ...]],
-        *,
-        seconds: float,
-    ) -> None:
-        """Give each key of one file exactly the values of `assignments`, in one step.
+    def write(self, edits: Mapping[str, Edit], *, seconds: float) -> None:
+        """Make the edits, of files by their origin: each file in one step, and none before all are ready.
 
-        Raises `ConfigurationChanged` where a key does not hold what is `expected`, and `RepositoryError` where the file
+        Raises `ConfigurationChanged` where a key does not hold what is expected, and `RepositoryError` where a file
         cannot be written, stays locked for `seconds`, or is one that git reads more than once.
         """
-        path = os.path.realpath(self.file(origin))  # git, too, writes where a link leads
-        deadline = time.monotonic() + seconds
+        wanted = self._by_path(edits)
         try:
-            old, new = self._edited(path, assignments, expected)
-            with _Lock(path, deadline) as lock:
-                if _read(path) != old:
-                    # Another process was faster; once more, and now there can be no other.
-                    old, new = self._edited(path, assignments, expected)
-                lock.put(new)
+            texts = {path: self._edited(path, edit) for path, edit in wanted.items()}
+            deadline = time.monotonic() + seconds
+            with contextlib.ExitStack() as stack:
+                locks = {path: stack.enter_context(_Lock(path, deadline)) for path in wanted}
+                for path, (old, _) in texts.items():
+                    if _read(path) != old:
+                        # Another process was faster; once more, and now there can be no other.
+                        texts[path] = self._edited(path, wanted[path])
+                for path, lock in locks.items():
+                    lock.fill(texts[path][1])
+                for lock in locks.values():
+                    lock.put()
         except OSError as error:
+            path = str(error.filename or ", ".join(wanted)).removesuffix(".lock")
             raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
 
-    def _edited(self, path: str, assignments: Assignments, expected: Mapping[str, tuple[str, ...]]) -> tuple[str, str]:
-        """Return the text of a file, and the text with the assignments, which git has read for proof."""
+    def _by_path(self, edits: Mapping[str, Edit]) -> dict[str, Edit]:
+        """Return the edits by the file's real path (git, too, writes where a link leads), in one order for all runs.
+
+        Two runs that take the locks of the same files in the same order cannot wait for each other.
+        """
+        found: dict[str, Edit] = {}
+        for origin, edit in edits.items():
+            path = self._real_path(origin)
+            assignments, expected = found.get(path, Edit({}, {}))
+            found[path] = Edit({**assignments, **edit.assignments}, {**expected, **edit.expected})
+        return dict(sorted(found.items()))
+
+    def _edited(self, path: str, edit: Edit) -> tuple[str, str]:
+        """Return the text of a file, and the text with the edit made, which git has read for proof."""
         from git_scalingo_region import configfile  # most runs write nothing
 
         old = _read(path)
         found = configfile.values(old)
-        for key, held in expected.items():
-            _check_unchanged(path, found.get(key, []), held)
+        for key, held in edit.expected.items():
+            _check_unchanged(path, found.get(_utf8(key), []), list(map(_utf8, held)))
+        assignments = {_utf8(key): list(map(_utf8, new)) for key, new in edit.assignments.items()}
         new = configfile.assigned(old, assignments)
         self._prove(found, new, assignments)
         return old, new
@@ -169,7 +188,7 @@ class Repository:
             file.seek(0)
             # From standard input, git would follow includes.
             question = ("config", "--file", "-", "--no-includes", "--null", "--list")
-            found = parse_values(self._ask(*question, istream=file))
+            found = parse_values(_utf8(self._ask(*question, istream=file)))
         if _normal(found) != _normal(wanted):
             raise RepositoryError("git reads the configuration file in another way than expected: nothing was changed")
 
@@ -197,10 +216,12 @@ def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | Non
     """Wait for a process that leads its own session; when the time is up, end it and its children (git starts ssh)."""
     try:
         reason = process.communicate(timeout=seconds)[1]
-    except subprocess.TimeoutExpired:
+    except BaseException as end:  # Ctrl-C as well: the terminal does not reach another session
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return None, ""
+        if isinstance(end, subprocess.TimeoutExpired):
+            return None, ""
+        raise
     return process.returncode, os.fsdecode(reason)
 
 
@@ -234,13 +255,18 @@ def _blanked(items: Sequence[str]) -> list[str]:
 def _read(path: str) -> str:
     try:
         with open(path, "rb") as file:
-            return os.fsdecode(file.read())  # as the command line is, so that names are equal
+            return file.read().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return ""
 
 
 def _encoded(text: str) -> bytes:
-    return os.fsencode(text)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _utf8(text: str) -> str:
+    """Return a text of the command line, or of git, as it stands in a file, whose text is UTF-8 in every locale."""
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
 
 
 class _Lock:
@@ -260,12 +286,15 @@ class _Lock:
         if self._held:
             os.unlink(self._name)
 
-    def put(self, text: str) -> None:
-        """Write the text to the lock file, and give that the place of the file, with its mode."""
+    def fill(self, text: str) -> None:
+        """Write the text to the lock file, and give that the file's mode."""
         with contextlib.suppress(FileNotFoundError):
             os.fchmod(self._descriptor, stat.S_IMODE(os.stat(self._path).st_mode))
         with open(self._descriptor, "wb", closefd=False) as file:
             file.write(_encoded(text))
+
+    def put(self) -> None:
+        """Give the lock file the place of the file."""
         os.rename(self._name, self._path)
         self._held = False  # from now on a file of that name is another process's lock
 

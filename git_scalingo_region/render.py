@@ -102,19 +102,20 @@ def _record(headline: str, fields: Iterable[tuple[str, str]], style: Style, *cod
     return "".join([*title, *lines])
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *, narrow: int) -> str:
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *, narrow: int | None) -> str:
     """Return aligned columns, the column `narrow` shortened to fit; where that is not enough, a record a row."""
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells)]
     excess = sum(widths) + 2 * (len(widths) - 1) - style.width if style.width else 0
     if excess > 0:
+        if narrow is None or widths[narrow] - excess < MIN_CELL:
+            return "".join(_record(row[0], zip(map(str.lower, header[1:]), row[1:]), style) for row in cells)
         widths[narrow] -= excess
-        if widths[narrow] < MIN_CELL:
-            return "\n".join(_record(row[0], zip(map(str.lower, header[1:]), row[1:]), style) for row in cells)
+        for row in cells:
+            if len(row[narrow]) > widths[narrow]:
+                row[narrow] = row[narrow][: widths[narrow] - 3] + "..."
     lines = []
     for row in [list(header), *cells]:
-        if len(row[narrow]) > widths[narrow]:
-            row[narrow] = row[narrow][: widths[narrow] - 3] + "..."
         padded = [cell.ljust(width) for cell, width in zip(row, widths)]
         painted = [
             style.paint(pad, _STATE_COLOURS[cell]) if cell in _STATE_COLOURS else pad for cell, pad in zip(row, padded)
@@ -133,16 +134,19 @@ def _why(resolution: Resolution) -> str:
 
 def added_text(outcome: Added, style: Style) -> str:
     """Show what was done, in which region and why, how to undo it, and what to do next."""
-    changed = outcome.outcome == "updated" and outcome.previous_url
     # To be pasted into a shell, and a branch may have any name.
     push = shlex.join(["git", "push", outcome.remote, outcome.refspec])
     fields = (
-        ("url", f"{outcome.previous_url} -> {outcome.url}" if changed else str(outcome.url)),
+        *(_replaced(outcome.replacements) or [("url", str(outcome.url))]),
         ("region", _why(outcome.resolution)),
         ("undo", " && ".join(outcome.undo) if not outcome.dry_run else ""),
         ("next", push if outcome.has_commit else f"git commit, then {push}"),
     )
     return _record(_HEADLINES[outcome.outcome, outcome.dry_run].format(outcome.remote), fields, style, GREEN)
+
+
+def _replaced(replacements: Iterable[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    return [(variable, f"{old} -> {new}") for variable, old, new in replacements]
 
 
 def added_hints(outcome: Added) -> list[str]:
@@ -247,7 +251,7 @@ def statuses_text(outcome: Statuses, style: Style) -> str:
     if not outcome.remotes:
         return "No Scalingo remote in this repository\n"
     rows = [(item.remote, item.region, item.app, item.state, ", ".join(item.push_urls)) for item in outcome.remotes]
-    return _table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style, narrow=4)
+    return _table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style, narrow=None)
 
 
 def statuses_hints(outcome: Statuses) -> list[str]:
@@ -255,7 +259,7 @@ def statuses_hints(outcome: Statuses) -> list[str]:
     states = {item.state for item in outcome.remotes}
     advice = {
         "stale": "bring stale remotes to their region's endpoint: git scalingo-region sync",
-        "diverted": "see what diverts a push: git config --show-origin --get-regexp 'pushurl|insteadof'",
+        "diverted": "see what diverts a push: git config --show-origin --get-regexp '^remote.*url$|insteadof$'",
         "unknown-region": "see which regions there are: git scalingo-region list",
     }
     if not states:
@@ -275,7 +279,7 @@ def synced_text(outcome: Synced, style: Style) -> str:
         _record(
             headline.format(item.remote),
             (
-                ("url", f"{item.previous_url} -> {item.url}"),
+                *_replaced(item.replacements),
                 ("region", item.region),
                 ("undo", " && ".join(item.undo) if not outcome.dry_run else ""),
             ),
@@ -291,13 +295,26 @@ def _sync_sum(outcome: Synced) -> str:
     if not outcome.remotes and not outcome.refused:
         return "No Scalingo remote is stale\n"
     verb = "to update" if outcome.dry_run else "updated"
-    left = f", {outcome.current} left as {'it was' if outcome.current == 1 else 'they were'}" if outcome.current else ""
-    return f"{_plural(len(outcome.remotes), 'remote')} {verb}{left}\n"
+    sums = [f"{_plural(len(outcome.remotes), 'remote')} {verb}"]
+    if outcome.refused:
+        sums.append(f"{len(outcome.refused)} refused")
+    if outcome.current:
+        sums.append(f"{outcome.current} left as {'it was' if outcome.current == 1 else 'they were'}")
+    return ", ".join(sums) + "\n"
 
 
 def synced_json(outcome: Synced) -> dict[str, Any]:
     """Return the JSON of `sync`."""
-    remotes = [{**item._asdict(), "undo": list(item.undo)} for item in outcome.remotes]
+    remotes = [
+        {
+            "remote": item.remote,
+            "region": item.region,
+            "previous_url": item.previous_url,
+            "url": item.url,
+            "undo": list(item.undo),
+        }
+        for item in outcome.remotes
+    ]
     return {"remotes": remotes, "refused": list(outcome.refused), "dry_run": outcome.dry_run}
 
 
@@ -306,21 +323,18 @@ def synced_json(outcome: Synced) -> dict[str, Any]:
 
 def trusted_text(outcome: Trusted, style: Style) -> str:
     """Show which keys are trusted now, and on whose word."""
-    headlines = {
-        ("unchanged", False): "Host key of {} is trusted already",
-        ("unchanged", True): "Host key of {} is trusted already",
-        ("created", False): "Trusted the host key of {}",
-        ("created", True): "Would trust the host key of {}",
-        ("updated", False): "Trusted another host key of {}",
-        ("updated", True): "Would trust another host key of {}",
-    }
-    headline = headlines[outcome.outcome, outcome.dry_run]
+    one = len(outcome.keys) == 1
+    keys = f"the host {'key' if one else 'keys'} of {outcome.endpoint}"
+    if outcome.outcome == "unchanged":
+        headline = f"{keys[0].upper()}{keys[1:]} {'is' if one else 'are'} trusted already"
+    else:
+        headline = f"{'Would trust' if outcome.dry_run else 'Trusted'} {keys}"
     fields = [
         (key.type, f"{key.fingerprint}{' (added)' if key.added and not outcome.dry_run else ''}")
         for key in outcome.keys
     ]
     fields += [("region", outcome.region), ("file", outcome.file), ("source", outcome.vouched_by)]
-    return _record(headline.format(outcome.endpoint), fields, style, GREEN)
+    return _record(headline, fields, style, GREEN)
 
 
 def trusted_json(outcome: Trusted) -> dict[str, Any]:

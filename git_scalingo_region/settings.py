@@ -6,6 +6,7 @@ Every default is a named constant; nothing is read at import time. Imports `erro
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ class Settings:
     home: str = ""
     cache_home: str = ""
     ssh_command: str = ""
-    no_color: bool = False
+    ssh_program: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -49,8 +50,13 @@ class Settings:
             home=home if os.path.isabs(home) else "",
             cache_home=xdg_cache if os.path.isabs(xdg_cache) else default_cache,
             ssh_command=environ.get("GIT_SSH_COMMAND", ""),
-            no_color=bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb",
+            ssh_program=environ.get("GIT_SSH", ""),
         )
+
+    @property
+    def ssh(self) -> str:
+        """The ssh of git, as a line for sh: GIT_SSH_COMMAND, else the program of GIT_SSH; empty for plain ssh."""
+        return self.ssh_command or (shlex.quote(self.ssh_program) if self.ssh_program else "")
 
     @property
     def cache_folder(self) -> str:

@@ -1,7 +1,8 @@
 """What every test stands on: a home of its own, real repositories, the program, and a service on loopback.
 
 Nothing of the user's leaks in (home, git configuration, GIT_*, SCALINGO_*, proxies), and nothing reaches a network: the
-service's address is a closed port of this machine unless a test asks for `service`.
+service's address is a closed port of this machine unless a test asks for `service`. The one question that leaves a test
+is the resolver's, for a name under .invalid, which nobody has (RFC 6761).
 """
 
 from __future__ import annotations
@@ -41,7 +42,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in list(os.environ):
         if name.startswith(("GIT_", "SCALINGO_", "XDG_", "SSH_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    for name in ("NO_COLOR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "MANPATH"):
+    for name in (
+        "COLUMNS",
+        "LINES",
+        "LANGUAGE",
+        "LC_ALL",
+        "LC_MESSAGES",
+        "NO_COLOR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "MANPATH",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")

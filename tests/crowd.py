@@ -47,7 +47,9 @@ def wait(pid: int) -> int:
 
 def run(arguments: list[str]) -> int:
     from git_scalingo_region import cli
+    from git_scalingo_region.commands import changes
 
+    changes.LOCK_SECONDS = 120  # a hundred runs share however few processors there are
     try:
         status = int(cli.run(arguments))
     except BaseException:  # noqa: BLE001 - the parent's stack must not be unwound here

@@ -372,3 +372,52 @@ def test_outside_a_repository(run: Run) -> None:
 
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert (result.status, result.stdout, result.stderr) == (5, "", f"error: {reason}\n")
+
+
+def test_two_files_change_together_or_not_at_all(repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one of two files cannot be written, the other keeps its old text, too."""
+    from git_scalingo_region.commands import changes
+
+    monkeypatch.setattr(changes, "LOCK_SECONDS", 0.05)
+    included = repo.config.with_name("included")
+    included.write_text(f'[remote "scalingo"]\n\turl = {OLD}\n')
+    repo.git("config", "include.path", "included")
+    repo.git("config", "remote.scalingo.url", ELSEWHERE)
+    before = repo.config.read_bytes(), included.read_bytes()
+    lock = repo.config.with_name("config.lock")
+    lock.touch()
+
+    assert run("add", "osc-fr1", "myapp", "--offline", "--force").status == 5
+    assert (repo.config.read_bytes(), included.read_bytes()) == before
+    lock.unlink()
+    assert run("add", "osc-fr1", "myapp", "--offline", "--force").status == 0
+    assert repo.push_urls() == [OSC_FR1]
+    assert sorted(path.name for path in repo.config.parent.glob("*.lock")) == []
+
+
+def test_a_pushurl_that_changes_is_named(repo: Repo, run: Run) -> None:
+    """What an update shows is what it changes: a pushurl under its own name."""
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+    repo.git("remote", "set-url", "--push", "scalingo", OLD)
+
+    assert run("add", "osc-fr1", "myapp", "--offline").stdout.splitlines()[1] == f"  pushurl  {OLD} -> {OSC_FR1}"
+
+
+def test_an_empty_bare_repository_has_no_commit(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file HEAD of the folder is not taken for what HEAD is."""
+    git("init", "--quiet", "--bare", str(tmp_path / "bare.git"))
+    monkeypatch.chdir(tmp_path / "bare.git")
+
+    result = run("add", "osc-fr1", "myapp", "--offline")
+
+    assert result.stdout.splitlines()[-1] == "  next    git commit, then git push scalingo main"
+
+
+def test_a_mistyped_region_is_pointed_at(repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With SCALINGO_APP set, a word that comes near to a region is taken for an app with a warning."""
+    monkeypatch.setenv("SCALINGO_APP", "fromenv")
+
+    result = run("add", "osc-fr2", "--offline", "--json").json
+
+    assert result["app"] == "osc-fr2"
+    assert "'osc-fr2' is taken for an app; did you mean the region osc-fr1?" in result["warnings"]

@@ -192,3 +192,33 @@ def test_style_paints_nothing_without_colour() -> None:
 def test_every_verb_is_listed() -> None:
     """The registered verbs are the design's, in its order."""
     assert list(cli.VERBS) == VERBS
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["--version"], ["list"]])
+def test_nobody_reads(service: Service, arguments: list[str]) -> None:
+    """Whatever is written into a pipe that nobody reads, the status is that of SIGPIPE, and nothing is said."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([*PROGRAM, *arguments], stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_nobody_reads_the_warnings(repo: Repo) -> None:
+    """A warning that cannot be written keeps neither the work nor the result from being done."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [*PROGRAM, "add", "osc-fr1", "myapp", "--offline"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=write_end, check=False, text=True)
+    os.close(write_end)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("Created remote 'scalingo'\n")
+
+
+def test_options_stand_after_the_command(run: Run) -> None:
+    """An option of a verb that is given before it is answered with where it belongs."""
+    assert run("--json", "list").error["hints"][0] == (
+        "options stand after the command: git scalingo-region list [OPTIONS]"
+    )

@@ -567,7 +567,7 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str | None], str]] = {
     "GIT_CONFIG_PARAMETERS": ({"GIT_CONFIG_PARAMETERS": "x"}, "git says: .*GIT_CONFIG_PARAMETERS.*"),
     "region": (
         {"SCALINGO_REGION": "\x1b[2J\udcff"},
-        r"(?:SCALINGO_REGION: )?'\\x1b\[2J\\udcff' is not a region name: .*",
+        r"(?:SCALINGO_REGION: )?'\\x1b\[2J\\xff' is not a region name: .*",
     ),
     "service": ({"SCALINGO_AUTH_URL": "https://\x1b[2J"}, "SCALINGO_AUTH_URL is not an address: .*"),
 }

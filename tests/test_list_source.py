@@ -282,7 +282,7 @@ def test_a_rejected_token_is_an_error_whatever_there_is_to_fall_back_on(
     assert result == Result(
         4,
         "",
-        f"error: {service.url} rejected the API token ({status})\n"
+        f"error: {service.url} rejected the API token ({status}), which is from SCALINGO_API_TOKEN\n"
         "hint: put a new token into SCALINGO_API_TOKEN, or log in again with the Scalingo CLI\n",
     )
     assert repo.git("remote") == ""

@@ -29,7 +29,7 @@ CONTEXT = typer.Context(GROUP)
 VERBS: Mapping[str, Any] = {name: GROUP.get_command(CONTEXT, name) for name in GROUP.list_commands(CONTEXT)}
 
 # What requests reads by itself.
-OF_REQUESTS = {"HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE"}
+OF_REQUESTS = {"HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 
 _FONT = re.compile(r"\\f[BIRP]|\\&")
 
@@ -161,7 +161,7 @@ def test_show_names_the_fields() -> None:
 
 
 def test_lists_the_variables_that_the_program_reads() -> None:
-    """ENVIRONMENT holds every variable that the settings read, those of requests, and no other."""
+    """ENVIRONMENT holds every variable that the settings or the streams read, those of requests, and no other."""
     asked = set()
 
     class Recording(dict[str, str]):
@@ -170,7 +170,7 @@ def test_lists_the_variables_that_the_program_reads() -> None:
             return super().get(key, default)
 
     Settings.from_environ(Recording())
-    assert set(", ".join(tags("ENVIRONMENT")).split(", ")) == asked | OF_REQUESTS
+    assert set(", ".join(tags("ENVIRONMENT")).split(", ")) == asked | {"NO_COLOR", "TERM"} | OF_REQUESTS
 
 
 def test_reads_the_environment_in_no_other_place() -> None:
@@ -320,12 +320,14 @@ def test_has_the_sections_of_a_git_manual_in_their_order() -> None:
 
 
 def test_examples_are_commands_of_the_program() -> None:
-    """Each command line of EXAMPLES is one that the program takes: its verb and its options are there."""
+    """Each command line of EXAMPLES is one that the program takes, and leaves no region to be chosen."""
     text = "".join(text for _, text in PAGE["EXAMPLES"])
     lines = re.findall(r"git scalingo-region ([a-z]+)([^)\n]*)", text)
     assert {verb for verb, _ in lines} == {"add", "url", "sync", "trust", "doctor"}
     for verb, rest in lines:
         assert set(spellings(rest)) <= all_options_of(VERBS[verb]), rest
+        if "--fallback" in all_options_of(VERBS[verb]):  # the verbs that take a region
+            assert {region.name for region in embedded.REGIONS} & set(rest.split()), rest
 
 
 def test_says_the_version_and_the_day_of_its_release() -> None:

@@ -241,7 +241,8 @@ def test_an_equal_remote_is_left_alone(items: list[Setting], force: bool) -> Non
 )
 def test_a_remote_of_the_platform_is_updated(items: list[Setting], changes: list[Change], push_urls: list[str]) -> None:
     """Each url that is the platform's is replaced where it stands, and the plan knows where a push will go."""
-    assert plan(*items) == Plan("scalingo", "updated", URL, items[0][3], tuple(changes), tuple(push_urls))
+    previous = changes[0].old[0]
+    assert plan(*items) == Plan("scalingo", "updated", URL, previous, tuple(changes), tuple(push_urls))
 
 
 OTHER = "choose another name with --remote"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import OSC_FR1, Repo, Run, Service, region_json
+from conftest import OSC_FR1, SECNUM, Repo, Run, Service, region_json
 
 
 def test_list_is_a_table(run: Run, service: Service) -> None:
@@ -114,3 +114,36 @@ def test_url_with_a_port_and_an_address(run: Run, service: Service) -> None:
         "ssh://git@[2001:db8::1]:22/myapp.git\n",
         "ssh://git@h:22/myapp.git\n",
     ]
+
+
+def test_the_remote_chooses_the_region(repo: Repo, run: Run) -> None:
+    """In a repository, `url` and `show` take the region that the remote points at, as `add` does."""
+    repo.git("remote", "add", "scalingo", SECNUM)
+
+    assert run("url", "myapp", "--offline").stdout == f"{SECNUM}\n"
+    assert run("show", "--offline", "--json").json["region_source"] == "existing-remote"
+
+
+@pytest.mark.parametrize(
+    ("region", "warning"),
+    [
+        ("agora-fr1", "there is no region 'agora-fr1', which SCALINGO_REGION names"),
+        ("osc fr1", "SCALINGO_REGION: 'osc fr1' is not a region name: it looks like osc-fr1"),
+    ],
+)
+def test_list_warns_of_a_region_that_is_not_there(
+    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, region: str, warning: str
+) -> None:
+    """What is selected and is no region does not keep the list from being shown."""
+    monkeypatch.setenv("SCALINGO_REGION", region)
+
+    result = run("list")
+
+    assert (result.status, result.stderr) == (0, f"warning: {warning}\n")
+    assert len(result.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("arguments", [["list", "--names"], ["show", "--field", "ssh"]])
+def test_one_form_of_an_answer(run: Run, service: Service, arguments: list[str]) -> None:
+    """`--names` and `--field` cannot be had as JSON."""
+    assert run(*arguments, "--json").error["exit_status"] == 2

@@ -30,7 +30,7 @@ def write(
 ) -> Repository:
     """Give the key these values, in the repository of the current folder."""
     repository = Repository()
-    repository.write(origin, {key: new}, {key: old}, seconds=seconds)
+    repository.write({origin: remotes.Edit({key: new}, {key: old})}, seconds=seconds)
     return repository
 
 
@@ -274,7 +274,7 @@ def of_a_later_version(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) 
             "git config --global --add safe.directory {repo}",
         ),
         (deleted, "git says: Unable to read current working directory: No such file or directory", ""),
-        (without_git, "git is not on PATH", ""),
+        (without_git, "git is not on PATH", "install git 2.26 or newer"),
         (with_a_bad_line, "git says: bad config line 6 in file .git/config", ""),
         (with_a_bad_line_at_home, "git says: bad config line 1 in file {home}/.gitconfig", ""),
         (of_a_later_version, "git says: Expected git repo version <= 1, found 9", ""),

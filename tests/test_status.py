@@ -44,7 +44,7 @@ def test_status_is_a_table(mixed: Repo, run: Run) -> None:
     )
     assert [line for line in result.stderr.splitlines() if line.startswith("hint")] == [
         "hint: bring stale remotes to their region's endpoint: git scalingo-region sync",
-        "hint: see what diverts a push: git config --show-origin --get-regexp 'pushurl|insteadof'",
+        "hint: see what diverts a push: git config --show-origin --get-regexp '^remote.*url$|insteadof$'",
         "hint: see which regions there are: git scalingo-region list",
     ]
     assert result.status == 7
@@ -83,7 +83,7 @@ def test_status_without_remotes(repo: Repo, run: Run) -> None:
     [
         ("nothing", 5, "there is no remote 'nothing'"),
         ("origin", 6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}"),
-        ("empty", 6, "the remote 'empty' is not Scalingo's: it points to nowhere"),
+        ("empty", 6, "the remote 'empty' is not Scalingo's: it has no url"),
     ],
 )
 def test_a_named_remote_has_to_be_one(mixed: Repo, run: Run, verb: str, name: str, status: int, message: str) -> None:

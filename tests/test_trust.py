@@ -72,11 +72,11 @@ def test_adds_the_published_keys(
 
     assert (first.status, first.stderr, second.status, second.stderr) == (0, "", 0, "")
     lines = first.stdout.splitlines()
-    assert lines[0] == f"Trusted the host key of {endpoint.ssh}"
+    assert lines[0] == f"Trusted the host keys of {endpoint.ssh}"
     assert sorted(lines[1:3]) == [f"  ssh-ed25519  {ed25519} (added)", f"  ssh-rsa      {rsa} (added)"]
     assert lines[3:] == ["  region       osc-fr1", f"  file         {known_hosts}", f"  source       {PUBLISHED}"]
     assert sorted(known_hosts.read_text().splitlines(True)) == [endpoint.line(), endpoint.line("rsa")]
-    assert second.stdout.splitlines()[0] == f"Host key of {endpoint.ssh} is trusted already"
+    assert second.stdout.splitlines()[0] == f"The host keys of {endpoint.ssh} are trusted already"
     assert "(added)" not in second.stdout
     assert snapshot(known_hosts.parent.parent) == written
     assert ssh_says(endpoint) == "app not found"
@@ -424,7 +424,7 @@ def test_nobody_answers(service: Service, run: Run, known_hosts: Path, place: st
     service.regions = [region_json("osc-fr1", place, default=True)]
     result = run("trust", *FINGERPRINT)
     assert (result.status, result.stdout) == (4, "")
-    assert result.stderr == f"error: {place} offers no host key: it cannot be reached\n"
+    assert result.stderr == f"error: {place} cannot be reached: it offers no host key\n"
     assert not known_hosts.parent.exists()
 
 
@@ -436,7 +436,7 @@ def test_a_host_that_never_speaks(service: Service, run: Run, monkeypatch: pytes
         place = f"127.0.0.1:{silent.getsockname()[1]}"
         service.regions = [region_json("osc-fr1", place, default=True)]
         result = run("trust", *FINGERPRINT)
-    assert (result.status, result.stderr) == (4, f"error: {place} offers no host key: it cannot be reached\n")
+    assert (result.status, result.stderr) == (4, f"error: {place} cannot be reached: it offers no host key\n")
 
 
 def test_a_scanner_that_never_ends(

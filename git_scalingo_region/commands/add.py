@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from git_scalingo_region.commands.changes import apply, shared_files, undo_commands
 from git_scalingo_region.commands.regions import (
     Request,
-    candidates_without_remote,
     load_regions,
     platform_of,
     read_words,
+    repository_candidates,
     resolve,
     settle,
 )
-from git_scalingo_region.credentials import cli_region
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.model import RemoteUrl, SshEndpoint, check_remote_name
 from git_scalingo_region.outcomes import Added
-from git_scalingo_region.policy import Plan, Platform, plan_remote, refspec_to_push, remote_url
+from git_scalingo_region.policy import Plan, Platform, plan_remote, refspec_to_push
 from git_scalingo_region.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,10 +40,17 @@ def add(request: Request, positionals: Sequence[str], remote: str, *, force: boo
     repository = Repository()
     configuration = repository.read()
     regions = load_regions(request)
-    words = settle(words, regions, request.settings, "add")
+    words = settle(words, regions, request, "add")
     platform = platform_of(regions)
-    candidates = _candidates(request.settings, words.region, configuration, platform, remote)
-    resolution = resolve(request, regions, candidates)
+    resolution = resolve(
+        request,
+        regions,
+        [
+            ("argument", words.region),
+            ("environment", request.settings.region),
+            *repository_candidates(request.settings, configuration, platform, remote),
+        ],
+    )
     url = resolution.region.remote_url(words.app)
     plan = _carry_out(repository, configuration, platform, remote, url, force=force, dry_run=dry_run)
     for path in shared_files(repository, [plan]):
@@ -61,22 +67,13 @@ def add(request: Request, positionals: Sequence[str], remote: str, *, force: boo
         previous_url=plan.previous_url,
         push_urls=push_urls,
         resolution=resolution,
+        replacements=plan.replacements,
         undo=undo_commands(repository, plan),
         refspec=refspec_to_push(head.branch),
         has_commit=head.has_commit,
         host_is_known=_host_is_known(url.endpoint, request.settings),
         dry_run=dry_run,
     )
-
-
-def _candidates(
-    settings: Settings, argument: str, configuration: Configuration, platform: Platform, remote: str
-) -> Iterator[tuple[str, str]]:
-    yield "argument", argument
-    yield from candidates_without_remote(settings, lambda: configuration.get("scalingo.region"))
-    url = remote_url(configuration.remote(remote), platform, configuration)
-    yield "existing-remote", (platform.region_name(url) or "") if url else ""
-    yield "cli-config", cli_region(settings.cli_folder)
 
 
 def _carry_out(
@@ -110,7 +107,7 @@ def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:
     from git_scalingo_region import hostkeys
 
     try:
-        place = hostkeys.lookup(endpoint, settings.ssh_command)
+        place = hostkeys.lookup(endpoint, settings.ssh)
     except RepositoryError:
         return True
     return bool(hostkeys.trusted_keys(place))

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 def apply(repository: Repository, plans: Iterable[Plan]) -> None:
-    """Write the plans' changes, one write a file; raise what `Repository.write` raises."""
+    """Write the plans' changes, all of them or none; raise what `Repository.write` raises."""
     by_origin: dict[str, list[Change]] = {}
     for plan in plans:
         for change in plan.changes:
             by_origin.setdefault(change.origin, []).append(change)
-    for origin, changes in by_origin.items():
-        repository.write(
-            origin,
-            {change.key: change.new for change in changes},
-            {change.key: change.old for change in changes},
-            seconds=LOCK_SECONDS,
-        )
+    from git_scalingo_region.remotes import Edit
+
+    edits = {
+        origin: Edit({change.key: change.new for change in changes}, {change.key: change.old for change in changes})
+        for origin, changes in by_origin.items()
+    }
+    repository.write(edits, seconds=LOCK_SECONDS)
 
 
 def shared_files(repository: Repository, plans: Iterable[Plan]) -> list[str]:

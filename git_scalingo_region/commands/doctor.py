@@ -185,7 +185,7 @@ def _find_regions(request: Request) -> tuple[RegionList, Finding]:
     except CredentialsError as error:
         # It is this check's problem alone: the remote is still to be looked at.
         fix = "unset SCALINGO_API_TOKEN" if request.settings.api_token else "scalingo login"
-        return RegionList(embedded.REGIONS, "embedded", None, anonymous=True), Finding(PROBLEM, error.message, fix)
+        return _kept_regions(request), Finding(PROBLEM, error.message, fix)
     if request.offline:
         return regions, Finding(SKIPPED, "--offline")
     if warnings:
@@ -193,6 +193,13 @@ def _find_regions(request: Request) -> tuple[RegionList, Finding]:
         return regions, Finding(PROBLEM, reason, f"curl -sS {service}/v1/regions")
     whose = "the public ones" if regions.anonymous else "the token is accepted"
     return regions, Finding(OK, f"{len(regions.regions)} from {service}, {whose}")
+
+
+def _kept_regions(request: Request) -> RegionList:
+    try:
+        return load_regions(replace(request, warn=lambda _: None, refresh=False, offline=True))
+    except CredentialsError:
+        return RegionList(embedded.REGIONS, "embedded", None, anonymous=True)
 
 
 def _find_target(
@@ -235,6 +242,10 @@ def _push_url(target: Target) -> Finding:
 
 def _redirection(target: Target) -> str:
     """Return the command that makes the push go to the app, whatever diverts it."""
+    for entry in target.place.configuration.remote(target.status.remote).pushurls:
+        if not entry.own:  # it counts beside every pushurl of the repository's own
+            file = entry.origin.removeprefix("file:")
+            return shlex.join(["git", "config", "--file", file, "--unset-all", entry.key])
     url = str(target.region.remote_url(target.status.app))
     # A pushurl hides every url, and knows no pushInsteadOf.
     command = shlex.join(["git", "config", "--replace-all", f"remote.{target.status.remote}.pushurl", url])
@@ -245,7 +256,7 @@ def _redirection(target: Target) -> str:
 
 
 def _host_key(target: Target) -> Finding:
-    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh_command)
+    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh)
     published = embedded.FINGERPRINTS.get(str(target.region.ssh), {})
     trusted = hostkeys.trusted_keys(place)
     for entry in hostkeys.known_keys(place.name, place.files):
@@ -271,7 +282,8 @@ def _connection(target: Target) -> Finding:
     if parsed is None or not target.is_reached_by(url):
         return Finding(SKIPPED, "git push does not go to the app")
     # As git itself chooses it; core.sshCommand may come from the repository, and git push would run it as well.
-    ssh = target.request.settings.ssh_command or target.place.configuration.get("core.sshcommand") or "ssh"
+    settings = target.request.settings
+    ssh = settings.ssh_command or target.place.configuration.get("core.sshcommand") or settings.ssh or "ssh"
     status, said = target.place.repository.connect(url, ssh, seconds=CONNECT_SECONDS)
     probe = f"ssh -v -p {parsed.endpoint.port} git@{parsed.endpoint.host}"
     if status is None:
@@ -290,7 +302,7 @@ def _connection(target: Target) -> Finding:
 
 def _renewal(target: Target) -> str:
     """Return the command that takes out what is known of the host, and learns its key anew, verified."""
-    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh_command)
+    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh)
     removals = dict.fromkeys(e.removal for e in hostkeys.known_keys(place.name, place.files) if not e.marker)
     return " && ".join([*removals, target.trust])
 

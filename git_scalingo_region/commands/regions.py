@@ -5,16 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from git_scalingo_region import embedded
 from git_scalingo_region.cache import Cache, is_fresh
 from git_scalingo_region.credentials import Token, cli_region, find_token
 from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
-from git_scalingo_region.model import REGION_FIELDS, Region, RegionList, check_app_name, check_region_name
+from git_scalingo_region.model import (
+    REGION_FIELDS,
+    Region,
+    RegionList,
+    check_app_name,
+    check_region_name,
+    is_region_name,
+)
 from git_scalingo_region.outcomes import Listed, Resolution, Url
-from git_scalingo_region.policy import Platform, choose_region_name, default_region, unknown_region
-from git_scalingo_region.settings import CACHE_FRESH_SECONDS, NETWORK_SECONDS, Settings
+from git_scalingo_region.policy import (
+    Platform,
+    choose_region_name,
+    close_names,
+    default_region,
+    remote_url,
+    unknown_region,
+)
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS, DEFAULT_REMOTE, NETWORK_SECONDS, Settings
+
+if TYPE_CHECKING:
+    from git_scalingo_region.gitconfig import Configuration
 
 
 @dataclass(frozen=True)
@@ -51,8 +68,9 @@ def load_regions(request: Request) -> RegionList:
         return kept
     try:
         return _fetch(request, cache, token)
-    except CredentialsError:
-        raise
+    except CredentialsError as error:
+        source = f", which is from {token.source}" if token else ""
+        raise CredentialsError(f"{error.message}{source}", *error.hints) from None
     except ServiceError as failure:
         return _fall_back(request, kept, anonymous=token is None, reason=failure.message)
 
@@ -137,12 +155,6 @@ def may_look_again(request: Request, regions: RegionList) -> bool:
     return regions.source == "cache" and not request.offline and not request.refresh
 
 
-def candidates_without_remote(settings: Settings, git_region: Callable[[], str]) -> Iterator[tuple[str, str]]:
-    """Yield the candidates that need no remote, each looked up only when those before it are empty."""
-    yield "environment", settings.region
-    yield "git-config", git_region()
-
-
 def platform_of(regions: RegionList) -> Platform:
     """Return what tells the platform's hosts: the list's regions first, then the built-in ones."""
     return Platform((*regions.regions, *embedded.REGIONS), embedded.DOMAIN, embedded.MOVED_HOSTS)
@@ -166,7 +178,7 @@ def read_words(words: Sequence[str], settings: Settings, verb: str) -> Words:
     if len(words) == 2:
         return Words(region=check_region_name(words[0]), app=check_app_name(words[1]))
     if words:
-        return Words(either=check_app_name(words[0]))
+        return Words(either=_region_or_app(words[0], settings))
     if not settings.app:
         raise InvalidInput(
             "no app is given, neither as an argument nor in SCALINGO_APP", f"git scalingo-region {verb} [REGION] APP"
@@ -174,12 +186,25 @@ def read_words(words: Sequence[str], settings: Settings, verb: str) -> Words:
     return Words(app=_environment_app(settings))
 
 
-def settle(words: Words, regions: RegionList, settings: Settings, verb: str) -> Words:
+def _region_or_app(word: str, settings: Settings) -> str:
+    """Check a single word; where the environment gives the app it may be a region, with dots and underscores."""
+    try:
+        return check_app_name(word)
+    except InvalidInput:
+        if settings.app and not word.endswith(".git") and is_region_name(word):
+            return word
+        raise
+
+
+def settle(words: Words, regions: RegionList, request: Request, verb: str) -> Words:
     """Tell whether a single word is a region or an app, now that the regions are known."""
+    settings = request.settings
     if not words.either:
         return words
     if find_region(regions, words.either)[0] is None:
-        return Words(app=words.either)
+        if settings.app and (near := close_names(words.either, regions)):
+            request.warn(f"'{words.either}' is taken for an app; did you mean the region {near[0]}?")
+        return Words(app=check_app_name(words.either))
     if not settings.app:
         raise InvalidInput(
             f"no app is given: '{words.either}' is a region", f"git scalingo-region {verb} {words.either} APP"
@@ -197,50 +222,73 @@ def _environment_app(settings: Settings) -> str:
 # --- the verbs -------------------------------------------------------------------------------------------------------
 
 
-def _git_config_region(request: Request) -> str:
-    """Return `git config scalingo.region`, in a repository or not, without the cost of GitPython.
+def selected_candidates(request: Request, regions: RegionList, argument: str) -> Iterator[tuple[str, str]]:
+    """Yield the candidates for a region where no remote is named, in order of precedence."""
+    yield "argument", argument
+    yield "environment", request.settings.region
+    configuration = _read_configuration(request)
+    yield from repository_candidates(request.settings, configuration, platform_of(regions), DEFAULT_REMOTE)
 
-    Where git refuses the configuration it is warned of, since the region may be another than is meant.
+
+def repository_candidates(
+    settings: Settings, configuration: Configuration, platform: Platform, remote: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the candidates of a configuration and the one after them, in order of precedence."""
+    yield "git-config", configuration.get("scalingo.region")
+    url = remote_url(configuration.remote(remote), platform, configuration)
+    yield "existing-remote", (platform.region_name(url) or "") if url else ""
+    yield "cli-config", cli_region(settings.cli_folder)
+
+
+def _read_configuration(request: Request) -> Configuration:
+    """Return git's configuration, in a repository or not, without the cost of GitPython.
+
+    Where git refuses it, it is warned of, since the region may be another than is meant.
     """
     import os
     import subprocess
 
+    from git_scalingo_region.gitconfig import Configuration, parse_listing
+
     # GIT_CONFIG would make git config, and nothing else of git, read another file.
     environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"} | {"LC_ALL": "C"}
-    command = ["git", "config", "--get", "scalingo.region"]
+    command = ["git", "config", "--null", "--list", "--show-scope", "--show-origin"]
     try:
         answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError:
-        return ""
-    if answer.returncode > 1:  # 1: it is not set
-        reason = answer.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        return Configuration([])
+    if answer.returncode:
+        reason = os.fsdecode(answer.stderr).strip().partition("\n")[0]
         request.warn(
-            f"scalingo.region cannot be read, git says: {reason.removeprefix('fatal: ').removeprefix('error: ')}"
+            f"git's configuration is left aside, git says: {reason.removeprefix('fatal: ').removeprefix('error: ')}"
         )
-        return ""
-    return answer.stdout.decode("utf-8", "replace").removesuffix("\n")
-
-
-def selected_candidates(request: Request, argument: str) -> Iterator[tuple[str, str]]:
-    """Yield the candidates for a region where no remote is concerned, in order of precedence."""
-    yield "argument", argument
-    yield from candidates_without_remote(request.settings, lambda: _git_config_region(request))
-    yield "cli-config", cli_region(request.settings.cli_folder)
+        return Configuration([])
+    return Configuration(parse_listing(os.fsdecode(answer.stdout)))
 
 
 def url(request: Request, positionals: Sequence[str]) -> Url:
     """Return the remote url of an app."""
     words = read_words(positionals, request.settings, "url")
     regions = load_regions(request)
-    words = settle(words, regions, request.settings, "url")
-    resolution = resolve(request, regions, selected_candidates(request, words.region))
+    words = settle(words, regions, request, "url")
+    resolution = resolve(request, regions, selected_candidates(request, regions, words.region))
     return Url(resolution.region.remote_url(words.app), resolution)
 
 
 def list_regions(request: Request) -> Listed:
     """Return the regions, and which of them this place selects."""
     regions = load_regions(request)
-    source, name = choose_region_name(candidates_without_remote(request.settings, lambda: _git_config_region(request)))
+    settings = request.settings
+    git_region = "" if settings.region else _read_configuration(request).get("scalingo.region")
+    try:
+        source, name = choose_region_name([("environment", settings.region), ("git-config", git_region)])
+    except InvalidInput as error:
+        request.warn(error.message)
+        return Listed(regions, "", "")
+    if name and find_region(regions, name)[0] is None:
+        request.warn(unknown_region(name, regions, source).message)
+    elif name and not regions.find(name):
+        request.warn(f"{name}, which is selected here, is not among the public regions")
     return Listed(regions, name, source if name else "")
 
 
@@ -248,4 +296,5 @@ def show(request: Request, region: str, field: str) -> Resolution:
     """Return one region, the one named, else the one that is selected here; `field` is one that it has to have."""
     if field and field not in REGION_FIELDS:
         raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
-    return resolve(request, load_regions(request), selected_candidates(request, region))
+    regions = load_regions(request)
+    return resolve(request, regions, selected_candidates(request, regions, region))

@@ -59,7 +59,14 @@ def sync(request: Request, names: Sequence[str], *, dry_run: bool) -> Synced:
         for path in shared_files(repository, [plan for plan, _ in plans]):
             request.warn(f"remotes stand in {path}, which other repositories may include")
         synced = tuple(
-            SyncedRemote(plan.remote, region, plan.previous_url or "", str(plan.url), undo_commands(repository, plan))
+            SyncedRemote(
+                plan.remote,
+                region,
+                plan.previous_url or "",
+                str(plan.url),
+                plan.replacements,
+                undo_commands(repository, plan),
+            )
             for plan, region in plans
         )
         return Synced(synced, left, tuple(refused), dry_run)
@@ -93,8 +100,8 @@ def statuses(
         if url:
             yield _status(remote, url, platform, configuration, regions)
         elif named:
-            where = remote.urls[0].value if remote.urls else "nowhere"
-            raise RemoteConflict(f"the remote '{remote.name}' is not Scalingo's: it points to {where}")
+            where = f"it points to {remote.urls[0].value}" if remote.urls else "it has no url"
+            raise RemoteConflict(f"the remote '{remote.name}' is not Scalingo's: {where}")
 
 
 def _status(

@@ -24,10 +24,11 @@ def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequ
     for text in fingerprints:
         if not hostkeys.is_fingerprint(text):
             raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
-    found = resolve(request, load_regions(request), selected_candidates(request, region)).region
+    regions = load_regions(request)
+    found = resolve(request, regions, selected_candidates(request, regions, region)).region
     if request.offline:
         raise ServiceError(f"{found.ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
-    place = _place(found.ssh, request.settings.ssh_command, known_hosts)
+    place = _place(found.ssh, request.settings.ssh, known_hosts)
     offered = hostkeys.scan(place.endpoint, seconds=SCAN_SECONDS)
     verified = _verified(found, offered, fingerprints)
     _check_entries(request, place, offered, _expected(found, fingerprints))
@@ -48,7 +49,10 @@ def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequ
 def _place(endpoint: SshEndpoint, ssh_command: str, known_hosts: str) -> Lookup:
     """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
     if known_hosts:
-        path = os.path.abspath(known_hosts)
+        try:
+            path = os.path.abspath(known_hosts)
+        except OSError as error:
+            raise RepositoryError(f"cannot use {known_hosts}: {error.strerror}") from None
         return Lookup(endpoint, endpoint.known_hosts_name, path, (path,))
     place = hostkeys.lookup(endpoint, ssh_command)
     if not place.user_file:

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TextIO, TypeVar
 
 import typer
 import typer.main
@@ -167,40 +167,45 @@ def _style(stream: TextIO) -> Style:
     return Style(colour=not no_color, width=width)
 
 
+class _Options(NamedTuple):
+    """The options that verbs share."""
+
+    as_json: bool
+    quiet: bool
+    refresh: bool
+    offline: bool
+    fallback: bool = False
+
+
 def _run(
     verb: Callable[[Request], OutcomeT],
     text: Callable[[OutcomeT, Style], str],
     json: Callable[[OutcomeT], dict[str, Any]],
+    options: _Options,
     hints: Callable[[OutcomeT], Sequence[str]] = lambda outcome: (),
-    *,
-    as_json: bool,
-    quiet: bool,
-    refresh: bool,
-    offline: bool,
-    fallback: bool = False,
 ) -> int:
     """Run a verb and write what it comes to: the result on stdout, warnings and hints on stderr."""
     from git_scalingo_region.commands.regions import Request
 
     warnings: list[str] = []
     try:
-        if refresh and offline:
+        if options.refresh and options.offline:
             raise InvalidInput("--refresh asks the service and --offline never does: give one of them")
         settings = Settings.from_environ(os.environ)
-        outcome = verb(Request(settings, warnings.append, refresh, offline, fallback))
+        outcome = verb(Request(settings, warnings.append, options.refresh, options.offline, options.fallback))
     except ScalingoRegionError as error:
-        return _fail(error, warnings, as_json=as_json)
-    if not as_json:
+        return _fail(error, warnings, as_json=options.as_json)
+    if not options.as_json:
         _tell("warning", warnings)
     try:
-        if as_json:
+        if options.as_json:
             _write_json(sys.stdout, {**json(outcome), "warnings": warnings})
-        elif not quiet:
+        elif not options.quiet:
             sys.stdout.write(text(outcome, _style(sys.stdout)))
         sys.stdout.flush()
     except OSError as error:  # here, since Typer has an ending of its own for a closed pipe
         return _output_lost(error)
-    if not as_json and not quiet:
+    if not options.as_json and not options.quiet:
         _tell("hint", hints(outcome))
     return int(getattr(outcome, "exit_status", ExitStatus.DONE))
 
@@ -245,12 +250,8 @@ def add(
         lambda request: add(request, words or [], remote, force=force, dry_run=dry_run),
         render.added_text,
         render.added_json,
+        _Options(as_json, quiet, refresh, offline, fallback),
         render.added_hints,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
-        fallback=fallback,
     )
 
 
@@ -270,11 +271,7 @@ def url(
         lambda request: url(request, words or []),
         render.url_text,
         render.url_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
-        fallback=fallback,
+        _Options(as_json, quiet, refresh, offline, fallback),
     )
 
 
@@ -296,10 +293,7 @@ def list_(
         list_regions,
         render.names_text if names else render.listed_text,
         render.listed_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
+        _Options(as_json, quiet, refresh, offline),
     )
 
 
@@ -322,11 +316,7 @@ def show(
         lambda request: show(request, region, field),
         (lambda outcome, style: render.field_text(outcome, field)) if field else render.shown_text,
         render.shown_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
-        fallback=fallback,
+        _Options(as_json, quiet, refresh, offline, fallback),
     )
 
 
@@ -345,11 +335,8 @@ def status(
         lambda request: status(request, remotes or []),
         render.statuses_text,
         render.statuses_json,
+        _Options(as_json, quiet, refresh, offline),
         render.statuses_hints,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
     )
 
 
@@ -369,10 +356,7 @@ def sync(
         lambda request: sync(request, remotes or [], dry_run=dry_run),
         render.synced_text,
         render.synced_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
+        _Options(as_json, quiet, refresh, offline),
     )
 
 
@@ -401,11 +385,7 @@ def trust(
         ),
         render.trusted_text,
         render.trusted_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
-        fallback=fallback,
+        _Options(as_json, quiet, refresh, offline, fallback),
     )
 
 
@@ -425,8 +405,5 @@ def doctor(
         lambda request: doctor(request, remote, connect=connect),
         render.diagnosis_text,
         render.diagnosis_json,
-        as_json=as_json,
-        quiet=quiet,
-        refresh=refresh,
-        offline=offline,
+        _Options(as_json, quiet, refresh, offline),
     )

@@ -6,7 +6,6 @@ repository or the network is escaped before it gets near a terminal. Imports `ou
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -134,8 +133,9 @@ def _why(resolution: Resolution) -> str:
 
 def added_text(outcome: Added, style: Style) -> str:
     """Show what was done, in which region and why, how to undo it, and what to do next."""
-    # To be pasted into a shell, and a branch may have any name.
-    push = shlex.join(["git", "push", outcome.remote, outcome.refspec])
+    from shlex import join  # for what is to be pasted into a shell: a branch may have any name
+
+    push = join(["git", "push", outcome.remote, outcome.refspec])
     fields = (
         *(_replaced(outcome.replacements) or [("url", str(outcome.url))]),
         ("region", _why(outcome.resolution)),

@@ -6,7 +6,6 @@ Every default is a named constant; nothing is read at import time. Imports `erro
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -56,7 +55,11 @@ class Settings:
     @property
     def ssh(self) -> str:
         """The ssh of git, as a line for sh: GIT_SSH_COMMAND, else the program of GIT_SSH; empty for plain ssh."""
-        return self.ssh_command or (shlex.quote(self.ssh_program) if self.ssh_program else "")
+        if self.ssh_command or not self.ssh_program:
+            return self.ssh_command
+        from shlex import quote  # seldom needed
+
+        return quote(self.ssh_program)
 
     @property
     def cache_folder(self) -> str:

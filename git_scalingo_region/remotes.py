@@ -77,15 +77,20 @@ class Repository:
 
     def push_urls(self, remote: str) -> tuple[str, ...]:
         """Return where `git push` really goes, in git's own words; raise `RepositoryError` where it refuses to say."""
-        status, output, reason = self._run("remote", "get-url", "--push", "--all", remote)
-        if status == 0:
-            return tuple(output.split("\n"))
-        if "No such remote" not in reason:
-            raise _refusal(reason)
+        urls = self.own_push_urls(remote)
+        if urls is not None:
+            return urls
         # git remote knows the remotes of the repository's own configuration alone, git push those of every scope.
         configuration = self.read()
         found = configuration.remote(remote)
         return configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
+
+    def own_push_urls(self, remote: str) -> tuple[str, ...] | None:
+        """Return where `git push` goes by the repository's own configuration; None where that has no such remote."""
+        status, output, reason = self._run("remote", "get-url", "--push", "--all", remote)
+        if status and "No such remote" not in reason:
+            raise _refusal(reason)
+        return None if status else tuple(output.split("\n"))
 
     def head(self) -> Head:
         """Return what HEAD is: one question where it is a commit, two where the branch has none yet."""

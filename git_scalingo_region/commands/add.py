@@ -93,7 +93,7 @@ def _carry_out(
         plan = plan_remote(configuration.remote(remote), url, platform, configuration, force=force)
         if dry_run or not plan.changes:
             return plan
-        repository.push_urls(remote)  # what git refuses is not written to
+        repository.own_push_urls(remote)  # what git refuses is not written to
         try:
             apply(repository, [plan])
             return plan

@@ -127,7 +127,10 @@ def assigned(text: str, assignments: Assignments) -> str:
                 splices.append(_replacement(text, token, value))
         splices += [_removal(text, token) for token in found[len(wanted) :]]
         added.setdefault(section, []).extend(f"\t{variable} = {_quoted(value)}\n" for value in wanted[len(found) :])
-    splices += [_insertion(text, places.get(section), section, lines) for section, lines in added.items() if lines]
+    # At the end of the file, what belongs to its last section comes before the new sections.
+    for section in sorted(added, key=lambda section: section not in places):
+        if added[section]:
+            splices.append(_insertion(text, places.get(section), section, added[section]))
     return _spliced(text, splices)
 
 

@@ -23,8 +23,15 @@ from hypothesis import HealthCheck, settings
 
 from git_scalingo_region import cli
 
-# A slow machine is no failure, and nothing is kept between runs.
-settings.register_profile("project", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what fails
+# there fails again; everybody else tries new ones.
+settings.register_profile(
+    "project",
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
 settings.load_profile("project")
 
 # The discard port: nothing listens there.

@@ -155,6 +155,7 @@ def test_a_file_is_read_as_git_reads_it(pieces: list[Piece], broken: str | None,
 @example([Piece("[a]\nx = v \\\n  \n")], {"a.y": ["2"]})
 @example([Piece("[a]\nx\n")], {"a.x": ["true", "2"]})
 @example([Piece("[a] "), Piece("x", "variable", "a.x")], {"a.x": ["1", "2"]})
+@example([Piece("[a]", "header")], {"b.c.y": ["2"], "a.x": ["1"]})
 def test_an_edit_changes_what_it_shall_and_nothing_else(pieces: list[Piece], assignments: Values) -> None:
     """After an edit git reads the keys assigned as given and all others as before, and every other byte is in place."""
     text = "".join(piece.text for piece in pieces)

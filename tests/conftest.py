@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, settings
 
 from git_scalingo_region import cli
 
-# A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what fails
-# there fails again; everybody else tries new ones.
+# A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what
+# fails there fails again; everybody else tries new ones.
 settings.register_profile(
     "project",
     deadline=None,

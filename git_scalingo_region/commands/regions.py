@@ -44,12 +44,6 @@ class Request:
     offline: bool = False
     fallback: bool = False
     started: float = field(default_factory=time.time)
-    deadline: float = field(default_factory=lambda: time.monotonic() + NETWORK_SECONDS)
-
-    @property
-    def seconds_left(self) -> float:
-        """What is left of the time for the network."""
-        return max(0.0, self.deadline - time.monotonic())
 
 
 # --- which list ------------------------------------------------------------------------------------------------------
@@ -78,7 +72,9 @@ def load_regions(request: Request) -> RegionList:
 def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
     if request.offline:
         raise ServiceError("offline")
-    with cache.turn(request.seconds_left) as is_mine:
+    deadline = time.monotonic() + NETWORK_SECONDS
+    with cache.turn(NETWORK_SECONDS) as is_mine:
+        seconds = deadline - time.monotonic()
         kept = cache.load()  # another run on this machine may have fetched it while this one waited for its turn
         if kept and kept.fetched_at is not None and request.started <= kept.fetched_at <= time.time():
             return kept
@@ -86,14 +82,14 @@ def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
             raise ServiceError(f"{cache.service} has not answered another run on this machine")
         if cache.paused():
             raise ServiceError(f"{cache.service} asked for fewer requests a moment ago")
-        from git_scalingo_region import api
+        from git_scalingo_region import api  # on a busy machine this takes a while, which is not the network's
 
         try:
             regions = api.fetch_regions(
                 cache.service,
                 token.value if token else "",
                 exchange=bool(token and not token.is_bearer),
-                seconds=request.seconds_left,
+                seconds=seconds,
             )
         except RateLimited as limit:
             cache.pause(time.time() + limit.retry_after)
@@ -151,8 +147,9 @@ def resolve(request: Request, regions: RegionList, candidates: Iterable[tuple[st
 
 
 def may_look_again(request: Request, regions: RegionList) -> bool:
-    """Whether a name that the list lacks may be in the service's own: the list is a cached one."""
-    return regions.source == "cache" and not request.offline and not request.refresh
+    """Whether a name that the list lacks may be in the service's own: the list was cached before this run began."""
+    cached = regions.source == "cache" and (regions.fetched_at or 0) < request.started
+    return cached and not request.offline and not request.refresh
 
 
 def platform_of(regions: RegionList) -> Platform:

@@ -17,6 +17,17 @@ VALUELESS = "true"
 _TRUE = r"true|yes|on|[+-]?0*[1-9][0-9]*[kmg]?"
 
 
+# What to ask git for the whole configuration, as `parse_listing` reads it.
+LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
+
+
+def reason_of(stderr: str) -> str:
+    """Return why git failed, in its own words: its `fatal:` or `error:` line, else its first."""
+    lines = stderr.strip().split("\n")
+    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
+    return told.removeprefix("fatal: ").removeprefix("error: ").strip()
+
+
 class Entry(NamedTuple):
     """One line of `git config --list --show-scope --show-origin`; a tuple, since there may be ten thousands."""
 
@@ -32,7 +43,7 @@ class Entry(NamedTuple):
 
 
 def parse_listing(text: str) -> Iterator[Entry]:
-    """Read the output of `git config --null --list --show-scope --show-origin`."""
+    """Read git's answer to `LISTING`."""
     fields = iter(text.split("\0"))
     for scope, origin, item in zip(fields, fields, fields):
         yield Entry(scope, origin, *_item(item))

@@ -29,7 +29,7 @@ import git
 import git.exc
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import Configuration, parse_listing, parse_values
+from git_scalingo_region.gitconfig import LISTING, Configuration, parse_listing, parse_values, reason_of
 
 if TYPE_CHECKING:
     from git_scalingo_region.configfile import Assignments
@@ -72,8 +72,7 @@ class Repository:
 
     def read(self) -> Configuration:
         """Return the whole configuration that git sees from here."""
-        listing = self._ask("config", "--null", "--list", "--show-scope", "--show-origin")
-        return Configuration(parse_listing(listing))
+        return Configuration(parse_listing(self._ask(*LISTING)))
 
     def push_urls(self, remote: str) -> tuple[str, ...]:
         """Return where `git push` really goes, in git's own words; raise `RepositoryError` where it refuses to say."""
@@ -232,11 +231,8 @@ def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | Non
 
 def _refusal(reason: str) -> RepositoryError:
     """Return git's own words as one sentence, with what it advises as a hint."""
-    lines = reason.strip().split("\n")
-    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
-    advice = [line.strip() for line in lines if line.startswith("\t")]
-    sentence = told.removeprefix("fatal: ").removeprefix("error: ").strip()
-    return RepositoryError(f"git says: {sentence or 'nothing, but it failed'}", *advice)
+    advice = [line.strip() for line in reason.split("\n") if line.startswith("\t")]
+    return RepositoryError(f"git says: {reason_of(reason) or 'nothing, but it failed'}", *advice)
 
 
 def _check_unchanged(path: str, found: Sequence[str], expected: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_scalingo_region.commands.changes import apply, shared_files, undo_commands
+from git_scalingo_region.commands.changes import apply, retrying, shared_files, undo_commands
 from git_scalingo_region.commands.regions import (
     Request,
     load_regions,
@@ -24,8 +24,6 @@ from git_scalingo_region.settings import Settings
 if TYPE_CHECKING:
     from git_scalingo_region.gitconfig import Configuration
     from git_scalingo_region.remotes import Repository
-
-ATTEMPTS = 100
 
 
 def add(request: Request, positionals: Sequence[str], remote: str, *, force: bool, dry_run: bool) -> Added:
@@ -86,20 +84,16 @@ def _carry_out(
     force: bool,
     dry_run: bool,
 ) -> Plan:
-    """Plan and apply, anew where another process changed the remote between the two."""
-    from git_scalingo_region.remotes import ConfigurationChanged
+    """Plan and apply; a dry run only plans."""
 
-    for _ in range(ATTEMPTS):
+    def attempt(configuration: Configuration) -> Plan:
         plan = plan_remote(configuration.remote(remote), url, platform, configuration, force=force)
-        if dry_run or not plan.changes:
-            return plan
-        repository.own_push_urls(remote)  # what git refuses is not written to
-        try:
+        if plan.changes and not dry_run:
+            repository.own_push_urls(remote)  # what git refuses is not written to
             apply(repository, [plan])
-            return plan
-        except ConfigurationChanged:
-            configuration = repository.read()
-    raise RepositoryError(f"other processes keep changing the remote '{remote}'")
+        return plan
+
+    return retrying(repository, configuration, attempt, f"the remote '{remote}'")
 
 
 def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.policy import UPDATED, Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
 
 if TYPE_CHECKING:
+    from git_scalingo_region.gitconfig import Configuration
     from git_scalingo_region.remotes import Repository
+
+ATTEMPTS = 100
+PlannedT = TypeVar("PlannedT")
+
+
+def retrying(
+    repository: Repository, configuration: Configuration, attempt: Callable[[Configuration], PlannedT], what: str
+) -> PlannedT:
+    """Return what `attempt`, which plans and applies, comes to; anew where another process got between the two."""
+    from git_scalingo_region.remotes import ConfigurationChanged
+
+    for _ in range(ATTEMPTS):
+        try:
+            return attempt(configuration)
+        except ConfigurationChanged:  # noqa: PERF203 - to try again is what the loop is for
+            configuration = repository.read()
+    raise RepositoryError(f"other processes keep changing {what}")
 
 
 def apply(repository: Repository, plans: Iterable[Plan]) -> None:

@@ -245,20 +245,18 @@ def _read_configuration(request: Request) -> Configuration:
     import os
     import subprocess
 
-    from git_scalingo_region.gitconfig import Configuration, parse_listing
+    from git_scalingo_region.gitconfig import LISTING, Configuration, parse_listing, reason_of
 
     # GIT_CONFIG would make git config, and nothing else of git, read another file.
     environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"} | {"LC_ALL": "C"}
-    command = ["git", "config", "--null", "--list", "--show-scope", "--show-origin"]
     try:
-        answer = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        answer = subprocess.run(
+            ["git", *LISTING], env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
     except OSError:
         return Configuration([])
     if answer.returncode:
-        reason = os.fsdecode(answer.stderr).strip().partition("\n")[0]
-        request.warn(
-            f"git's configuration is left aside, git says: {reason.removeprefix('fatal: ').removeprefix('error: ')}"
-        )
+        request.warn(f"git's configuration is left aside, git says: {reason_of(os.fsdecode(answer.stderr))}")
         return Configuration([])
     return Configuration(parse_listing(os.fsdecode(answer.stdout)))
 

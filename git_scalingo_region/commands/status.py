@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from git_scalingo_region.commands.changes import apply, shared_files, undo_commands
+from git_scalingo_region.commands.changes import apply, retrying, shared_files, undo_commands
 from git_scalingo_region.commands.regions import Request, find_region, load_regions, may_look_again, platform_of
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, RegionList, RemoteUrl
@@ -18,8 +18,6 @@ from git_scalingo_region.policy import STALE, UNKNOWN_REGION, Plan, Platform, pl
 
 if TYPE_CHECKING:
     from git_scalingo_region.gitconfig import Configuration, Remote
-
-ATTEMPTS = 100
 
 
 def status(request: Request, names: Sequence[str]) -> Statuses:
@@ -40,37 +38,35 @@ def sync(request: Request, names: Sequence[str], *, dry_run: bool) -> Synced:
 
     Raises what `status` raises, and `RepositoryError` where the configuration cannot be written.
     """
-    from git_scalingo_region.remotes import ConfigurationChanged, Repository
+    from git_scalingo_region.remotes import Repository
 
     repository = Repository()
     configuration = repository.read()
     regions = _regions(request, configuration, _remotes(configuration, names))
-    for _ in range(ATTEMPTS):
-        remotes = _remotes(configuration, names)
-        plans, refused, left = _plan(configuration, regions, remotes, named=bool(names))
-        try:
-            if not dry_run:
-                apply(repository, [plan for plan, _ in plans])
-        except ConfigurationChanged:
-            configuration = repository.read()
-            continue
-        for conflict in refused:
-            request.warn(conflict)
-        for path in shared_files(repository, [plan for plan, _ in plans]):
-            request.warn(f"remotes stand in {path}, which other repositories may include")
-        synced = tuple(
-            SyncedRemote(
-                plan.remote,
-                region,
-                plan.previous_url or "",
-                str(plan.url),
-                plan.replacements,
-                undo_commands(repository, plan),
-            )
-            for plan, region in plans
+
+    def attempt(configuration: Configuration) -> tuple[list[tuple[Plan, str]], list[str], int]:
+        planned = _plan(configuration, regions, _remotes(configuration, names), named=bool(names))
+        if not dry_run:
+            apply(repository, [plan for plan, _ in planned[0]])
+        return planned
+
+    plans, refused, left = retrying(repository, configuration, attempt, "the remotes")
+    for conflict in refused:
+        request.warn(conflict)
+    for path in shared_files(repository, [plan for plan, _ in plans]):
+        request.warn(f"remotes stand in {path}, which other repositories may include")
+    synced = tuple(
+        SyncedRemote(
+            plan.remote,
+            region,
+            plan.previous_url or "",
+            str(plan.url),
+            plan.replacements,
+            undo_commands(repository, plan),
         )
-        return Synced(synced, left, tuple(refused), dry_run)
-    raise RepositoryError("other processes keep changing the remotes")
+        for plan, region in plans
+    )
+    return Synced(synced, left, tuple(refused), dry_run)
 
 
 def _remotes(configuration: Configuration, names: Sequence[str]) -> list[Remote]:

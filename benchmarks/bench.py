@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeVar
 
-from git_scalingo_region import embedded
-from git_scalingo_region.cache import Cache
+from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.scalingo.cache import Cache
 
 Name = TypeVar("Name")
 

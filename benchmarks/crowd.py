@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from bench import PROGRAM, World, table, world
 
-from git_scalingo_region import embedded
+from git_scalingo_region.scalingo import builtin as embedded
 
 ALLOWED_A_MINUTE = 60
 URL = "ssh://git@ssh.osc-fr1.scalingo.com:22/{}.git"

@@ -8,7 +8,7 @@
 # one `git remote`.
 # shellcheck disable=SC2154 # Git sets cur, cword and words.
 
-# EMBEDDED REGIONS, offered while no list is cached: the names in git_scalingo_region/embedded.py.
+# EMBEDDED REGIONS, offered while no list is cached: the names in git_scalingo_region/scalingo/builtin.py.
 __git_scalingo_region_embedded="osc-fr1 osc-secnum-fr1"
 
 # Print the region names: those that the program cached last, else the embedded ones.

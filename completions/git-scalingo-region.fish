@@ -7,7 +7,7 @@
 
 # Print the region names: those that the program cached last, else the embedded ones.
 function __git_scalingo_region_names
-    # EMBEDDED REGIONS, offered while no list is cached: as in git_scalingo_region/embedded.py.
+    # EMBEDDED REGIONS, offered while no list is cached: as in git_scalingo_region/scalingo/builtin.py.
     set -l embedded osc-fr1 osc-secnum-fr1
     set -l folder "$XDG_CACHE_HOME"
     set -l names

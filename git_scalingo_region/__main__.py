@@ -20,7 +20,7 @@ def main() -> None:
     # A process of a fifth of a second makes little garbage, and collecting it during the imports costs a tenth of them.
     gc.disable()
     try:
-        from git_scalingo_region.cli import run
+        from git_scalingo_region.cli.run import run
 
         status = run(sys.argv[1:])
     except KeyboardInterrupt:

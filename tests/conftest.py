@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from git_scalingo_region import cli
+from git_scalingo_region.cli import run as cli
 
 # A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what
 # fails there fails again; everybody else tries new ones.

@@ -46,7 +46,7 @@ def wait(pid: int) -> int:
 
 
 def run(arguments: list[str]) -> int:
-    from git_scalingo_region import cli
+    from git_scalingo_region.cli import run as cli
     from git_scalingo_region.commands import changes
 
     changes.LOCK_SECONDS = 120  # a hundred runs share however few processors there are
@@ -113,11 +113,5 @@ def main() -> None:
 if __name__ == "__main__":
     # What the runs would import each for itself is imported once, before the forks.
     import hashlib  # noqa: F401
-
-    import git_scalingo_region.api
-    import git_scalingo_region.commands.add
-    import git_scalingo_region.commands.status
-    import git_scalingo_region.commands.trust
-    import git_scalingo_region.remotes  # noqa: F401
 
     main()

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from conftest import Service, git, region_json
 
-from git_scalingo_region import embedded
-from git_scalingo_region.hostkeys import HostKey
+from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 needs_openssh = pytest.mark.skipif(
     not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),

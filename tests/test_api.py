@@ -26,9 +26,10 @@ from conftest import NO_SERVICE, Service, region_json, send, serve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from git_scalingo_region import __version__, api
+from git_scalingo_region import __version__
 from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
 from git_scalingo_region.model import Region, RemoteUrl, SshEndpoint, parse_regions
+from git_scalingo_region.scalingo import api
 
 TOKEN = "tk-us-Zm9vYmFyYmF6"
 JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
@@ -677,7 +678,7 @@ def test_an_unusable_proxy_is_a_failure_without_its_password(
 def test_the_process_ends_while_the_service_still_drips(listen: Listen) -> None:
     """A request that was given up does not keep the program from ending."""
     code = (
-        "import sys; from git_scalingo_region import api\n"
+        "import sys; from git_scalingo_region.scalingo import api\n"
         "try: api.fetch_regions(sys.argv[1], '', exchange=False, seconds=0.2)\n"
         "except api.ServiceError as error: print(error.message)"
     )

@@ -30,27 +30,34 @@ LAYERS: dict[str, set[str]] = {
     "__init__": set(),
     "errors": set(),
     "model": {"errors"},
-    "gitconfig": set(),
-    "configfile": {"gitconfig", "errors"},
+    "scalingo": set(),
+    "repository": set(),
+    "ssh": set(),
+    "cli": set(),
+    "repository.configuration": set(),
+    "repository.configfile": {"repository.configuration", "errors"},
     "outcomes": {"model", "errors"},
     "settings": {"errors"},
-    "policy": {"model", "gitconfig", "errors"},
-    "embedded": {"model", "errors"},
-    "credentials": {"model", "errors"},
-    "cache": {"model", "errors"},
-    "api": {"model", "errors", "__init__"},
-    "hostkeys": {"model", "errors"},
-    "remotes": {"configfile", "gitconfig", "errors"},
+    "repository.plan": {"model", "repository.configuration", "errors"},
+    "scalingo.builtin": {"model", "errors"},
+    "scalingo.credentials": {"model", "errors"},
+    "scalingo.cache": {"model", "errors"},
+    "scalingo.api": {"model", "errors", "__init__"},
+    "ssh.known_hosts": {"model", "errors"},
+    "repository.git": {"repository.configfile", "repository.configuration", "errors"},
     "commands": set(),
-    "render": {"outcomes", "model", "errors"},
-    "cli": {"settings", "render", "errors", "__init__", *VERBS},
-    "__main__": {"cli"},
+    "terminal": {"outcomes", "model", "errors"},
+    "cli.run": {"settings", "terminal", "errors", "__init__", *VERBS},
+    "__main__": {"cli.run"},
 }
-MIDDLE = {"policy", "embedded", "cache", "api", "credentials", "remotes", "hostkeys"}
-LAYERS |= {verb: {*MIDDLE, *VERBS, "outcomes", "gitconfig", "model", "settings", "errors"} for verb in VERBS}
+MIDDLE = {"repository.plan", "scalingo.builtin", "scalingo.cache", "scalingo.api", "scalingo.credentials"}
+MIDDLE |= {"repository.git", "ssh.known_hosts"}
+LAYERS |= {
+    verb: {*MIDDLE, *VERBS, "outcomes", "repository.configuration", "model", "settings", "errors"} for verb in VERBS
+}
 
 # What is heavy has one owner.
-OWNERS = {"requests": "api", "urllib3": "api", "git": "remotes", "typer": "cli"}
+OWNERS = {"requests": "scalingo.api", "urllib3": "scalingo.api", "git": "repository.git", "typer": "cli.run"}
 
 
 def tree(module: str) -> ast.Module:
@@ -99,9 +106,13 @@ def test_heavy_libraries_have_one_owner(module: str) -> None:
     for library, owner in OWNERS.items():
         users = [name for name in names if name.partition(".")[0] == library]
         assert not users or module == owner, f"{module} imports {users}"
-    late = [name for name, at_top in imports(module) if at_top and (name in ("api", "remotes") or name in VERBS)]
+    late = [
+        name
+        for name, at_top in imports(module)
+        if at_top and (name in ("scalingo.api", "repository.git") or name in VERBS)
+    ]
     assert late == [] or module in VERBS
-    assert not {"api", "remotes"} & set(late)
+    assert not {"scalingo.api", "repository.git"} & set(late)
 
 
 @pytest.mark.parametrize("module", sorted(LAYERS))
@@ -137,7 +148,7 @@ def fresh_cache(home: Path) -> None:
     """Keep a list of regions that needs no request."""
     listed = [{"name": "osc-fr1", "ssh": "ssh.osc-fr1.scalingo.com:22", "default": True}]
     code = (
-        "import sys, json; from git_scalingo_region.cache import Cache;"
+        "import sys, json; from git_scalingo_region.scalingo.cache import Cache;"
         "from git_scalingo_region.model import parse_regions;"
         "folder, service, listed, now = json.loads(sys.argv[1]);"
         "Cache(folder, service).store(parse_regions({'regions': listed}), now)"
@@ -150,7 +161,7 @@ def fresh_cache(home: Path) -> None:
 def loaded(*arguments: str) -> set[str]:
     """Run the program and return the top-level modules that it loaded."""
     code = (
-        "import json, sys; import git_scalingo_region.__main__; from git_scalingo_region.cli import run;"
+        "import json, sys; import git_scalingo_region.__main__; from git_scalingo_region.cli.run import run;"
         "status = run(sys.argv[1:]); sys.stderr.write(json.dumps(sorted(sys.modules))); sys.exit(status)"
     )
     # What the start-up files of this environment load, and what this needs itself, is taken off.

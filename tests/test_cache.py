@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from git_scalingo_region.cache import PUBLIC, Cache, is_fresh
 from git_scalingo_region.model import Region, RegionList, SshEndpoint
+from git_scalingo_region.scalingo.cache import PUBLIC, Cache, is_fresh
 
 SERVICE = "https://auth.example.org:8443/path"
 TOKEN = "tk-us-secret"
@@ -348,7 +348,7 @@ def test_a_turn_is_waited_for_so_long_and_no_longer(cache: Cache) -> None:
 def test_a_turn_ends_with_the_process_that_has_it(cache: Cache) -> None:
     """The lock of a run that was killed holds nobody up."""
     code = (
-        "import sys, time; from git_scalingo_region.cache import Cache\n"
+        "import sys, time; from git_scalingo_region.scalingo.cache import Cache\n"
         "with Cache(sys.argv[1], sys.argv[2]).turn(60): print('mine', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, cache.folder, cache.service]

@@ -13,8 +13,8 @@ import pytest
 from conftest import OSC_FR1, Repo, Run, Service
 
 import git_scalingo_region
-from git_scalingo_region import cli
-from git_scalingo_region.render import Style
+from git_scalingo_region.cli import run as cli
+from git_scalingo_region.terminal import Style
 
 VERBS = ["add", "url", "list", "show", "status", "sync", "trust", "doctor"]
 PROGRAM = [sys.executable, "-m", "git_scalingo_region"]

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from git_scalingo_region.embedded import REGIONS
 from git_scalingo_region.model import Region
+from git_scalingo_region.scalingo.builtin import REGIONS
 
 COMPLETIONS = Path(__file__).resolve().parents[1] / "completions"
 SHELLS = ("bash", "zsh", "fish")
@@ -304,7 +304,7 @@ def offers(request: pytest.FixtureRequest, world: World) -> Offer:
 
 def program() -> tuple[list[str], dict[str, list[str]]]:
     """Return the program's own options, and those of each of its commands."""
-    from git_scalingo_region.cli import app
+    from git_scalingo_region.cli.run import app
 
     group: Any = typer.main.get_command(app)
     context = group.make_context(None, [], resilient_parsing=True)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import OSC_FR1, Repo, Run, Service, send
 
-from git_scalingo_region.hostkeys import HostKey
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 HUNDRED = 100
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from git_scalingo_region.credentials import Token, cli_region, find_token
 from git_scalingo_region.errors import CredentialsError
+from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
 
 HOST = "auth.scalingo.com"
 

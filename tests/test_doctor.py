@@ -24,9 +24,9 @@ from ssh_server import (
     other_key,
 )
 
-from git_scalingo_region import embedded
 from git_scalingo_region.commands import doctor as module
-from git_scalingo_region.hostkeys import HostKey
+from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 

@@ -13,9 +13,9 @@ from conftest import git
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from git_scalingo_region.configfile import assigned, tokens, values
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import Configuration, Entry, parse_listing, parse_values
+from git_scalingo_region.repository.configfile import assigned, tokens, values
+from git_scalingo_region.repository.configuration import Configuration, Entry, parse_listing, parse_values
 
 Values = dict[str, list[str]]
 

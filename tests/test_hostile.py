@@ -19,8 +19,8 @@ from conftest import OSC_FR1, SECNUM, Repo, Result, Run, Service
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from git_scalingo_region.hostkeys import HostKey
 from git_scalingo_region.model import RemoteUrl
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 OLD = "git@scalingo.com:myapp.git"
 ELSEWHERE = "git@example.org:me/myapp.git"

@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from ssh_server import make_host_key, needs_openssh, other_key, public_key
 
-from git_scalingo_region import hostkeys
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.hostkeys import HostKey, Lookup
 from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.ssh import known_hosts as hostkeys
+from git_scalingo_region.ssh.known_hosts import HostKey, Lookup
 
 __all__ = ["make_host_key", "other_key"]
 

@@ -18,9 +18,13 @@ import pytest
 import typer.main
 from conftest import Repo, Run
 
-from git_scalingo_region import __version__, embedded, errors, hostkeys, model, policy, render
-from git_scalingo_region.cli import app
+from git_scalingo_region import __version__, errors, model
+from git_scalingo_region import terminal as render
+from git_scalingo_region.cli.run import app
+from git_scalingo_region.repository import plan as policy
+from git_scalingo_region.scalingo import builtin as embedded
 from git_scalingo_region.settings import Settings
+from git_scalingo_region.ssh import known_hosts as hostkeys
 
 ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "man" / "git-scalingo-region.1"
@@ -181,7 +185,7 @@ def test_reads_the_environment_in_no_other_place() -> None:
         if "os.environ" in path.read_text() or "getenv" in path.read_text()
     }
     # remotes and regions set and drop variables of git alone, before git sees them.
-    assert reading == {"cli.py": {"NO_COLOR", "TERM"}, "remotes.py": set(), "regions.py": set()}
+    assert reading == {"run.py": {"NO_COLOR", "TERM"}, "git.py": set(), "regions.py": set()}
 
 
 def test_lists_the_keys_of_git_config_that_the_program_reads() -> None:

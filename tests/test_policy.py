@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import OSC_FR1, SECNUM, Repo, git
 
-from git_scalingo_region import embedded
 from git_scalingo_region.commands.changes import apply
 from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
-from git_scalingo_region.gitconfig import Configuration, Entry
 from git_scalingo_region.model import Region, RegionList, RemoteUrl, SshEndpoint
-from git_scalingo_region.policy import (
+from git_scalingo_region.repository.configuration import Configuration, Entry
+from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.plan import (
     Change,
     Plan,
     Platform,
@@ -24,7 +24,7 @@ from git_scalingo_region.policy import (
     remote_url,
     unknown_region,
 )
-from git_scalingo_region.remotes import Repository
+from git_scalingo_region.scalingo import builtin as embedded
 
 REGIONS = (
     *embedded.REGIONS,

@@ -11,7 +11,7 @@ import pytest
 from conftest import Repo, Run, git
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, make_key, needs_ssh_server, other_key
 
-from git_scalingo_region.hostkeys import HostKey
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 pytestmark = needs_ssh_server

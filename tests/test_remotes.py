@@ -17,9 +17,10 @@ from types import SimpleNamespace
 import pytest
 from conftest import OSC_FR1, Repo, Run, git
 
-from git_scalingo_region import configfile, remotes
 from git_scalingo_region.errors import ExitStatus, RepositoryError
-from git_scalingo_region.remotes import ConfigurationChanged, Head, Repository
+from git_scalingo_region.repository import configfile
+from git_scalingo_region.repository import git as remotes
+from git_scalingo_region.repository.git import ConfigurationChanged, Head, Repository
 
 URL, OTHER = OSC_FR1, "git@h.example:other.git"
 KEY = "remote.r.url"

@@ -168,7 +168,7 @@ def test_a_thousand_remotes_cost_the_same_few_processes(
     repo: Repo, run: Run, service: Service, tmp_path: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`sync` runs git as often for a thousand stale remotes as for one."""
-    from git_scalingo_region import remotes
+    from git_scalingo_region.repository import git as remotes
 
     calls: list[tuple[str, ...]] = []
     original = remotes.Repository._run

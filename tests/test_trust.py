@@ -18,7 +18,7 @@ from conftest import Result, Run, Service, region_json
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_openssh, needs_ssh_server, other_key
 
 from git_scalingo_region.commands import trust as module
-from git_scalingo_region.hostkeys import HostKey
+from git_scalingo_region.ssh.known_hosts import HostKey
 
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 

@@ -18,12 +18,12 @@ from git_scalingo_region.commands.regions import (
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.model import RemoteUrl, SshEndpoint, check_remote_name
 from git_scalingo_region.outcomes import Added
-from git_scalingo_region.policy import Plan, Platform, plan_remote, refspec_to_push
+from git_scalingo_region.repository.plan import Plan, Platform, plan_remote, refspec_to_push
 from git_scalingo_region.settings import Settings
 
 if TYPE_CHECKING:
-    from git_scalingo_region.gitconfig import Configuration
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.configuration import Configuration
+    from git_scalingo_region.repository.git import Repository
 
 
 def add(request: Request, positionals: Sequence[str], remote: str, *, force: bool, dry_run: bool) -> Added:
@@ -33,7 +33,7 @@ def add(request: Request, positionals: Sequence[str], remote: str, *, force: boo
     """
     check_remote_name(remote)
     words = read_words(positionals, request.settings, "add")
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.git import Repository
 
     repository = Repository()
     configuration = repository.read()
@@ -98,7 +98,7 @@ def _carry_out(
 
 def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:
     """Whether ssh knows the host's key already; where ssh cannot be asked there is nothing to advise."""
-    from git_scalingo_region import hostkeys
+    from git_scalingo_region.ssh import known_hosts as hostkeys
 
     try:
         place = hostkeys.lookup(endpoint, settings.ssh)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.policy import UPDATED, Change, Plan
+from git_scalingo_region.repository.plan import UPDATED, Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
 
 if TYPE_CHECKING:
-    from git_scalingo_region.gitconfig import Configuration
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.configuration import Configuration
+    from git_scalingo_region.repository.git import Repository
 
 ATTEMPTS = 100
 PlannedT = TypeVar("PlannedT")
@@ -22,7 +22,7 @@ def retrying(
     repository: Repository, configuration: Configuration, attempt: Callable[[Configuration], PlannedT], what: str
 ) -> PlannedT:
     """Return what `attempt`, which plans and applies, comes to; anew where another process got between the two."""
-    from git_scalingo_region.remotes import ConfigurationChanged
+    from git_scalingo_region.repository.git import ConfigurationChanged
 
     for _ in range(ATTEMPTS):
         try:
@@ -38,7 +38,7 @@ def apply(repository: Repository, plans: Iterable[Plan]) -> None:
     for plan in plans:
         for change in plan.changes:
             by_origin.setdefault(change.origin, []).append(change)
-    from git_scalingo_region.remotes import Edit
+    from git_scalingo_region.repository.git import Edit
 
     edits = {
         origin: Edit({change.key: change.new for change in changes}, {change.key: change.old for change in changes})

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from git_scalingo_region import embedded, hostkeys
 from git_scalingo_region.commands.regions import Request, load_regions, platform_of
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, ScalingoRegionError
 from git_scalingo_region.model import Region, RegionList, RemoteUrl, check_remote_name
 from git_scalingo_region.outcomes import Check, Diagnosis, RemoteStatus
-from git_scalingo_region.policy import DEPLOYED_BRANCHES, STALE, refspec_to_push
+from git_scalingo_region.repository.plan import DEPLOYED_BRANCHES, STALE, refspec_to_push
+from git_scalingo_region.scalingo import builtin as embedded
 from git_scalingo_region.settings import DEFAULT_REMOTE
+from git_scalingo_region.ssh import known_hosts as hostkeys
 
 if TYPE_CHECKING:
-    from git_scalingo_region.gitconfig import Configuration
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.configuration import Configuration
+    from git_scalingo_region.repository.git import Repository
 
 # git config --show-scope came with 2.26, rsa-sha2 signatures with OpenSSH 7.2.
 MIN_GIT = (2, 26)
@@ -166,7 +167,7 @@ def _installation(name: str, minimum: tuple[int, int]) -> str:
 
 
 def _find_place() -> tuple[Place | None, Finding]:
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.git import Repository
 
     try:
         repository = Repository()

@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from git_scalingo_region import embedded
-from git_scalingo_region.cache import Cache, is_fresh
-from git_scalingo_region.credentials import Token, cli_region, find_token
 from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ServiceError
 from git_scalingo_region.model import (
     REGION_FIELDS,
@@ -20,7 +17,7 @@ from git_scalingo_region.model import (
     is_region_name,
 )
 from git_scalingo_region.outcomes import Listed, Resolution, Url
-from git_scalingo_region.policy import (
+from git_scalingo_region.repository.plan import (
     Platform,
     choose_region_name,
     close_names,
@@ -28,10 +25,13 @@ from git_scalingo_region.policy import (
     remote_url,
     unknown_region,
 )
+from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.scalingo.cache import Cache, is_fresh
+from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
 from git_scalingo_region.settings import CACHE_FRESH_SECONDS, DEFAULT_REMOTE, NETWORK_SECONDS, Settings
 
 if TYPE_CHECKING:
-    from git_scalingo_region.gitconfig import Configuration
+    from git_scalingo_region.repository.configuration import Configuration
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _fetch(request: Request, cache: Cache, token: Token | None) -> RegionList:
             raise ServiceError(f"{cache.service} has not answered another run on this machine")
         if cache.paused():
             raise ServiceError(f"{cache.service} asked for fewer requests a moment ago")
-        from git_scalingo_region import api  # on a busy machine this takes a while, which is not the network's
+        from git_scalingo_region.scalingo import api  # on a busy machine this takes a while, which is not the network's
 
         try:
             regions = api.fetch_regions(
@@ -245,7 +245,7 @@ def _read_configuration(request: Request) -> Configuration:
     import os
     import subprocess
 
-    from git_scalingo_region.gitconfig import LISTING, Configuration, parse_listing, reason_of
+    from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing, reason_of
 
     # GIT_CONFIG would make git config, and nothing else of git, read another file.
     environment = {name: value for name, value in os.environ.items() if name != "GIT_CONFIG"} | {"LC_ALL": "C"}

@@ -14,10 +14,18 @@ from git_scalingo_region.commands.regions import Request, find_region, load_regi
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, RegionList, RemoteUrl
 from git_scalingo_region.outcomes import RemoteStatus, Statuses, Synced, SyncedRemote
-from git_scalingo_region.policy import STALE, UNKNOWN_REGION, Plan, Platform, plan_remote, remote_state, remote_url
+from git_scalingo_region.repository.plan import (
+    STALE,
+    UNKNOWN_REGION,
+    Plan,
+    Platform,
+    plan_remote,
+    remote_state,
+    remote_url,
+)
 
 if TYPE_CHECKING:
-    from git_scalingo_region.gitconfig import Configuration, Remote
+    from git_scalingo_region.repository.configuration import Configuration, Remote
 
 
 def status(request: Request, names: Sequence[str]) -> Statuses:
@@ -25,7 +33,7 @@ def status(request: Request, names: Sequence[str]) -> Statuses:
 
     Raises `RepositoryError` for a name that is no remote, `RemoteConflict` for one that is not Scalingo's.
     """
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.git import Repository
 
     configuration = Repository().read()
     remotes = _remotes(configuration, names)
@@ -38,7 +46,7 @@ def sync(request: Request, names: Sequence[str], *, dry_run: bool) -> Synced:
 
     Raises what `status` raises, and `RepositoryError` where the configuration cannot be written.
     """
-    from git_scalingo_region.remotes import Repository
+    from git_scalingo_region.repository.git import Repository
 
     repository = Repository()
     configuration = repository.read()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 
-from git_scalingo_region import embedded, hostkeys
 from git_scalingo_region.commands.regions import Request, load_regions, resolve, selected_candidates
 from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ServiceError
-from git_scalingo_region.hostkeys import HostKey, KnownKey, Lookup
 from git_scalingo_region.model import Region, SshEndpoint
 from git_scalingo_region.outcomes import Trusted, TrustedKey
+from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.ssh import known_hosts as hostkeys
+from git_scalingo_region.ssh.known_hosts import HostKey, KnownKey, Lookup
 
 SCAN_SECONDS = 5.0
 DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"

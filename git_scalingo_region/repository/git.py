@@ -29,10 +29,10 @@ import git
 import git.exc
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import LISTING, Configuration, parse_listing, parse_values, reason_of
+from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing, parse_values, reason_of
 
 if TYPE_CHECKING:
-    from git_scalingo_region.configfile import Assignments
+    from git_scalingo_region.repository.configfile import Assignments
 
 RETRY_SECONDS = 0.02
 # Any of the paths may hold a newline; outside a work tree the last of the three answers is none that we need.
@@ -173,7 +173,7 @@ class Repository:
 
     def _edited(self, path: str, edit: Edit) -> tuple[str, str]:
         """Return the text of a file, and the text with the edit made, which git has read for proof."""
-        from git_scalingo_region import configfile  # most runs write nothing
+        from git_scalingo_region.repository import configfile  # most runs write nothing
 
         old = _read(path)
         found = configfile.values(old)

@@ -18,10 +18,11 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from git_scalingo_region import __version__, render
+from git_scalingo_region import __version__
+from git_scalingo_region import terminal as render
 from git_scalingo_region.errors import ExitStatus, InvalidInput, ScalingoRegionError
-from git_scalingo_region.render import Style
 from git_scalingo_region.settings import DEFAULT_REMOTE, Settings
+from git_scalingo_region.terminal import Style
 
 if TYPE_CHECKING:
     from git_scalingo_region.commands.regions import Request

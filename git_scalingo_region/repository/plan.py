@@ -14,7 +14,7 @@ from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict
 from git_scalingo_region.model import SSH_USER, Region, RegionList, RemoteUrl, SshEndpoint, check_region_name
 
 if TYPE_CHECKING:  # what needs no remote does without git's syntax
-    from git_scalingo_region.gitconfig import Configuration, Entry, Remote
+    from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 CURRENT, STALE, UNKNOWN_REGION, DIVERTED = "current", "stale", "unknown-region", "diverted"

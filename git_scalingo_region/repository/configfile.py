@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.gitconfig import VALUELESS
+from git_scalingo_region.repository.configuration import VALUELESS
 
 # What to write in one file: each key with all the values it shall have there, in order.
 Assignments = Mapping[str, Sequence[str]]

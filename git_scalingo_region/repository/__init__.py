@@ -1,0 +1,1 @@
+"""The repository: what git says, and what has to change."""

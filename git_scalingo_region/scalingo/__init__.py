@@ -1,0 +1,1 @@
+"""The platform: which regions there are, and which one it is."""

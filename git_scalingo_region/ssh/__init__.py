@@ -1,0 +1,1 @@
+"""ssh: which key it knows, and which one the host offers."""

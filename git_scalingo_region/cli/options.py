@@ -1,0 +1,149 @@
+"""Every command and option of the command line, declared once, as plain data.
+
+`reader`, `parser` and the tests of the completion scripts and the manual all read this declaration. The value of an
+argument or option reaches the command's `run` as the parameter of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Option(NamedTuple):
+    """An option. One with a `metavar` takes a value; one that is `repeated` collects its values in a tuple."""
+
+    name: str
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    repeated: bool = False
+
+    @property
+    def default(self) -> bool | str | tuple[str, ...]:
+        """The value if the option is not given."""
+        return (() if self.repeated else "") if self.metavar else False
+
+
+class Argument(NamedTuple):
+    """A positional argument. It is optional and "" if missing; one that is `repeated` takes all that are left."""
+
+    name: str
+    help: str
+    repeated: bool = False
+    required: bool = False
+
+    @property
+    def metavar(self) -> str:
+        """The argument in a synopsis, such as `[REGION]` or `[REMOTE]...`."""
+        word = self.name.rstrip("s").upper() if self.repeated else self.name.upper()
+        return (word if self.required else f"[{word}]") + ("..." if self.repeated else "")
+
+
+class Command(NamedTuple):
+    """A command, with one line of help that fits into 80 columns beside its name."""
+
+    name: str
+    help: str
+    arguments: tuple[Argument, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def synopsis(self) -> str:
+        """The command and its arguments, such as `add [REGION] [APP]`."""
+        return " ".join([self.name, *(argument.metavar for argument in self.arguments)])
+
+
+JSON = Option("json", ("--json",), "Write the result, or the error, as JSON.")
+QUIET = Option("quiet", ("--quiet", "-q"), "Write no result, only warnings and errors.")
+REFRESH = Option("refresh", ("--refresh",), "Ask the service, even if the cached list is fresh.")
+OFFLINE = Option("offline", ("--offline",), "Connect to nothing.")
+FALLBACK = Option("fallback", ("--fallback",), "Use the default region if the named one is unknown.")
+DRY_RUN = Option("dry_run", ("--dry-run", "-n"), "Change nothing; show what would be done.")
+FORCE = Option("force", ("--force", "-f"), "Replace a remote that is not Scalingo's.")
+
+OUTPUT = (JSON, QUIET)
+SOURCE = (REFRESH, OFFLINE)
+# These make the context and choose the output: `run` of a command does not get them.
+COMMON = ("json", "quiet", "refresh", "offline", "fallback")
+
+REGION = Argument("region", "The region; by default the one that is selected here.")
+REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True)
+APP = Argument("app", "The app; by default that of SCALINGO_APP or of the remote.")
+REMOTE = Argument("remote", "The remote; by default scalingo.")
+REMOTES = Argument("remotes", "Only these remotes.", repeated=True)
+
+COMMANDS = (
+    Command(
+        "add",
+        "Add the remote of an app, or bring it up to date.",
+        (REGION, APP),
+        (
+            Option("remote", ("--remote", "-r"), "The remote's name; by default scalingo.", "NAME"),
+            FORCE,
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "url",
+        "Print the remote url of an app; needs no repository.",
+        (REGION, APP),
+        (*OUTPUT, *SOURCE, FALLBACK),
+    ),
+    Command(
+        "list",
+        "List the regions.",
+        (),
+        (Option("names", ("--names",), "Write only the names, one per line."), *OUTPUT, *SOURCE),
+    ),
+    Command(
+        "show",
+        "Show every field of one region.",
+        (REGION,),
+        (
+            Option("field", ("--field",), "Write only the value of this field.", "FIELD"),
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "status",
+        "Show this repository's Scalingo remotes and their state.",
+        (REMOTES,),
+        (*OUTPUT, *SOURCE),
+    ),
+    Command(
+        "sync",
+        "Bring remotes whose ssh endpoint has moved up to date.",
+        (REMOTES,),
+        (DRY_RUN, *OUTPUT, *SOURCE),
+    ),
+    Command(
+        "trust",
+        "Add a region's published host key to known_hosts.",
+        (REGION,),
+        (
+            Option("known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE"),
+            Option("fingerprint", ("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True),
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "doctor",
+        "Find what would make the first push fail, and how to fix it.",
+        (REMOTE,),
+        (
+            Option("connect", ("--connect",), "Also try a connection, as git push would make it."),
+            *OUTPUT,
+            *SOURCE,
+        ),
+    ),
+)
+
+BY_NAME = {command.name: command for command in COMMANDS}

@@ -122,6 +122,20 @@ COMMANDS = (
         (DRY_RUN, *OUTPUT, *SOURCE),
     ),
     Command(
+        "setup",
+        "Make the remotes that .gitscalingo declares.",
+        (REMOTES,),
+        (
+            Option("write", ("--write",), "Write that file from the remotes of this repository."),
+            Option("trust", ("--trust",), "Also trust the host key of each region."),
+            FORCE,
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
         "trust",
         "Add a region's published host key to known_hosts.",
         (REGION,),

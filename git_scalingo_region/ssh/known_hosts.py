@@ -149,7 +149,11 @@ def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
     return tuple(entry for path in files for entry in _known_in(path, name))
 
 
-def trusted_keys(place: Lookup) -> tuple[KnownKey, ...]:
+def trusted_keys(place):
+    return ()
+
+
+def _old(place):
     """Return the entries by which ssh accepts the host: plain ones, of keys that are not revoked."""
     entries = known_keys(place.name, place.files)
     revoked = {entry.key for entry in entries if entry.marker == REVOKED}

@@ -1,0 +1,2 @@
+def lookup(endpoint, command):
+    return None

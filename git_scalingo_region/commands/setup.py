@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands import trust as trust_command
 from git_scalingo_region.commands.add import HEADLINES
 from git_scalingo_region.commands.selection import select
 from git_scalingo_region.commands.status import check_names, examine
@@ -189,6 +188,8 @@ def _targets(
 
 
 def _trust(context: Context, targets: Sequence[Target], *, dry_run: bool) -> Result:
+    from git_scalingo_region.commands import trust as trust_command  # ssh is only loaded if it is wanted
+
     regions = tuple(dict.fromkeys(target.choice.region.name for target in targets))
     return trust_command.run(context, regions=regions, all=False, known_hosts="", fingerprint=(), dry_run=dry_run)
 

@@ -45,7 +45,13 @@ class Statuses(NamedTuple):
         if not self.remotes:
             return "No Scalingo remote in this repository\n"
         rows = [
-            (item.remote, item.region or "unknown", item.app, item.state.value, ", ".join(item.push_urls))
+            (
+                item.remote,
+                item.region or ("unknown" if item.url else "-"),
+                item.app,
+                item.state.value,
+                ", ".join(item.push_urls),
+            )
             for item in self.remotes
         ]
         return table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style)

@@ -28,6 +28,11 @@ class RemoteStatus(NamedTuple):
     push_urls: tuple[str, ...]
     state: State
 
+    @property
+    def shown_region(self) -> str:
+        """The region for a person; a hyphen for a missing remote that may be in any region."""
+        return self.region or ("unknown" if self.url else "-")
+
 
 class Statuses(NamedTuple):
     """The Scalingo remotes and the declared ones, each with its state."""

@@ -116,7 +116,7 @@ class Repository:
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
         self.has_work_tree = found[2] is not None
-        # Inside a work tree git goes to its top before anything else, and its relative answers start from there.
+        # Inside a work tree the origins of `git config` start from its top, whatever the current folder is.
         self.top: str = found[2] or ""
         self._real_paths: dict[str, str] = {}
 
@@ -180,11 +180,11 @@ class Repository:
         """
         folder = os.path.dirname(self._config_path)
         files = [os.path.join(folder, kind, remote) for kind in ("remotes", "branches")]
-        return next((self.file(f"file:{path}") for path in files if os.path.isfile(self.file(f"file:{path}"))), "")
+        return next((path for path in files if os.path.isfile(path)), "")
 
     def file(self, origin: str) -> str:
         """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
-        return os.path.join(self.top, origin.removeprefix("file:") or self._config_path)
+        return os.path.join(self.top, origin.removeprefix("file:")) if origin else self._config_path
 
     def real_path(self, origin: str) -> str:
         """Return the path that an origin leads to, links followed: git, too, writes there."""

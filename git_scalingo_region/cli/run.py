@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from git_scalingo_region import __version__, terminal
 from git_scalingo_region.cli.options import COMMON
@@ -20,7 +20,10 @@ from git_scalingo_region.cli.reader import Call, read
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, ScalingoRegionError
 from git_scalingo_region.settings import Settings
-from git_scalingo_region.terminal import Result, Style
+from git_scalingo_region.terminal import Style
+
+if TYPE_CHECKING:
+    from git_scalingo_region.terminal import Result
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.add import HEADLINES
@@ -27,7 +27,10 @@ from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Plan, State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish
-from git_scalingo_region.terminal import GREEN, Result, Style, plural, record
+from git_scalingo_region.terminal import GREEN, Style, plural, record
+
+if TYPE_CHECKING:
+    from git_scalingo_region.terminal import Result
 
 
 class MadeRemote(NamedTuple):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from git_scalingo_region import signals
+from git_scalingo_region import signals, trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.configuration import Configuration, parse_values
 from git_scalingo_region.repository.git import Repository, reason_of
@@ -107,12 +107,14 @@ def _assign(editor: git.Git, copy: str, change: Change) -> None:
 
 
 def _run(editor: git.Git, *arguments: str) -> str:
+    trace.line(f"run: git config {' '.join(arguments[:4])}")  # not the value, which may hold a password
     # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
     status, out, error = editor.execute(
         ["git", "config", *arguments],
         with_extended_output=True,
         with_exceptions=False,
         stdout_as_string=False,
+        env={"GIT_TRACE": "0"},
         start_new_session=True,
     )
     if status:

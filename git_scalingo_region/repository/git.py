@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from git_scalingo_region import trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
 
@@ -46,7 +47,9 @@ def environment() -> dict[str, str]:
 
     GIT_CONFIG would make `git config`, and nothing else of git, read another file.
     """
-    kept = {name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and "GIT_TRACE" not in name}
+    kept = {
+        name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
+    }
     return {**kept, "LC_ALL": "C", "LANGUAGE": "C"}
 
 
@@ -55,6 +58,7 @@ def ask(*arguments: str, given: bytes = b"") -> Answer:
 
     Raises `RepositoryError` if git is missing or cannot be run.
     """
+    trace.line(f"run: git {' '.join(arguments)}")
     try:
         done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
     except FileNotFoundError:

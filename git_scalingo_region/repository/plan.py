@@ -79,7 +79,7 @@ class Examiner:
             effective = self._configuration.rewritten(value)
         held, reached = (self._owned(text) for text in (value, effective))
         if held and self._is_current(held):
-            same = reached is not None and (reached.endpoint, reached.app) == (held.endpoint, held.app)
+            same = reached is not None and reached._replace(suffix=held.suffix) == held
             return self._judgement(held, State.CURRENT if same or not push else State.DIVERTED)
         if reached and self._is_current(reached):
             return self._judgement(reached, State.CURRENT)

@@ -123,21 +123,17 @@ class World:
 
     @property
     def repository(self) -> Path:
-        """The folder in which lines are completed."""
         return self.root / "repository"
 
     @property
     def called(self) -> Path:
-        """The file to which the programs that completion must not start would write."""
         return self.root / "called"
 
     @property
     def names(self) -> Path:
-        """The file in which the program leaves the names of the cached regions."""
         return self.root / "cache/git-scalingo-region/names"
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return an environment that leads nowhere but into this world."""
         environ = {
             "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
@@ -154,12 +150,10 @@ class World:
         return environ | more
 
     def cache(self, content: bytes) -> None:
-        """Write the file of the cached names."""
         self.names.parent.mkdir(parents=True)
         self.names.write_bytes(content)
 
     def git(self, *args: str) -> None:
-        """Run git in the repository."""
         subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
 
 
@@ -449,7 +443,12 @@ def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, 
     """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
     file = declare(world)
     moved = file.rename(world.root / "elsewhere")
-    {"link": lambda: file.symlink_to(moved), "fifo": lambda: os.mkfifo(file), "folder": file.mkdir}[kind]()
+    if kind == "link":
+        file.symlink_to(moved)
+    elif kind == "fifo":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
     offered(offers, {"sr status ": REMOTES})
 
 

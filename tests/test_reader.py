@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -130,21 +129,23 @@ def test_the_declaration_is_consistent() -> None:
         assert len(set(names)) == len(names)
         assert all(excluded in names for option in command.options for excluded in option.excludes)
         for option in command.options:
+            assert not set("[]") & set(option.help)  # zsh ends a description there
             assert all(by_flag.setdefault(flag, option) == option for flag in option.flags)
         assert len(f"  {command.name:<10}  {command.help}") <= 80
         assert command.help.endswith(".")
     assert set(options.COMMON) >= {option.name for option in (*options.OUTPUT, *options.SOURCE)}
 
 
-def test_a_plain_line_loads_nothing_heavy() -> None:
-    """Reading a plain line loads the declaration, typing, and nothing else that takes time."""
-    code = (
-        "import json, sys; before = set(sys.modules); from git_scalingo_region.cli import reader;"
-        "assert reader.read(sys.argv[1:]); print(json.dumps(sorted(set(sys.modules) - before)))"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
-    command = [sys.executable, "-c", code, "add", "osc-fr1", "myapp", "--remote=staging"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
-    heavy = {"typer", "inspect", "dataclasses", "subprocess", "json", "git", "requests", "difflib", "tempfile"}
+HEAVY = {"typer", "inspect", "dataclasses", "subprocess", "json", "git", "requests", "difflib", "tempfile"}
+READ = "from git_scalingo_region.cli.reader import read; assert read(['add', 'osc-fr1', 'myapp', '--remote=staging'])"
+VERSION = "import os; from git_scalingo_region.cli.run import run; assert run(['--version']) == 0"
 
-    assert set(json.loads(done.stdout)) & heavy == set()
+
+@pytest.mark.parametrize(("code", "never"), [(READ, HEAVY), (VERSION, {*HEAVY, "typing", "re"})])
+def test_what_is_loaded(code: str, never: set[str]) -> None:
+    """Reading a plain line loads no library; `--version` does not even load the declaration."""
+    program = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before, file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
+
+    assert set(done.stderr.split()) & never == set()

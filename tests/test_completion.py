@@ -24,7 +24,8 @@ from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
 from git_scalingo_region.model import Region
 from git_scalingo_region.scalingo.builtin import REGIONS
 
-COMPLETIONS = Path(__file__).resolve().parents[1] / "completions"
+PROJECT = Path(__file__).resolve().parents[1]
+COMPLETIONS = PROJECT / "git_scalingo_region" / "completions"
 SHELLS = ("bash", "zsh", "fish")
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
@@ -123,21 +124,17 @@ class World:
 
     @property
     def repository(self) -> Path:
-        """The folder in which lines are completed."""
         return self.root / "repository"
 
     @property
     def called(self) -> Path:
-        """The file to which the programs that completion must not start would write."""
         return self.root / "called"
 
     @property
     def names(self) -> Path:
-        """The file in which the program leaves the names of the cached regions."""
         return self.root / "cache/git-scalingo-region/names"
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return an environment that leads nowhere but into this world."""
         environ = {
             "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
@@ -154,12 +151,10 @@ class World:
         return environ | more
 
     def cache(self, content: bytes) -> None:
-        """Write the file of the cached names."""
         self.names.parent.mkdir(parents=True)
         self.names.write_bytes(content)
 
     def git(self, *args: str) -> None:
-        """Run git in the repository."""
         subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
 
 
@@ -310,7 +305,7 @@ def offered(offers: Offer, expected: dict[str, list[str]]) -> None:
 
 
 def generator() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("generate", COMPLETIONS / "generate.py")
+    specification = importlib.util.spec_from_file_location("generate", PROJECT / "tools" / "completions.py")
     assert specification
     assert specification.loader
     module = importlib.util.module_from_spec(specification)
@@ -319,10 +314,10 @@ def generator() -> ModuleType:
 
 
 def test_the_scripts_follow_from_the_declaration() -> None:
-    """Commands, options, descriptions, fields and built-in regions are what `completions/generate.py` writes."""
+    """Commands, options, descriptions, fields and built-in regions are what `tools/completions.py` writes."""
     generate = generator()
     for name in generate.SCRIPTS:
-        assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python completions/generate.py"
+        assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
 
 
 def test_commands_and_options(offers: Offer) -> None:
@@ -449,7 +444,12 @@ def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, 
     """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
     file = declare(world)
     moved = file.rename(world.root / "elsewhere")
-    {"link": lambda: file.symlink_to(moved), "fifo": lambda: os.mkfifo(file), "folder": file.mkdir}[kind]()
+    if kind == "link":
+        file.symlink_to(moved)
+    elif kind == "fifo":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
     offered(offers, {"sr status ": REMOTES})
 
 

@@ -1,6 +1,6 @@
 """Every command and option of the command line, declared once, as plain data.
 
-`reader`, `parser`, the completion scripts (through `completions/generate.py`) and the tests of the manual all read this
+`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual all read this
 declaration. The value of an argument or option reaches the command's `run` as the parameter of the same name.
 
 `offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
@@ -166,9 +166,14 @@ COMMANDS = (
     Command(
         "setup",
         "Make the remotes that .gitscalingo declares.",
-        (REMOTES,),
+        (DECLARED,),
         (
-            Option("write", ("--write",), "Write that file from the remotes of this repository."),
+            Option(
+                "write",
+                ("--write",),
+                "Write that file from the remotes of this repository.",
+                excludes=("trust", "force", "fallback"),
+            ),
             Option("trust", ("--trust",), "Also trust the host key of each region."),
             FORCE,
             DRY_RUN,
@@ -201,6 +206,12 @@ COMMANDS = (
             *OUTPUT,
             *SOURCE,
         ),
+    ),
+    Command(
+        "completion",
+        "Print the completion script for a shell.",
+        (Argument("shell", "The shell: bash, zsh or fish.", required=True, offers="bash zsh fish"),),
+        OUTPUT,
     ),
 )
 

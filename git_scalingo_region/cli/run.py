@@ -1,7 +1,7 @@
 """Run a command and say what came of it: the streams, and the one error boundary.
 
-Knows no policy, no HTTP, no git. A command's module is imported when it is called, so that each run loads no more than
-it needs.
+Knows no policy, no HTTP, no git. What a run needs is imported when it is needed: `--version` takes no time, and of the
+commands only the one that is called is loaded.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
 
-from git_scalingo_region import __version__, terminal
-from git_scalingo_region.cli.options import COMMON
-from git_scalingo_region.cli.reader import Call, read
-from git_scalingo_region.context import Context
+from git_scalingo_region import __version__
 from git_scalingo_region.errors import ExitStatus, ScalingoRegionError
-from git_scalingo_region.settings import Settings
-from git_scalingo_region.terminal import Style
 
+TYPE_CHECKING = False  # as in typing, which takes longer to load than --version may take
 if TYPE_CHECKING:
-    from git_scalingo_region.terminal import Result
+    from collections.abc import Sequence
+    from typing import Any, TextIO
+
+    from git_scalingo_region.cli.reader import Call
+    from git_scalingo_region.context import Context
+    from git_scalingo_region.terminal import Result, Style
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -43,6 +42,8 @@ def _read(arguments: Sequence[str]) -> Call | str:
     """Return the call that the line makes, or the text that answers it."""
     if arguments and arguments[0] == "--version":
         return f"git-scalingo-region version {__version__}\n"
+    from git_scalingo_region.cli.reader import read
+
     call = read(arguments)
     if call is None:
         from git_scalingo_region.cli.parser import parse
@@ -52,12 +53,18 @@ def _read(arguments: Sequence[str]) -> Call | str:
 
 
 def _execute(call: Call) -> int:
+    from git_scalingo_region.cli.options import COMMON
+    from git_scalingo_region.context import Context
+    from git_scalingo_region.settings import Settings
+
     call.command.check(call.values)
     as_json, quiet, refresh, offline, fallback = (call.values.get(name, False) for name in COMMON)
     settings = Settings.from_environ(os.environ)
     context = Context(settings, refresh=refresh, offline=offline, fallback=fallback)
+    # A command is not told the options that are dealt with here.
+    values = {name: value for name, value in call.values.items() if name not in COMMON}
     try:
-        result = _result(call, context)
+        result = _result(call.command.name, context, values)
     except ScalingoRegionError as error:
         return _fail(error, context.warnings, as_json=as_json)
     if as_json:
@@ -69,10 +76,8 @@ def _execute(call: Call) -> int:
     return lost or int(result.exit_status)
 
 
-def _result(call: Call, context: Context) -> Result:
-    """Run the command, which is not told the options that are dealt with here."""
-    values = {name: value for name, value in call.values.items() if name not in COMMON}
-    module: Any = __import__(f"git_scalingo_region.commands.{call.command.name}", fromlist=["run"])
+def _result(name: str, context: Context, values: dict[str, Any]) -> Result:
+    module: Any = __import__(f"git_scalingo_region.commands.{name}", fromlist=["run"])
     result: Result = module.run(context, **values)
     return result
 
@@ -94,6 +99,8 @@ def _write(text: str) -> int:
 
 def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool) -> int:
     if as_json:
+        from git_scalingo_region import terminal
+
         with contextlib.suppress(OSError):
             sys.stderr.write(_json(terminal.error_json(error, warnings)))
             sys.stderr.flush()
@@ -106,6 +113,8 @@ def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool)
 
 def _tell(label: str, texts: Sequence[str]) -> None:
     """Write lines to stderr. If nobody reads them, the result still counts."""
+    from git_scalingo_region import terminal
+
     with contextlib.suppress(OSError):
         style = _style(sys.stderr)
         for text in texts:
@@ -120,6 +129,8 @@ def _json(value: Any) -> str:
 
 
 def _style(stream: TextIO) -> Style:
+    from git_scalingo_region.terminal import Style
+
     if not stream.isatty():
         return Style()
     no_color = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"

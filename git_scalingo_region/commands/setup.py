@@ -151,8 +151,6 @@ def run(
     """
     repository = Repository()
     if write:
-        if trust or force:
-            raise InvalidInput("--write only writes the file: leave out --trust and --force")
         return _write(context, repository, remotes, dry_run=dry_run)
     wanted = _wanted(read_declared(context, repository), remotes)
     configuration, catalog = repository.read(), Catalog(context)

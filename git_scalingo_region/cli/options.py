@@ -123,9 +123,10 @@ COMMANDS = (
     ),
     Command(
         "trust",
-        "Add a region's published host key to known_hosts.",
-        (REGION,),
+        "Add the published host keys of regions to known_hosts.",
+        (REGIONS,),
         (
+            Option("all", ("--all",), "Trust the regions of all Scalingo remotes here."),
             Option("known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE"),
             Option("fingerprint", ("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True),
             DRY_RUN,

@@ -107,10 +107,12 @@ def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ..
     agent = _agent_keys(_first(options, "identityagent"))
     tokens = {"%": "%", "d": _home(), "h": _first(options, "hostname"), "r": SSH_USER}
     files = [_expanded(path, tokens) for path in options.get("identityfile", ())]
-    found = [key for path in files if (key := _identity(path, agent))]
-    if _first(options, "identitiesonly") != "yes":
-        found += agent
-    return tuple({key[1:] if key.data else key: key for key in reversed(found)}.values())[::-1]
+    identities = [key for path in files if (key := _identity(path, agent))]
+    others = agent if _first(options, "identitiesonly") != "yes" else []
+    found: dict[tuple[str, ...], PublicKey] = {}
+    for key in (*identities, *others):
+        found.setdefault(key[1:] if key.data else key, key)
+    return tuple(found.values())
 
 
 def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[str]]:
@@ -132,14 +134,12 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
 
 
 def _raise_refusal(answer: Answer, question: str) -> None:
-    if answer.returncode == 127 and not any(map(_has_ssh, os.get_exec_path())):
+    import shutil
+
+    if answer.returncode == 127 and not shutil.which("ssh"):
         raise _missing("ssh")
     reason = next(iter(answer.stderr.strip().splitlines()), "nothing about its configuration")
     raise RepositoryError(f"ssh says: {reason}", *([question] if question.isprintable() else []))
-
-
-def _has_ssh(folder: str) -> bool:
-    return os.access(os.path.join(folder, "ssh"), os.X_OK)
 
 
 def _first(options: Mapping[str, Sequence[str]], name: str) -> str:
@@ -193,7 +193,7 @@ def _identity(path: str, agent: Sequence[PublicKey]) -> PublicKey | None:
     if not os.path.isfile(path):
         return None
     answer = _run(["ssh-keygen", "-y", "-P", "", "-f", path])
-    return PublicKey(path, *(HostKey.from_words(answer.stdout.split(" ")) or ("", "")))
+    return PublicKey(path, *(HostKey.from_words(answer.stdout.split()) or ("", "")))
 
 
 def _public_key(path: str) -> HostKey | None:

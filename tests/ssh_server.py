@@ -24,7 +24,7 @@ import pytest
 from conftest import Service, git, region_json
 
 from git_scalingo_region.scalingo import builtin as embedded
-from git_scalingo_region.ssh.known_hosts import HostKey
+from git_scalingo_region.ssh.client import HostKey
 
 needs_openssh = pytest.mark.skipif(
     not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),
@@ -108,6 +108,22 @@ def client_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh = f"{os.environ['GIT_SSH_COMMAND']} -o IdentitiesOnly=yes -i '{key}' -o StrictHostKeyChecking=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     return key
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Run a real ssh-agent, and return a function that adds a key to it."""
+    socket = tmp_path / "agent"
+
+    def add(key: Path) -> None:
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()  # it is listening
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        yield add
+        process.terminate()
 
 
 @contextmanager

@@ -184,9 +184,10 @@ COMMANDS = (
     ),
     Command(
         "trust",
-        "Add a region's published host key to known_hosts.",
+        "Add the published host keys of regions to known_hosts.",
         (REGIONS,),
         (
+            Option("all", ("--all",), "Trust the regions of all Scalingo remotes here."),
             Option(
                 "known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files"
             ),

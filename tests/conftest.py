@@ -76,7 +76,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def git(*arguments: str, cwd: Path | None = None) -> str:
     """Run git and return its output without the last newline."""
-    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, errors="surrogateescape"
+    )
     return done.stdout.removesuffix("\n")
 
 

@@ -51,10 +51,8 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
         target.plan(selection.configuration)
     choice = choose_region(selection, wish, lambda: find_app(catalog, app), app)
     target = target._replace(choice=choice)
-    if choice.app_found is None and target.plan(selection.configuration).changes:
+    if not choice.app_found and target.plan(selection.configuration).changes:
         choice = warn_if_elsewhere(selection.context, choice, app, find_app(catalog, app), _add_words(selection))
-    elif choice.app_found is False:
-        selection.context.warn(f"this account sees no app named {app}")
     return target._replace(choice=choice)
 
 

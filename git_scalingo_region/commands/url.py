@@ -11,7 +11,7 @@ from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.model import RemoteUrl
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments, warn_if_elsewhere
 from git_scalingo_region.terminal import Style
 
 
@@ -55,6 +55,6 @@ def run(context: Context, *, region: str, app: str) -> Url:
     choice = choose_region(
         selection, Wish(RegionSource.ARGUMENT, words.region), lambda: find_app(catalog, words.app), words.app
     )
-    if choice.app_found is False:
-        context.warn(f"this account sees no app named {words.app}")
+    if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, in vain
+        choice = warn_if_elsewhere(context, choice, words.app, find_app(catalog, words.app))
     return Url(choice.region.remote_url(words.app), choice)

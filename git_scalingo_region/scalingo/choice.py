@@ -239,16 +239,19 @@ def warn_if_elsewhere(
     """
     if whereabouts is None:
         return choice
-    present = {region.name for region in whereabouts.present}
-    if choice.region.name not in present and present:
-        other = sorted(present)[0]
-        command = shell.plugin(*commands, other, app) if commands else ""
+    here, present = choice.region, sorted(region.name for region in whereabouts.present)
+    if present and here.name not in present:
+        command = shell.plugin(*commands, present[0], app) if commands and len(present) == 1 else ""
+        not_here = "gives no usable answer" if here in whereabouts.silent else "does not have it"
         context.warn(
-            f"the app {app} is not in {choice.region.name} but in {' and '.join(sorted(present))}"
-            + (f": {command}" if command else "")
+            f"the app {app} is in {' and '.join(present)}, and {here.name} {not_here}"
+            + (f"; to move the remote there: {command}" if command else "")
         )
     elif whereabouts.found is False:
         context.warn(f"this account sees no app named {app}")
-    elif choice.region.name in {region.name for region in whereabouts.absent}:
-        context.warn(f"this account sees no app named {app} in {choice.region.name}")
+    elif here in whereabouts.absent:
+        silent = ", ".join(region.name for region in whereabouts.silent)
+        context.warn(f"this account sees no app named {app} in {here.name}; no usable answer from {silent}")
+    else:
+        whereabouts.warn(context)
     return choice._replace(app_found=whereabouts.found)

@@ -174,7 +174,7 @@ def _home() -> str:
 
 def _agent_keys(agent: str) -> list[PublicKey]:
     """Return the keys of the agent that IdentityAgent in ssh_config(5) names; by default it is SSH_AUTH_SOCK's."""
-    name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:] if agent.startswith("$") else ""
+    name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:].strip("{}") if agent[:1] == "$" else ""
     socket = os.environ.get(name, "") if name else _expanded(agent, {})
     if socket in ("", "none"):
         return []
@@ -197,6 +197,8 @@ def _identity(path: str, agent: Sequence[PublicKey]) -> PublicKey | None:
 
 
 def _public_key(path: str) -> HostKey | None:
+    if not os.path.isfile(path):  # a fifo would block
+        return None
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return HostKey.from_words(file.readline().split())

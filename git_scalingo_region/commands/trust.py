@@ -147,7 +147,7 @@ def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tu
     if not names:
         raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
     catalog = Catalog(context)
-    found = (select_region(context, catalog, name, "trust").region for name in names)
+    found = (select_region(context, catalog, name).region for name in names)
     return tuple({region.name: region for region in found}.values())
 
 

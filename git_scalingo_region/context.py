@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from git_scalingo_region.errors import InvalidInput
 from git_scalingo_region.settings import NETWORK_SECONDS, Settings
 
 
@@ -16,9 +15,7 @@ class Context:
     def __init__(
         self, settings: Settings, *, refresh: bool = False, offline: bool = False, fallback: bool = False
     ) -> None:
-        """Raise `InvalidInput` if both `refresh` and `offline` are set."""
-        if refresh and offline:
-            raise InvalidInput("--refresh and --offline contradict each other: use one of them")
+        """Take the settings and the common options."""
         self.settings = settings
         self.refresh = refresh
         self.offline = offline

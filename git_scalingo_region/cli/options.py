@@ -1,22 +1,33 @@
 """Every command and option of the command line, declared once, as plain data.
 
-`reader`, `parser` and the tests of the completion scripts and the manual all read this declaration. The value of an
-argument or option reaches the command's `run` as the parameter of the same name.
+`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual all read this
+declaration. The value of an argument or option reaches the command's `run` as the parameter of the same name.
+
+`offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
+`.gitscalingo` declares), `fields`, `files`, or the words themselves; nothing if it is empty.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from git_scalingo_region.errors import InvalidInput
 
 
 class Option(NamedTuple):
-    """An option. One with a `metavar` takes a value; one that is `repeated` collects its values in a tuple."""
+    """An option. One with a `metavar` takes a value; one that is `repeated` collects its values in a tuple.
+
+    `excludes` names the options that contradict it.
+    """
 
     name: str
     flags: tuple[str, ...]
     help: str
     metavar: str = ""
     repeated: bool = False
+    excludes: tuple[str, ...] = ()
+    offers: str = ""
 
     @property
     def default(self) -> bool | str | tuple[str, ...]:
@@ -31,6 +42,7 @@ class Argument(NamedTuple):
     help: str
     repeated: bool = False
     required: bool = False
+    offers: str = ""
 
     @property
     def metavar(self) -> str:
@@ -52,11 +64,29 @@ class Command(NamedTuple):
         """The command and its arguments, such as `add [REGION] [APP]`."""
         return " ".join([self.name, *(argument.metavar for argument in self.arguments)])
 
+    @property
+    def parameters(self) -> tuple[Argument | Option, ...]:
+        """The arguments and the options."""
+        return (*self.arguments, *self.options)
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise `InvalidInput` if two of the options given contradict each other."""
+        given = [option for option in self.options if values[option.name]]
+        for option in given:
+            for other in given:
+                if other.name in option.excludes:
+                    both = f"{option.flags[0]} and {other.flags[0]}"
+                    raise InvalidInput(f"{both} contradict each other: use one of them")
+
+
+# These two are answered without a command's `run`. The texts are Typer's own.
+HELP = Option("help", ("--help", "-h"), "Show this message and exit.")
+VERSION = Option("version", ("--version",), "Show the version and exit.")
 
 JSON = Option("json", ("--json",), "Write the result, or the error, as JSON.")
 QUIET = Option("quiet", ("--quiet", "-q"), "Write no result, only warnings and errors.")
-REFRESH = Option("refresh", ("--refresh",), "Ask the service, even if the cached list is fresh.")
-OFFLINE = Option("offline", ("--offline",), "Connect to nothing.")
+REFRESH = Option("refresh", ("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
+OFFLINE = Option("offline", ("--offline",), "Connect to nothing.", excludes=("refresh",))
 FALLBACK = Option("fallback", ("--fallback",), "Use the default region if the named one is unknown.")
 DRY_RUN = Option("dry_run", ("--dry-run", "-n"), "Change nothing; show what would be done.")
 FORCE = Option("force", ("--force", "-f"), "Replace a remote that is not Scalingo's.")
@@ -66,11 +96,12 @@ SOURCE = (REFRESH, OFFLINE)
 # These make the context and choose the output: `run` of a command does not get them.
 COMMON = ("json", "quiet", "refresh", "offline", "fallback")
 
-REGION = Argument("region", "The region; by default the one that is selected here.")
-REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True)
+REGION = Argument("region", "The region; by default the one that is selected here.", offers="regions")
+REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True, offers="regions")
 APP = Argument("app", "The app; by default that of SCALINGO_APP or of the remote.")
-REMOTE = Argument("remote", "The remote; by default scalingo.")
-REMOTES = Argument("remotes", "Only these remotes.", repeated=True)
+REMOTE = Argument("remote", "The remote; by default scalingo.", offers="remotes")
+REMOTES = Argument("remotes", "Only these remotes.", repeated=True, offers="remotes")
+DECLARED = REMOTES._replace(offers="declared")
 
 COMMANDS = (
     Command(
@@ -78,7 +109,7 @@ COMMANDS = (
         "Add the remote of an app, or bring it up to date.",
         (REGION, APP),
         (
-            Option("remote", ("--remote", "-r"), "The remote's name; by default scalingo.", "NAME"),
+            Option("remote", ("--remote", "-r"), "The remote's name; by default scalingo.", "NAME", offers="remotes"),
             FORCE,
             DRY_RUN,
             *OUTPUT,
@@ -96,14 +127,25 @@ COMMANDS = (
         "list",
         "List the regions.",
         (),
-        (Option("names", ("--names",), "Write only the names, one per line."), *OUTPUT, *SOURCE),
+        (
+            Option("names", ("--names",), "Write only the names, one per line.", excludes=("json",)),
+            *OUTPUT,
+            *SOURCE,
+        ),
     ),
     Command(
         "show",
         "Show every field of one region.",
         (REGION,),
         (
-            Option("field", ("--field",), "Write only the value of this field.", "FIELD"),
+            Option(
+                "field",
+                ("--field",),
+                "Write only the value of this field.",
+                "FIELD",
+                excludes=("json",),
+                offers="fields",
+            ),
             *OUTPUT,
             *SOURCE,
             FALLBACK,
@@ -112,7 +154,7 @@ COMMANDS = (
     Command(
         "status",
         "Show this repository's Scalingo remotes and their state.",
-        (REMOTES,),
+        (DECLARED,),
         (*OUTPUT, *SOURCE),
     ),
     Command(
@@ -122,12 +164,33 @@ COMMANDS = (
         (DRY_RUN, *OUTPUT, *SOURCE),
     ),
     Command(
+        "setup",
+        "Make the remotes that .gitscalingo declares.",
+        (DECLARED,),
+        (
+            Option(
+                "write",
+                ("--write",),
+                "Write that file from the remotes of this repository.",
+                excludes=("trust", "force", "fallback"),
+            ),
+            Option("trust", ("--trust",), "Also trust the host key of each region."),
+            FORCE,
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
         "trust",
         "Add the published host keys of regions to known_hosts.",
         (REGIONS,),
         (
             Option("all", ("--all",), "Trust the regions of all Scalingo remotes here."),
-            Option("known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE"),
+            Option(
+                "known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files"
+            ),
             Option("fingerprint", ("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True),
             DRY_RUN,
             *OUTPUT,
@@ -144,6 +207,12 @@ COMMANDS = (
             *OUTPUT,
             *SOURCE,
         ),
+    ),
+    Command(
+        "completion",
+        "Print the completion script for a shell.",
+        (Argument("shell", "The shell: bash, zsh or fish.", required=True, offers="bash zsh fish"),),
+        OUTPUT,
     ),
 )
 

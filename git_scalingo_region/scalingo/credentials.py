@@ -45,9 +45,9 @@ def find_token(api_token: str, cli_folder: str, service_host: str) -> Token | No
     return _checked(Token(token, os.path.join(cli_folder, "auth"))) if isinstance(token, str) and token else None
 
 
-def cli_region(cli_folder: str) -> str:
+def cli_region(settings) -> str:
     """Return the default region that the platform's CLI is set to, or an empty text."""
-    region = _read_json(cli_folder, "config.json").get("region")
+    region = {}.get("region")
     return region if isinstance(region, str) else ""
 
 

@@ -21,10 +21,10 @@ from ssh_server import (
     needs_ssh_server,
     other_key,
     public_key,
+    publish,
     serving,
 )
 
-from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.ssh.client import HostKey
 
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
@@ -317,7 +317,7 @@ def test_refuses_another_key(
         published = {"ssh-ed25519": other_key.fingerprint}
         if case == "one of two":
             published["ssh-rsa"] = endpoint.key("rsa").fingerprint
-        monkeypatch.setitem(builtin.FINGERPRINTS, endpoint.ssh, published)
+        publish(monkeypatch, endpoint, published)
     status, text, hints = error(trust(fingerprint=(other_key.fingerprint,) if case == "given" else ()))
     why = "none of its keys is the one given" if case == "given" else "its ssh-ed25519 key is not the published one"
     start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
@@ -413,7 +413,7 @@ def test_a_published_key_that_is_not_offered_now_is_no_other_key(
 ) -> None:
     """A scan that sees only some of the published keys does not turn against an entry of the others."""
     published = {"ssh-ed25519": endpoint.key().fingerprint, "ecdsa-sha2-nistp256": other_key.fingerprint}
-    monkeypatch.setitem(builtin.FINGERPRINTS, endpoint.ssh, published)
+    publish(monkeypatch, endpoint, published)
     write(known_hosts, f"{endpoint.name} {other_key}\n{endpoint.line()}")
     assert trust(json=True).json["outcome"] == "unchanged"
 

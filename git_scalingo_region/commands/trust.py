@@ -89,13 +89,13 @@ class Trusted(NamedTuple):
     def json(self) -> dict[str, Any]:
         """Return `{"outcome", "region", "endpoint", "file", "keys", "dry_run"}` for one region.
 
-        For several regions and for `--all` it is `{"hosts": [...], "dry_run"}`, each host with the keys of above.
+        For several regions, and for `--all`, return `{"hosts": [...], "dry_run"}`: the rest of it is in each host.
         """
         hosts = [host.json() for host in self.hosts]
         return {**({"hosts": hosts} if self.is_list else hosts[0]), "dry_run": self.dry_run}
 
     def hints(self) -> Sequence[str]:
-        """Nothing is left to be done."""
+        """Return none: nothing is left to be done."""
         return ()
 
 
@@ -224,7 +224,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
     with context.network() as seconds:
         offered = client.scan(place.endpoint, seconds=min(SCAN_SECONDS, seconds))
     trusted = {entry.key for entry in known_hosts.trusted_keys(place)}
-    published = {} if fingerprints else builtin.FINGERPRINTS.get(str(region.ssh), {})
+    published = {} if fingerprints else builtin.fingerprints(region.ssh)
     expected = fingerprints or published.values()
     if not expected and (known := tuple(key for key in offered if key in trusted)):
         return TrustedHost(region, place, known, (), KNOWN_BEFORE, is_known=True)

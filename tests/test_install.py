@@ -144,7 +144,7 @@ class Box(NamedTuple):
 
     def refuse(self, *args: str, **changes: str | None) -> str:
         """Run the script, which must fail with status 1, and return its stderr."""
-        done = self.run(*args, **changes)
+        done = self.run(*args, shell="sh", umask=-1, **changes)
         assert done.returncode == 1, done
         return done.stderr
 
@@ -318,8 +318,10 @@ BROKEN = {
     "venv": ({"FAKE_VENV": "exit 1"}, f"error: {{stub}} cannot make a virtual environment\n{UNCHANGED}"),
     "pip": (
         {"FAKE_PIP": "exit 1"},
-        f"error: pip cannot install {NAME} from the package index https://index.example/simple\n"
-        "hint: pip says why above; nothing was changed\n",
+        f"""\
+error: pip cannot install {NAME} from the package index https://index.example/simple
+hint: pip says why above; nothing was changed
+""",
     ),
     "program": ({"FAKE_PROGRAM": "exit 1"}, f"error: the new {NAME} does not start\n{UNCHANGED}"),
     "foreign data file": (
@@ -586,7 +588,12 @@ PYTHONS = {
     "old": ("python3", OLD, "python3 is Python 3.9.25", OTHER),
     "missing": ("/nowhere/python3", GOOD, "/nowhere/python3 does not run", OTHER),
     "bare": ("python3", BARE, "python3 lacks the venv or the ensurepip module", "apt install python3-venv"),
-    "bare 3.12": ("python3.12", BARE, "python3.12 lacks the venv or the ensurepip module", "apt install python3.12-venv"),
+    "bare 3.12": (
+        "python3.12",
+        BARE,
+        "python3.12 lacks the venv or the ensurepip module",
+        "apt install python3.12-venv",
+    ),
 }
 
 

@@ -237,7 +237,8 @@ farewell() {
   fi
   case ":${PATH:-}:" in
     *":$bin:"* | *":$bin/:"*) [ -z "$first" ] || ours "$first" || echo "warning: $first comes first on PATH" >&2 ;;
-    *) case $shell in fish) line="fish_add_path $(quote "$bin")" ;; *) line="export PATH=$(quote "$bin"):\"\$PATH\"" ;; esac
+    *) line="export PATH=$(quote "$bin"):\"\$PATH\""
+      [ "$shell" != fish ] || line="fish_add_path $(quote "$bin")"
       echo "warning: $bin is not on PATH; put this into your shell's start file: $line" >&2 ;;
   esac
 }

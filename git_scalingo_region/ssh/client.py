@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_scalingo_region import shell
+from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
 
@@ -281,6 +281,7 @@ class Answer(NamedTuple):
 
 def _run(command: Sequence[str], seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
     """Run a program that asks nothing; raise `RepositoryError` if it cannot be started."""
+    trace.line(f"run: {' '.join(command)}")
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=environment

@@ -483,7 +483,10 @@ def test_a_region_that_does_not_answer(repo: Repo, run: Run, account: Account, k
     assert (unknown["region"], unknown["app_found"], unknown["warnings"]) == (
         "osc-fr1",
         None,
-        ["this account sees no app named myapp in osc-fr1; no usable answer from scw-par"],
+        [
+            "cannot tell whether the app is in scw-par: no usable answer",
+            "this account sees no app named myapp in osc-fr1",
+        ],
     )
     assert (found["region"], found["app_found"], found["warnings"]) == ("osc-secnum-fr1", True, [])
 

@@ -111,11 +111,8 @@ def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish],
 
 def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:
     """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
-    whereabouts = look_up() if look_up else None
-    if choice := where_the_app_is(selection.catalog, whereabouts):
+    if choice := where_the_app_is(selection.catalog, look_up() if look_up else None):
         return choice
-    if whereabouts:
-        whereabouts.warn(selection.context)
     names = ", ".join(sorted(selection.catalog.load().names))
     where = f"the region {examined.region}, which is gone" if examined.region else "an unknown region"
     name = "" if selection.remote == DEFAULT_REMOTE else f" -r {shell.quote(selection.remote)}"

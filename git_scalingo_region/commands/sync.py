@@ -119,10 +119,8 @@ class _Decision:
         if item.state is not State.UNKNOWN_REGION or not item.region:
             return None
         whereabouts = find_app(self._catalog, item.url.app)
-        if not whereabouts:
-            return None
-        whereabouts.warn(self._catalog.context)
-        return whereabouts.present[0] if len(whereabouts.present) == 1 else None
+        present = whereabouts.present if whereabouts else ()
+        return present[0] if len(present) == 1 else None
 
 
 def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Synced:

@@ -250,8 +250,5 @@ def warn_if_elsewhere(
     elif whereabouts.found is False:
         context.warn(f"this account sees no app named {app}")
     elif here in whereabouts.absent:
-        silent = ", ".join(region.name for region in whereabouts.silent)
-        context.warn(f"this account sees no app named {app} in {here.name}; no usable answer from {silent}")
-    else:
-        whereabouts.warn(context)
+        context.warn(f"this account sees no app named {app} in {here.name}")
     return choice._replace(app_found=whereabouts.found)

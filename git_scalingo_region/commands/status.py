@@ -109,23 +109,35 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    check_names(repository, configuration, (name for name in remotes if name not in declared))
-    names = [name for name in remotes if configuration.remote(name).exists and name not in declared]
-    found = {item.remote.name: item for item in examine(Catalog(context), configuration, ())}
-    if names:
-        found |= {item.remote.name: item for item in examine(Catalog(context), configuration, names)}
+    named = [name for name in remotes if name not in declared]
+    check_names(repository, configuration, named)
+    catalog = Catalog(context)
+    found = {item.remote.name: item for item in examine(catalog, configuration, ())}
+    if named:
+        found |= {item.remote.name: item for item in examine(catalog, configuration, named)}
     wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
-    return Statuses(tuple(_status(found.get(name), declared.get(name)) for name in wanted))
+    return Statuses(
+        tuple(
+            _status(found[name], declared.get(name)) if name in found else _absent(configuration, declared[name])
+            for name in wanted
+        )
+    )
 
 
-def _status(item: Examined | None, declared: Declared | None) -> RemoteStatus:
-    if item is None:
-        assert declared  # noqa: S101 - a name is here because it was found or is declared
-        return RemoteStatus(declared.remote, declared.app, declared.region, "", (), State.MISSING)
+def _status(item: Examined, declared: Declared | None) -> RemoteStatus:
     state = item.state
     if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
         state = State.DIFFERS
     return RemoteStatus(item.remote.name, item.url.app, item.region, item.held_url, item.push_urls, state)
+
+
+def _absent(configuration: Configuration, declared: Declared) -> RemoteStatus:
+    """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
+    remote = configuration.remote(declared.remote)
+    urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
+    state = State.DIFFERS if remote.exists else State.MISSING
+    push_urls = configuration.push_urls(urls, pushurls)
+    return RemoteStatus(declared.remote, declared.app, declared.region, (*urls, *pushurls, "")[0], push_urls, state)
 
 
 def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
@@ -52,7 +52,7 @@ class Statuses(NamedTuple):
         rows = [
             (
                 item.remote,
-                item.region or ("unknown" if item.url else "-"),
+                item.shown_region,
                 item.app,
                 item.state.value,
                 ", ".join(item.push_urls),
@@ -109,12 +109,9 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    named = [name for name in remotes if name not in declared]
-    check_names(repository, configuration, named)
-    catalog = Catalog(context)
-    found = {item.remote.name: item for item in examine(catalog, configuration, ())}
-    if named:
-        found |= {item.remote.name: item for item in examine(catalog, configuration, named)}
+    check_names(repository, configuration, (name for name in remotes if name not in declared))
+    examined = examine(Catalog(context), configuration, remotes, spare=declared)
+    found = {item.remote.name: item for item in examined}
     wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     return Statuses(
         tuple(
@@ -149,8 +146,13 @@ def check_names(repository: Repository, configuration: Configuration, names: Ite
             raise RepositoryError(f"there is no remote '{name}'", "git remote -v")
 
 
-def examine(catalog: Catalog, configuration: Configuration, names: Sequence[str]) -> Iterator[Examined]:
-    """Yield the Scalingo remotes; raise `RemoteConflict` for another one if it is among `names` (if empty: all)."""
+def examine(
+    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
+    """
     remotes = dict.fromkeys(names) or configuration.remote_names
     examiner = examiner_of(catalog, configuration)
     known = catalog.load()
@@ -161,7 +163,7 @@ def examine(catalog: Catalog, configuration: Configuration, names: Sequence[str]
     for name, item in zip(remotes, found):
         if item:
             yield item
-        elif names:
+        elif names and name not in spare:
             entries = configuration.remote(name).located
             where = f"it points to {entries[0][1].value}" if entries else "it has no url"
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")

@@ -15,6 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_does_not_follow_a_redirect(service: Service, status: int, route: tuple[
     """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
     with serve(Service()) as target:
         for location in (target.url, service.url):
-            service.routes[route] = lambda handler, to=location: send(handler, status, b"", Location=f"{to}/x")
+            service.routes[route] = partial(send, status=status, body=b"", Location=f"{location}/x")
             assert failure(service.url, TOKEN) == f"answered {status}"
     assert "/x" not in [path for _, path, _ in (*target.requests, *service.requests)]
 

@@ -12,6 +12,7 @@ from git_scalingo_region.repository.git import Head, Repository
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 _TARGET = "refs/heads/main"
+_RECEIVER = "git-receive-pack"
 
 
 class Obstacle(NamedTuple):
@@ -32,7 +33,7 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     full = {f"refs/tags/{head.ref}", f"refs/heads/{head.ref}", f"refs/{head.ref}"}
     if name == head.ref or head.refs & full:
         return f"HEAD^0:{_TARGET}"
-    diverted = configuration.get(f"remote.{remote}.push") or configuration.get("push.default") in _FOLLOWING
+    diverted = configuration.entries(f"remote.{remote}.push") or configuration.get("push.default") in _FOLLOWING
     if name in DEPLOYED_BRANCHES and not head.refs and not diverted:
         return name
     return f"{head.ref}:{_TARGET}"
@@ -54,13 +55,14 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
 def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
     if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
         yield mirror._replace(why="git refuses to push a refspec to a mirror")
-    if command := configuration.get(key := f"remote.{remote}.receivepack"):
-        yield Obstacle(key, command, "Scalingo does not run another program than git-receive-pack")
+    command = configuration.get(key := f"remote.{remote}.receivepack")
+    if configuration.entries(key) and command != _RECEIVER:
+        yield Obstacle(key, command, f"Scalingo runs no other program than {_RECEIVER}")
     follow = _enabled(repository, configuration, "push.followtags")
     if follow and (follow.why or repository.has_annotated_tags()):
         yield follow._replace(why="the push would send tags as well, and Scalingo refuses tags")
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign") != "if-asked" and (
+    if configuration.get("push.gpgsign").lower() != "if-asked" and (
         sign := _enabled(repository, configuration, "push.gpgsign")
     ):
         yield sign._replace(why="Scalingo does not accept signed pushes")
@@ -69,14 +71,15 @@ def _obstacles(repository: Repository, configuration: Configuration, remote: str
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
-    key = "push.recursesubmodules"
-    if how := configuration.get(key).lower():
-        if how == "only":
-            yield Obstacle(key, how, "the push would skip the repository and push only its submodules")
-        elif how != "check" and repository.boolean(key) is not False:
-            yield Obstacle(key, how, "the push would push the submodules as well")
-    elif recurse := _enabled(repository, configuration, "submodule.recurse"):
-        yield recurse._replace(why="the push would push the submodules as well")
+    """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
+    push, submodule = "push.recursesubmodules", "submodule.recurse"
+    key = configuration.last_of(push, submodule)
+    how = configuration.get(key)
+    if key == push and how == "only":
+        yield Obstacle(key, how, "the push would skip the repository and push only its submodules")
+    elif (key == submodule or how != "check") and (recurse := _enabled(repository, configuration, key)):
+        bad = recurse.why if key == submodule or how == "on-demand" else "git refuses to push with this value"
+        yield recurse._replace(why=bad or "the push would push the submodules as well")
 
 
 def _enabled(repository: Repository, configuration: Configuration, key: str) -> Obstacle | None:

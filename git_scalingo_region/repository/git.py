@@ -138,6 +138,8 @@ class Repository:
             configuration = self.read()
             found = configuration.remote(remote)
             urls = configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
+        if urls == (remote,) and not self.read().remote(remote).located:  # git takes the name for the url, then
+            urls = ()
         if not any(urls):
             raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
         return urls

@@ -109,14 +109,14 @@ def _edit(editor: git.Git, copy: str, path: str, changes: Sequence[Change]) -> N
 
 
 def _assign(editor: git.Git, copy: str, change: Change) -> None:
-    """Let git give a key all its new values: in place if one value replaces one, otherwise anew, in order."""
-    if len(change.old) == len(change.new) == 1:
-        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
-        return
-    kept = change.old if change.new[: len(change.old)] == change.old else ()
-    if change.old and not kept:
+    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
+    kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
+    if change.old and not change.new:
         _run(editor, "--file", copy, "--unset-all", change.key)
-    for value in change.new[len(kept) :]:
+    elif change.old and not kept:
+        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
+        kept = 1
+    for value in change.new[kept:]:
         _run(editor, "--file", copy, "--add", change.key, value)
 
 

@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 from conftest import Service, git, region_json
 
-from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.ssh.client import HostKey
 
 needs_openssh = pytest.mark.skipif(
@@ -72,7 +73,7 @@ class Endpoint:
     def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
         """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
         keys = [self.key(kind) for kind in kinds] if key is None else [key]
-        monkeypatch.setitem(embedded.FINGERPRINTS, self.ssh, {item.type: item.fingerprint for item in keys})
+        monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(self.ssh), {item.type: item.fingerprint for item in keys})
 
 
 def public_key(path: Path) -> HostKey:

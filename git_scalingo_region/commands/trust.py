@@ -147,7 +147,7 @@ def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tu
     if not names:
         raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
     catalog = Catalog(context)
-    found = (select_region(context, catalog, name, "trust").region for name in names)
+    found = (select_region(context, catalog, name).region for name in names)
     return tuple({region.name: region for region in found}.values())
 
 
@@ -209,7 +209,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
     with context.network() as seconds:
         offered = client.scan(place.endpoint, seconds=min(SCAN_SECONDS, seconds))
     trusted = {entry.key for entry in known_hosts.trusted_keys(place)}
-    published = {} if fingerprints else builtin.FINGERPRINTS.get(str(region.ssh), {})
+    published = {} if fingerprints else builtin.fingerprints(region.ssh)
     expected = fingerprints or published.values()
     if not expected and (known := tuple(key for key in offered if key in trusted)):
         return TrustedHost(region, place, known, (), KNOWN_BEFORE, is_known=True)

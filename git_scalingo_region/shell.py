@@ -23,6 +23,11 @@ def plugin(*words: str) -> str:
     return command(*PROGRAM.split(), *words)
 
 
+def chain(*commands: str) -> str:
+    """Return the commands joined by `&&`; "" if one of them is missing."""
+    return " && ".join(commands) if all(commands) else ""
+
+
 def quote(word: str) -> str:
     """Return one word quoted for `sh`, in printable characters only; "" if there is no such text.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -171,9 +172,34 @@ class Repository:
         return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses the value."""
-        answer = ask("config", "--type=bool", "--get", key)
-        return None if answer.status else answer.output.startswith("true")
+        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
+        answer = ask("config", "--type=bool", "--get-all", key)
+        return None if answer.status else answer.output.split("\n")[-2] == "true"
+
+    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
+        """Make a push without its hooks, up to where it would send something; return None if it takes too long.
+
+        Nobody is asked anything. `ssh_command` takes the place of every setting that names the ssh to run.
+        """
+        options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
+        command = ["git", "push", *options, "--", remote, refspec]
+        trace.line(f"run: {' '.join(command)}")
+        with subprocess.Popen(
+            command,
+            env={**environment(), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                out, error = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                if process.returncode is None:  # late, or interrupted: its ssh must not live on
+                    os.killpg(process.pid, signal.SIGKILL)
+        return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 
     def is_shallow(self) -> bool:
         """Return whether the history was cut off when the repository was cloned."""

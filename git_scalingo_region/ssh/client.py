@@ -115,6 +115,33 @@ def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ..
     return tuple(found.values())
 
 
+# Nobody is asked, and nothing is learnt: no host key, no key in the agent, no connection that outlives the run.
+_CAUTIOUS = {
+    "BatchMode": "yes",
+    "StrictHostKeyChecking": "yes",
+    "UpdateHostKeys": "no",
+    "AddKeysToAgent": "no",
+    "ControlMaster": "no",
+}
+
+
+def cautious(ssh_command: str) -> str:
+    """Return the line for `sh` with options because of which ssh asks nobody anything, and learns nothing.
+
+    The first value of an option counts, so they are put right behind the word `ssh`. If the line runs ssh by another
+    name, they come last: `is_cautious` tells whether they count.
+    """
+    options = " ".join(f"-o {name}={value}" for name, value in _CAUTIOUS.items())
+    return f'ssh() {{ command ssh {options} "$@"; }}; {ssh_command.strip() or "ssh"} {options}'
+
+
+def is_cautious(endpoint: SshEndpoint, ssh_command: str) -> bool:
+    """Return whether a line made by `cautious` does what it is for; raise `RepositoryError` as `lookup` does."""
+    options = _configuration(endpoint, ssh_command)
+    words = {"yes": ("yes", "true"), "no": ("no", "false")}
+    return all(_first(options, name.lower()) in words[value] for name, value in _CAUTIOUS.items())
+
+
 def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[str]]:
     """Return the options of `ssh -G` with their values.
 

@@ -18,16 +18,16 @@ from git_scalingo_region.commands.target import (
     warn_about,
 )
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ExitStatus, InvalidInput, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import ExitStatus, InvalidInput, RemoteConflict, RepositoryError, ScalingoRegionError
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out, write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Plan, State
+from git_scalingo_region.repository.plan import Examined, Plan, State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish
-from git_scalingo_region.terminal import GREEN, Style, plural, record
+from git_scalingo_region.terminal import GREEN, Style, error_json, plural, record
 
 if TYPE_CHECKING:
     from git_scalingo_region.terminal import Result
@@ -56,6 +56,29 @@ class MadeRemote(NamedTuple):
         }
 
 
+class Untrusted(NamedTuple):
+    """What stands in for the result of `--trust` if it failed: the remotes are made all the same, and shown."""
+
+    error: ScalingoRegionError
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """That of the error."""
+        return self.error.exit_status
+
+    def text(self, style: Style) -> str:
+        """Show nothing: a warning names the failure."""
+        return ""
+
+    def json(self) -> dict[str, Any]:
+        """Return the error as `trust --json` writes it."""
+        return {"error": error_json(self.error, ())["error"]}
+
+    def hints(self) -> Sequence[str]:
+        """Return the error's own hints."""
+        return self.error.hints
+
+
 class Setup(NamedTuple):
     """What `setup` did, or would do; `trusted` is what `--trust` came to."""
 
@@ -72,8 +95,8 @@ class Setup(NamedTuple):
     def text(self, style: Style) -> str:
         """Show each remote that has changed, the sum, and the trusted keys."""
         records = [self._record(item, style) for item in self.remotes if item.plan.outcome is not Outcome.UNCHANGED]
-        trusted = [self.trusted.text(style)] if self.trusted else []
-        return "\n".join([*records, self._sum(), *trusted])
+        trusted = self.trusted.text(style) if self.trusted else ""
+        return "\n".join([*records, self._sum(), *([trusted] if trusted else [])])
 
     def _record(self, item: MadeRemote, style: Style) -> str:
         fields = (
@@ -192,7 +215,11 @@ def _trust(context: Context, targets: Sequence[Target], *, dry_run: bool) -> Res
     from git_scalingo_region.commands import trust as trust_command  # ssh is only loaded if it is wanted
 
     regions = tuple(dict.fromkeys(target.choice.region.name for target in targets))
-    return trust_command.run(context, regions=regions, all=False, known_hosts="", fingerprint=(), dry_run=dry_run)
+    try:
+        return trust_command.run(context, regions=regions, all=False, known_hosts="", fingerprint=(), dry_run=dry_run)
+    except ScalingoRegionError as error:
+        context.warn(error.message)
+        return Untrusted(error)
 
 
 def _wanted(declared: Mapping[str, Declared] | None, names: Iterable[str]) -> list[Declared]:
@@ -215,10 +242,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     declared = read_declared(context, repository)
     configuration = repository.read()
     check_names(repository, configuration, names)
-    found = [
-        Declared(item.remote.name, item.url.app, "" if item.state is State.UNKNOWN_REGION else item.region)
-        for item in examine(Catalog(context), configuration, names)
-    ]
+    found = [_declaration(item, declared or {}) for item in examine(Catalog(context), configuration, names)]
     if not found:
         raise RepositoryError("there is no Scalingo remote to declare", f"{shell.PROGRAM} add [REGION] APP")
     values = {
@@ -231,3 +255,11 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
         write_values(path_of(repository), values)
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     return Written(FILE, outcome, tuple(found), dry_run)
+
+
+def _declaration(item: Examined, declared: Mapping[str, Declared]) -> Declared:
+    """Return what to declare for a remote; if its region is gone, the one that is declared stays."""
+    name, region = item.remote.name, item.region
+    if item.state is State.UNKNOWN_REGION:
+        region = declared[name].region if name in declared else ""
+    return Declared(name, item.url.app, region)

@@ -110,6 +110,10 @@ def read_configuration() -> Configuration:
     return configuration
 
 
+def _boolean(answer: Answer) -> bool | None:
+    return None if answer.status else answer.output.startswith("true")
+
+
 class Repository:
     """The repository of the current folder, as git finds it."""
 
@@ -171,9 +175,12 @@ class Repository:
         return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses the value."""
-        answer = ask("config", "--type=bool", "--get", key)
-        return None if answer.status else answer.output.startswith("true")
+        """Return how git reads a boolean; None if it refuses one of the values."""
+        return _boolean(ask("config", "--type=bool", "--get", key))
+
+    def last_boolean(self, value: str) -> bool | None:
+        """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""
+        return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
 
     def is_shallow(self) -> bool:
         """Return whether the history was cut off when the repository was cloned."""

@@ -35,7 +35,7 @@ def crowd(runs: list[Any]) -> list[tuple[int, str, str]]:
             os._exit(run(task))
         children.append((pid, files))
     os.close(gate_write)  # opens the gate: every child reads the end of the file
-    return [(wait(pid), *map(text_of, files)) for pid, files in children]
+    return [(wait(pid), text_of(out), text_of(err)) for pid, (out, err) in children]
 
 
 def text_of(file: IO[bytes]) -> str:
@@ -62,7 +62,7 @@ def run_program(arguments: list[str]) -> int:
     from git_scalingo_region.cli import run as cli
     from git_scalingo_region.repository import changes
 
-    changes.LOCK_SECONDS = MANY_SECONDS
+    vars(changes)["LOCK_SECONDS"] = MANY_SECONDS
     return int(cli.run(arguments))
 
 

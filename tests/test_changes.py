@@ -24,6 +24,7 @@ from git_scalingo_region.repository.changes import carry_out, write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Change, Plan
+from git_scalingo_region.settings import LOCK_SECONDS
 
 FETCH = "+refs/heads/*:refs/remotes/r/*"
 
@@ -81,7 +82,9 @@ def test_several_values_are_written_in_order(repo: Repo) -> None:
     values: list[str] = []
     for new in (["a", "", "b"], ["", ""], ["-x", "a", "-x"], ["c"], [], ["d", "e"], ["d", "e", "f"]):
         write(new, values)
-        found = subprocess.run(["git", "config", "--null", "--get-all", KEY], check=False, capture_output=True, text=True)
+        found = subprocess.run(
+            ["git", "config", "--null", "--get-all", KEY], check=False, capture_output=True, text=True
+        )
         assert found.stdout.split("\0")[:-1] == new
         values = new
 
@@ -187,8 +190,8 @@ def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monke
     now = [0.0]
 
     def sleep(_: float) -> None:
-        now[0] += changes.LOCK_SECONDS * 0.9
-        if now[0] > changes.LOCK_SECONDS * 10:
+        now[0] += LOCK_SECONDS * 0.9
+        if now[0] > LOCK_SECONDS * 10:
             lock.unlink()
         else:
             os.utime(lock if of == "lock" else repo.config, (now[0], now[0]))
@@ -316,7 +319,7 @@ def test_a_main_file_that_git_reads_twice_is_refused(repo: Repo, home: Path) -> 
     """A new remote would be in force twice if the user's own configuration includes the repository's."""
     git("config", "--global", "include.path", str(repo.config))
     before = repo.config.read_bytes()
-    with pytest.raises(RepositoryError, match="more than once: include it only once$"):
+    with pytest.raises(RepositoryError, match=r"more than once: include it only once$"):
         write([URL])
     assert repo.config.read_bytes() == before
 
@@ -381,7 +384,7 @@ def test_a_full_disk_loses_nothing(small_disk: Path, pages: int, monkeypatch: py
             fill.write(b"x" * 4096)
     os.truncate(filling, filling.stat().st_size - pages * 4096)
     monkeypatch.chdir(small_disk)
-    with pytest.raises(RepositoryError, match="No space left on device|failed to write new configuration file"):
+    with pytest.raises(RepositoryError, match=r"No space left on device|failed to write new configuration file"):
         write([URL])
     assert (config.read_bytes(), inventory(small_disk / ".git")) == (before, files)
 

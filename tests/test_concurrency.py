@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import OSC_FR1, Repo, Service, send
 
-from git_scalingo_region.ssh.known_hosts import HostKey
+from git_scalingo_region.ssh.client import HostKey
 
 pytestmark = pytest.mark.slow
 

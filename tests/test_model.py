@@ -352,10 +352,13 @@ def test_a_region_that_breaks_the_form_is_refused(field: str, value: object) -> 
         Region.from_json({**REGION, field: value})
 
 
+NO_LISTS: list[object] = [None, [REGION], {}, {"regions": []}, {"regions": {}}]
+
+
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        *((value, "it holds no list of regions") for value in (None, [REGION], {}, {"regions": []}, {"regions": {}})),
+        *((value, "it holds no list of regions") for value in NO_LISTS),
         ({"regions": [None]}, "a region is not an object"),
         ({"regions": [{}]}, "a region has no name or no ssh endpoint"),
         ({"regions": [REGION, {**REGION, "default": False}]}, "a region is named twice"),

@@ -31,7 +31,12 @@ SCP = "git@ssh.osc-fr1.scalingo.com:myapp.git"
 NO_SUFFIX = OSC_FR1.removesuffix(".git")
 PREFIX = "ssh://git@ssh.osc-fr1.scalingo.com:22/"
 FETCH = "+refs/heads/*:refs/remotes/scalingo/*"
-MAIN, INCLUDED, WORKTREE, HOME = "file:.git/config", "file:shared", "file:.git/config.worktree", "file:/home/me/.gitconfig"
+MAIN, INCLUDED, WORKTREE, HOME = (
+    "file:.git/config",
+    "file:shared",
+    "file:.git/config.worktree",
+    "file:/home/me/.gitconfig",
+)
 
 # (scope, origin, variable, value) of remote.scalingo, or of another key with a dot.
 Setting = tuple[str, str, str, str]
@@ -329,9 +334,7 @@ def test_force_does_not_claim_what_it_cannot_do(items: list[Setting], place: str
     """An inherited pushurl and a helper cannot be replaced from here, and --force says so."""
     with pytest.raises(RemoteConflict) as caught:
         plan(*items, force=True)
-    assert caught.value.message == (
-        f"--force cannot replace the remote 'scalingo' from here: remove it{place} first"
-    )
+    assert caught.value.message == (f"--force cannot replace the remote 'scalingo' from here: remove it{place} first")
 
 
 @pytest.mark.parametrize(
@@ -430,7 +433,7 @@ def test_sync_leaves_what_it_cannot_change() -> None:
 
 
 def test_a_url_is_judged_by_its_use() -> None:
-    """pushInsteadOf counts for a url that is pushed to, not for one that is only fetched from, or for a pushurl."""
+    """`pushInsteadOf` counts for a url that is pushed to, not for one that is only fetched from or a pushurl."""
     examiner = examiner_of(configured(push_instead("git@evil.example:", PREFIX)))
     states = [judged.state if (judged := examiner.judge(OSC_FR1, use)) else None for use in Use]
     assert states == [State.CURRENT, State.CURRENT, State.DIVERTED]

@@ -357,6 +357,6 @@ def test_a_legacy_file_is_found(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
     [("true", True), ("0x1", True), ("1k", True), ("no", False), ("", False), ("00", False), ("maybe", None)],
 )
 def test_a_boolean_is_read_as_git_reads_it(repo: Repo, value: str, expected: bool | None) -> None:
-    """git itself says what is true and what is false, and which value it refuses."""
+    """Only git says what is true and what is false, and which value it refuses."""
     repo.git("config", "k.b", value)
     assert Repository().boolean("k.b") is expected

@@ -77,7 +77,22 @@ def check_undo(change: Callable[[str], Plan], name: str) -> list[str]:
     return commands
 
 
-NAMES = ["scalingo", "team/x", "a.b", "-dash", "--", "-", "", "a b", "é", 'q"\\', "it's", "$(id)", "a\tb\u00a0", "\udcff"]
+NAMES = [
+    "scalingo",
+    "team/x",
+    "a.b",
+    "-dash",
+    "--",
+    "-",
+    "",
+    "a b",
+    "é",
+    'q"\\',
+    "it's",
+    "$(id)",
+    "a\tb\u00a0",
+    "\udcff",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,7 +105,21 @@ def test_a_remote_of_any_name_is_brought_back(repo: Repo, name: str, variables: 
     check_undo(sync, name)
 
 
-VALUES = ["a\u00a0b", "a\tb", "a\nb", "\udcff\u00e9", "-x", "--", "", " a  b ", "#;x", '"q"', "a\\b", "$(touch pwned)", "!!"]
+VALUES = [
+    "a\u00a0b",
+    "a\tb",
+    "a\nb",
+    "\udcff\u00e9",
+    "-x",
+    "--",
+    "",
+    " a  b ",
+    "#;x",
+    '"q"',
+    "a\\b",
+    "$(touch pwned)",
+    "!!",
+]
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -146,9 +175,7 @@ def reset(repo: Repo) -> None:
     "prepare",
     [in_the_worktree, in_main_and_worktree, included, in_main_and_included, pushurl_included, inherited, reset],
 )
-def test_values_come_back_in_their_own_files(
-    repo: Repo, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_values_come_back_in_their_own_files(repo: Repo, prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each value returns to the file and the place that it had, wherever the commands are pasted in the repository."""
     prepare(repo)
     (repo.path / "sub").mkdir()

@@ -111,6 +111,10 @@ def read_configuration() -> Configuration:
     return configuration
 
 
+def _boolean(answer: Answer) -> bool | None:
+    return None if answer.status else answer.output.startswith("true")
+
+
 class Repository:
     """The repository of the current folder, as git finds it."""
 
@@ -172,9 +176,12 @@ class Repository:
         return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
-        answer = ask("config", "--type=bool", "--get-all", key)
-        return None if answer.status else answer.output.split("\n")[-2] == "true"
+        """Return how git reads a boolean; None if it refuses one of the values."""
+        return _boolean(ask("config", "--type=bool", "--get", key))
+
+    def last_boolean(self, value: str) -> bool | None:
+        """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""
+        return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
         """Make a push without its hooks, up to where it would send something; return None if it takes too long.

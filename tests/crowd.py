@@ -7,6 +7,7 @@ these remotes in one step, as the commands do, but without a command line or a n
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -141,8 +142,11 @@ def main() -> None:
 if __name__ == "__main__":
     # What the runs would import each for itself is imported once, before the forks.
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    import hashlib  # noqa: F401
-
-    import git  # noqa: F401
-
+    for name in (
+        "git",
+        "requests",
+        "hashlib",
+        *(f"git_scalingo_region.commands.{name}" for name in ("add", "list", "trust")),
+    ):
+        importlib.import_module(name)
     main()

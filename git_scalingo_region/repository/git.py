@@ -19,6 +19,7 @@ from git_scalingo_region.repository.configuration import LISTING, Configuration,
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
+_MORE_THAN_BOOLEAN = ("push.gpgsign", "push.recursesubmodules")
 
 # The path may hold a newline. Outside a work tree the last of the three answers is not needed.
 _PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
@@ -170,8 +171,11 @@ class Repository:
         return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
-        answer = ask("config", "--type=bool", "--get-all", key)
+        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them.
+
+        Of a setting that takes other words as well, only the last value is asked about.
+        """
+        answer = ask("config", "--type=bool", "--get" if key in _MORE_THAN_BOOLEAN else "--get-all", key)
         return None if answer.status else answer.output.split("\n")[-2] == "true"
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:

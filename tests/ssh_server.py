@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -73,7 +73,12 @@ class Endpoint:
     def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
         """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
         keys = [self.key(kind) for kind in kinds] if key is None else [key]
-        monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(self.ssh), {item.type: item.fingerprint for item in keys})
+        publish(monkeypatch, self, {item.type: item.fingerprint for item in keys})
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, fingerprints: Mapping[str, str]) -> None:
+    """Let the platform publish these fingerprints, by the type of the key."""
+    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(endpoint.ssh), fingerprints)
 
 
 def public_key(path: Path) -> HostKey:

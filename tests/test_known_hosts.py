@@ -303,14 +303,17 @@ def test_removal_leaves_a_file_that_has_changed(tmp_path: Path) -> None:
     assert path.read_text() == f"i {OTHER}\nh.example {KEY}\n"
 
 
-def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path) -> None:
-    """There is no command for no entries, for an odd alias, or if the place of the new text is taken."""
+def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no command for no entries, an odd alias or a read-only file, or if the new text's place is taken."""
     path = tmp_path / "known_hosts"
     path.write_text(f"a&b,c {KEY}\nh {KEY}\n")
     assert known_hosts.removal(()) == known_hosts.removal(known_hosts.known_keys("a&b", [str(path)])) == ""
     entries = known_hosts.known_keys("h", [str(path)])
     assert known_hosts.removal(entries)
     (tmp_path / "known_hosts.new").touch()
+    assert known_hosts.removal(entries) == ""
+    (tmp_path / "known_hosts.new").unlink()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     assert known_hosts.removal(entries) == ""
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Result
+from conftest import Repo, Result, Run, Service, region_json
 from ssh_server import (
     Endpoint,
     client_key,
@@ -23,17 +21,11 @@ from ssh_server import (
     needs_ssh_server,
     other_key,
     public_key,
+    publish,
     serving,
 )
 
-from git_scalingo_region.commands import trust as module
-from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ScalingoRegionError
-from git_scalingo_region.model import Region, SshEndpoint
-from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.settings import Settings
 from git_scalingo_region.ssh.client import HostKey
-from git_scalingo_region.terminal import Style, message
 
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 pytestmark = needs_ssh_server
@@ -50,44 +42,32 @@ def known_hosts(home: Path) -> Path:
 
 
 @pytest.fixture
-def regions() -> dict[str, Region]:
-    """Return the regions that there are; if none is named, it is osc-fr1."""
-    return {}
+def regions(endpoint: Endpoint) -> dict[str, str]:
+    """Return the endpoints of the regions that the service lists; osc-fr1 is the default."""
+    return {"osc-fr1": endpoint.ssh}
 
 
 @pytest.fixture
-def trust(regions: dict[str, Region], endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> Trust:
-    """Return a function that runs the command; the choice of a region is not what these tests are about."""
-    regions["osc-fr1"] = Region("osc-fr1", "", SshEndpoint.parse(endpoint.ssh))
+def trust(regions: dict[str, str], service: Service, run: Run) -> Trust:
+    """Return a function that runs the command, with keyword arguments for its options."""
 
-    def select(context: Context, catalog: object, name: str, *rest: str) -> SimpleNamespace:
-        return SimpleNamespace(region=regions[name or "osc-fr1"])
+    def run_it(*names: str, fingerprint: Sequence[str] = (), known_hosts: str = "", **flags: bool) -> Result:
+        service.regions = [region_json(name, ssh, default=name == "osc-fr1") for name, ssh in regions.items()]
+        words = [word for text in fingerprint for word in ("--fingerprint", text)]
+        words += ["--known-hosts", known_hosts] if known_hosts else []
+        words += [f"--{name.replace('_', '-')}" for name, wanted in flags.items() if wanted]
+        return run("trust", *names, *words)
 
-    monkeypatch.setattr(module, "select_region", select)
-    monkeypatch.setattr(module, "Catalog", lambda context: None)
-    monkeypatch.setattr(module, "read_or_warn", lambda context: None)
-    monkeypatch.setattr(module, "ssh_command", lambda context, configuration: context.settings.ssh_command)
-
-    def run(*names: str, offline: bool = False, as_json: bool = False, **options: Any) -> Result:
-        context = Context(Settings.from_environ(os.environ), offline=offline)
-        try:
-            done = module.run(context, names, **options)
-        except ScalingoRegionError as error:
-            said = [message("error", error.message, Style()), *(message("hint", hint, Style()) for hint in error.hints)]
-            return Result(int(error.exit_status), "", "".join(said))
-        text = json.dumps(done.json()) if as_json else done.text(Style())
-        return Result(int(done.exit_status), text, "".join(message("warning", w, Style()) for w in context.warnings))
-
-    return run
+    return run_it
 
 
 @pytest.fixture
 def second(
-    tmp_path: Path, regions: dict[str, Region], client_key: Path, make_host_key: Callable[[str], Path]
+    tmp_path: Path, regions: dict[str, str], client_key: Path, make_host_key: Callable[[str], Path]
 ) -> Iterator[Endpoint]:
     """Run the server of a second region, scw-par, with an ecdsa key."""
     with serving(tmp_path / "more", {"ecdsa": make_host_key("ecdsa")}, client_key) as running:
-        regions["scw-par"] = Region("scw-par", "", SshEndpoint.parse(running.ssh))
+        regions["scw-par"] = running.ssh
         yield running
 
 
@@ -99,7 +79,7 @@ def write(path: Path, text: str) -> None:
 def error(result: Result) -> tuple[int, str, list[str]]:
     """Return the status, the error and the hints of a refusal, without their labels."""
     assert result.stdout == ""
-    first, *hints = result.stderr.splitlines()
+    first, *hints = (line for line in result.stderr.splitlines() if not line.startswith("warning: "))
     return result.status, first.removeprefix("error: "), [hint.removeprefix("hint: ") for hint in hints]
 
 
@@ -120,7 +100,7 @@ def test_adds_the_published_keys(
     unknown = f"No ED25519 host key is known for {endpoint.name} and you have requested strict checking."
     assert ssh_says(endpoint) == unknown
 
-    first = trust(as_json=True)
+    first = trust(json=True)
     written, before = known_hosts.read_text(), known_hosts.stat().st_mtime_ns
     second = trust("osc-fr1")
 
@@ -161,9 +141,9 @@ def test_json(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
     def shape(outcome: str, *, added: bool, dry_run: bool) -> dict[str, Any]:
         key = {"type": "ssh-ed25519", "fingerprint": endpoint.key().fingerprint, "added": added}
         place = {"region": "osc-fr1", "endpoint": endpoint.ssh, "file": str(known_hosts)}
-        return {"outcome": outcome, **place, "keys": [key], "dry_run": dry_run}
+        return {"outcome": outcome, **place, "keys": [key], "dry_run": dry_run, "warnings": []}
 
-    words: dict[str, Any] = {"fingerprint": (endpoint.key().fingerprint,), "as_json": True}
+    words: dict[str, Any] = {"fingerprint": (endpoint.key().fingerprint,), "json": True}
     assert trust(**words, dry_run=True).json == shape("created", added=True, dry_run=True)
     assert trust(**words).json == shape("created", added=True, dry_run=False)
     assert trust(**words).json == shape("unchanged", added=False, dry_run=False)
@@ -181,10 +161,10 @@ def test_adds_what_is_missing_beside_what_is_known(
         monkeypatch.setenv("GIT_SSH_COMMAND", os.environ["GIT_SSH_COMMAND"] + " -o HashKnownHosts=yes")
     before = known_hosts.read_text()
 
-    assert trust(as_json=True).json["outcome"] == "updated"
+    assert trust(json=True).json["outcome"] == "updated"
     added = known_hosts.read_text().removeprefix(before)
     assert added.startswith("|1|") if hashed else added == endpoint.line("rsa")
-    assert trust(as_json=True).json["outcome"] == "unchanged"
+    assert trust(json=True).json["outcome"] == "unchanged"
 
 
 def test_a_key_that_ssh_knows_from_elsewhere_is_unchanged(
@@ -194,19 +174,17 @@ def test_a_key_that_ssh_knows_from_elsewhere_is_unchanged(
     write(tmp_path / "system", f"*,!example.org {endpoint.key()}\n")
     ssh = os.environ["GIT_SSH_COMMAND"].replace("File=/dev/null", f"File={tmp_path}/system")
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
-    assert trust(fingerprint=(endpoint.key().fingerprint,), as_json=True).json["outcome"] == "unchanged"
+    assert trust(fingerprint=(endpoint.key().fingerprint,), json=True).json["outcome"] == "unchanged"
     assert not known_hosts.exists()
     assert ssh_says(endpoint) == "app not found"
 
 
-def test_many_runs_at_once_add_each_key_once(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Runs at the same time all succeed, and leave each key there once beside what was there."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Path, program: Run) -> None:
+    """Processes at the same time all succeed, and leave each key there once beside what was there."""
     write(known_hosts, "# mine")
+    words = [word for kind in ("ed25519", "rsa") for word in ("--fingerprint", endpoint.key(kind).fingerprint)]
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: trust(), range(8)))
+        results = list(pool.map(lambda _: program("trust", *words), range(8)))
     assert {(result.status, result.stderr) for result in results} == {(0, "")}
     assert sorted(known_hosts.read_text().splitlines(True)) == ["# mine\n", endpoint.line(), endpoint.line("rsa")]
 
@@ -224,9 +202,9 @@ def test_several_regions(
     headlines = [f"Trusted the host key of {place.ssh}" for place in (endpoint, second)]
     assert [block.splitlines()[0] for block in result.stdout.split("\n\n")] == headlines
     assert known_hosts.read_text() == endpoint.line() + second.line("ecdsa")
-    answer = trust("scw-par", "scw-par", as_json=True).json
+    answer = trust("scw-par", "scw-par", json=True).json
     assert [(host["region"], host["outcome"]) for host in answer.pop("hosts")] == [("scw-par", "unchanged")]
-    assert answer == {"dry_run": False}
+    assert answer == {"dry_run": False, "warnings": []}
 
 
 def test_nothing_is_written_unless_all_regions_are_verified(
@@ -234,12 +212,12 @@ def test_nothing_is_written_unless_all_regions_are_verified(
     second: Endpoint,
     trust: Trust,
     known_hosts: Path,
-    regions: dict[str, Region],
+    regions: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What keeps regions from being trusted is reported together, and a host key decides about the status."""
     endpoint.publish(monkeypatch, "ed25519")
-    regions["gone"] = Region("gone", "", SshEndpoint("127.0.0.1", 9))
+    regions["gone"] = "127.0.0.1:9"
     status, text, hints = error(trust("gone", "osc-fr1", "scw-par"))
     assert (status, text) == (7, "2 regions cannot be trusted; nothing was changed")
     assert hints[:3] == [
@@ -260,15 +238,27 @@ def test_words_that_contradict_each_other(trust: Trust) -> None:
     assert error(trust("osc-fr1", all=True)) == (2, message, [])
 
 
-def test_all(endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--all` takes the regions of the repository; it is an error if there are none."""
+def test_all(
+    endpoint: Endpoint,
+    second: Endpoint,
+    trust: Trust,
+    known_hosts: Path,
+    repo: Repo,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
     endpoint.publish(monkeypatch, "ed25519")
-    monkeypatch.setattr(module, "_regions_of_repository", lambda context: ("osc-fr1", "osc-fr1"))
-    answer = trust(all=True, as_json=True).json
-    assert [host["region"] for host in answer["hosts"]] == ["osc-fr1"]
-    monkeypatch.setattr(module, "_regions_of_repository", lambda context: ())
+    second.publish(monkeypatch, "ecdsa")
     text = "there is no Scalingo remote here, and none is declared"
     assert error(trust(all=True)) == (5, text, ["git scalingo-region trust REGION"])
+
+    repo.git("remote", "add", "gone", "git@ssh.agora-fr1.scalingo.com:myapp.git")
+    repo.git("remote", "add", "scalingo", f"ssh://git@{endpoint.ssh}/myapp.git")
+    (repo.path / ".gitscalingo").write_text('[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
+    answer = trust(all=True, json=True).json
+    assert [host["region"] for host in answer["hosts"]] == ["scw-par", "osc-fr1"]
+    assert answer["warnings"] == ["leaving out the remote 'gone': its region is unknown"]
+    assert known_hosts.read_text() == second.line("ecdsa") + endpoint.line()
 
 
 # --- keys that are not vouched for -----------------------------------------------------------------------------------
@@ -327,7 +317,7 @@ def test_refuses_another_key(
         published = {"ssh-ed25519": other_key.fingerprint}
         if case == "one of two":
             published["ssh-rsa"] = endpoint.key("rsa").fingerprint
-        monkeypatch.setitem(builtin.FINGERPRINTS, endpoint.ssh, published)
+        publish(monkeypatch, endpoint, published)
     status, text, hints = error(trust(fingerprint=(other_key.fingerprint,) if case == "given" else ()))
     why = "none of its keys is the one given" if case == "given" else "its ssh-ed25519 key is not the published one"
     start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
@@ -423,9 +413,9 @@ def test_a_published_key_that_is_not_offered_now_is_no_other_key(
 ) -> None:
     """A scan that sees only some of the published keys does not turn against an entry of the others."""
     published = {"ssh-ed25519": endpoint.key().fingerprint, "ecdsa-sha2-nistp256": other_key.fingerprint}
-    monkeypatch.setitem(builtin.FINGERPRINTS, endpoint.ssh, published)
+    publish(monkeypatch, endpoint, published)
     write(known_hosts, f"{endpoint.name} {other_key}\n{endpoint.line()}")
-    assert trust(as_json=True).json["outcome"] == "unchanged"
+    assert trust(json=True).json["outcome"] == "unchanged"
 
 
 # --- which file ------------------------------------------------------------------------------------------------------
@@ -438,7 +428,7 @@ def test_known_hosts_option(
     monkeypatch.setenv("GIT_SSH_COMMAND", "false")
     file = Path.cwd() / "a b" / "c" / "hosts"
     words: dict[str, Any] = {"fingerprint": (endpoint.key().fingerprint,), "known_hosts": "a b/c/hosts"}
-    assert trust(**words, as_json=True).json["file"] == str(file)
+    assert trust(**words, json=True).json["file"] == str(file)
     assert file.read_text() == endpoint.line()
     assert stat.S_IMODE((Path.cwd() / "a b").stat().st_mode) == 0o700
     assert not known_hosts.exists()
@@ -466,10 +456,10 @@ def test_writes_where_ssh_looks(
 
 
 def test_scans_where_ssh_connects(
-    endpoint: Endpoint, trust: Trust, regions: dict[str, Region], known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, trust: Trust, regions: dict[str, str], known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If ssh is told to connect to another host and port, that one is asked, and named in the file."""
-    regions["osc-fr1"] = Region("osc-fr1", "", SshEndpoint("ssh.invalid"))
+    regions["osc-fr1"] = "ssh.invalid:22"
     options = f" -o HostName=127.0.0.1 -o Port={endpoint.port}"
     monkeypatch.setenv("GIT_SSH_COMMAND", os.environ["GIT_SSH_COMMAND"] + options)
     assert trust(fingerprint=(endpoint.key().fingerprint,)).status == 0
@@ -504,7 +494,7 @@ def test_a_fingerprint_that_is_none(trust: Trust, text: str) -> None:
     assert error(trust(fingerprint=(text,), offline=True)) == (2, message, [])
 
 
-def test_offline(endpoint: Endpoint, trust: Trust) -> None:
+def test_offline(trust: Trust) -> None:
     """`--offline` says that the host cannot be reached, whatever vouches for its key."""
-    text = f"{endpoint.ssh} cannot be reached: --offline"
+    text = "ssh.osc-fr1.scalingo.com:22 cannot be reached: --offline"
     assert error(trust(offline=True)) == (4, text, ["trust needs to ask the host for its key"])

@@ -89,13 +89,13 @@ class Trusted(NamedTuple):
     def json(self) -> dict[str, Any]:
         """Return `{"outcome", "region", "endpoint", "file", "keys", "dry_run"}` for one region.
 
-        For several regions and for `--all` it is `{"hosts": [...], "dry_run"}`, each host with the keys of above.
+        For several regions, and for `--all`, return `{"hosts": [...], "dry_run"}`: the rest of it is in each host.
         """
         hosts = [host.json() for host in self.hosts]
         return {**({"hosts": hosts} if self.is_list else hosts[0]), "dry_run": self.dry_run}
 
     def hints(self) -> Sequence[str]:
-        """Nothing is left to be done."""
+        """Return none: nothing is left to be done."""
         return ()
 
 
@@ -143,17 +143,32 @@ def _check_fingerprints(fingerprints: Sequence[str]) -> None:
 def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tuple[Region, ...]:
     if everything and names:
         raise InvalidInput("REGION and --all contradict each other: use one of them")
-    names = _regions_of_repository(context) if everything else names or ("",)
+    catalog = Catalog(context)
+    names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:
         raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
-    catalog = Catalog(context)
     found = (select_region(context, catalog, name).region for name in names)
     return tuple({region.name: region for region in found}.values())
 
 
-# TODO: the regions of this repository's Scalingo remotes, and of those that .gitscalingo declares.
-def _regions_of_repository(context: Context) -> tuple[str, ...]:
-    return ()
+def _regions_of_repository(context: Context, catalog: Catalog) -> tuple[str, ...]:
+    """Return the names of the regions of the Scalingo remotes here, and of those that `.gitscalingo` declares.
+
+    A remote whose region is unknown or gone has no host to trust: it is warned about.
+    """
+    from git_scalingo_region.commands.status import examine
+    from git_scalingo_region.repository.declared import read_declared
+    from git_scalingo_region.repository.git import Repository
+    from git_scalingo_region.repository.plan import State
+
+    repository = Repository()
+    names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
+    for item in examine(catalog, repository.read(), ()):
+        if item.state is State.UNKNOWN_REGION:
+            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+        else:
+            names.append(item.region)
+    return tuple(dict.fromkeys(names))
 
 
 def _place(region: Region, command: str, file: str) -> Lookup:

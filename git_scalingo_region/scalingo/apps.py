@@ -52,4 +52,6 @@ def _look_up(catalog: Catalog, app: str) -> Whereabouts | None:
     def those(answer: bool | None) -> tuple[Region, ...]:
         return tuple(region for region in regions if answers.get(region.name) is answer)
 
-    return Whereabouts(present=those(True), absent=those(False), silent=those(None))
+    whereabouts = Whereabouts(present=those(True), absent=those(False), silent=those(None))
+    whereabouts.warn(catalog.context)
+    return whereabouts

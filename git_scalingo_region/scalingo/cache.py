@@ -50,7 +50,7 @@ class Cache(NamedTuple):
     def load(self) -> RegionList | None:
         """Return the cached list, however old it is, or None."""
         try:
-            value = json.loads(_read_own_file(self._path("json")))
+            value = json.loads(_read_own_file(self.path("json")))
             if [value["version"], value["service"], value["account"]] != [VERSION, self.service, self.account]:
                 return None
             regions, fetched_at = parse_regions(value), value["fetched_at"]
@@ -72,7 +72,7 @@ class Cache(NamedTuple):
         }
         with contextlib.suppress(OSError):
             self._make_folder()
-            _replace(self._path("json"), json.dumps(value, indent=1) + "\n")
+            _replace(self.path("json"), json.dumps(value, indent=1) + "\n")
             _replace(os.path.join(self.folder, "names"), "".join(f"{region.name}\n" for region in regions))
 
     @contextlib.contextmanager
@@ -87,7 +87,7 @@ class Cache(NamedTuple):
             import fcntl
 
             self._make_folder()
-            descriptor = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
             deadline = time.monotonic() + seconds
             while not (got := _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
                 if time.monotonic() > deadline:
@@ -104,16 +104,17 @@ class Cache(NamedTuple):
         until = time.time() + min(seconds, PAUSE_MAX_SECONDS)
         with contextlib.suppress(OSError):
             self._make_folder()
-            _replace(self._path("pause"), "", until)
+            _replace(self.path("pause"), "", until)
 
     def paused(self) -> bool:
         """Return whether the pause lasts; if its end is too far ahead, the clock has jumped and it does not count."""
         try:
-            return 0 < os.stat(self._path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
+            return 0 < os.stat(self.path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
         except (OSError, ValueError):
             return False
 
-    def _path(self, suffix: str) -> str:
+    def path(self, suffix: str) -> str:
+        """Return the path of the file of this service and account; raise `FileNotFoundError` without a cache folder."""
         if not self.folder:
             raise FileNotFoundError("there is no cache folder")
         host = "".join(c if c.isalnum() or c in ".-" else "_" for c in self.service.partition("://")[2])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from git_scalingo_region import trace
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RateLimited, ServiceError
 from git_scalingo_region.model import ListSource, Platform, Region, RegionList
@@ -118,17 +119,22 @@ class Catalog:
         if self._cache.paused():
             raise ServiceError(f"{self.context.settings.service} asked for fewer requests a moment ago")
         service = self._service  # loading a library does not count as network time
+        begun = time.monotonic()
         try:
             with self.context.network() as seconds:
                 return question(service, seconds)
         except RateLimited as limit:
             self._cache.pause(limit.retry_after)
             raise
+        finally:
+            trace.line(f"network: {time.monotonic() - begun:.3f} s, {self.context.settings.service} and what it lists")
 
     def _choose_list(self, *, refresh: bool) -> RegionList:
         cached = self._cache.load()
         if cached and not refresh and is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
+            trace.line(f"region list: from the cache, which is fresh: {self._cache.path('json')}")
             return cached
+        trace.line(f"region list: {'asked for anew' if refresh else 'no fresh one in the cache'}")
         try:
             return self._fetch()
         except CredentialsError:
@@ -154,6 +160,7 @@ class Catalog:
         return RegionList(regions, ListSource.API, fetched_at, anonymous=self.token is None)
 
     def _fall_back(self, cached: RegionList | None, reason: str) -> RegionList:
+        trace.line(f"region list: not from the service: {reason}")
         if cached is None:
             self.context.warn(f"{reason}; using the built-in list of regions ({builtin.SOURCE})")
             return RegionList(builtin.REGIONS, ListSource.BUILT_IN, None, anonymous=self.token is None)

@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_scalingo_region import shell
+from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
 
@@ -201,7 +201,7 @@ def _home() -> str:
 
 def _agent_keys(agent: str) -> list[PublicKey]:
     """Return the keys of the agent that IdentityAgent in ssh_config(5) names; by default it is SSH_AUTH_SOCK's."""
-    name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:] if agent.startswith("$") else ""
+    name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:].strip("{}") if agent[:1] == "$" else ""
     socket = os.environ.get(name, "") if name else _expanded(agent, {})
     if socket in ("", "none"):
         return []
@@ -224,6 +224,8 @@ def _identity(path: str, agent: Sequence[PublicKey]) -> PublicKey | None:
 
 
 def _public_key(path: str) -> HostKey | None:
+    if not os.path.isfile(path):  # a fifo would block
+        return None
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return HostKey.from_words(file.readline().split())
@@ -306,6 +308,7 @@ class Answer(NamedTuple):
 
 def _run(command: Sequence[str], seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
     """Run a program that asks nothing; raise `RepositoryError` if it cannot be started."""
+    trace.line(f"run: {' '.join(command)}")
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=environment

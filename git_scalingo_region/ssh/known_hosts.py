@@ -78,7 +78,8 @@ def removal(entries: Sequence[KnownKey]) -> str:
     host's right keys too, keeps revoked lines, and replaces a link by a file.
     """
     paths = dict.fromkeys(entry.path for entry in entries)
-    return shell.chain(*(_edit(path, [entry for entry in entries if entry.path == path]) for path in paths))
+    commands = [_edit(path, [entry for entry in entries if entry.path == path]) for path in paths]
+    return " && ".join(commands) if all(commands) else ""
 
 
 def _edit(path: str, entries: Sequence[KnownKey]) -> str:
@@ -90,7 +91,7 @@ def _edit(path: str, entries: Sequence[KnownKey]) -> str:
         return ""
     old, new = shell.quote(path), shell.quote(f"{path}.new")
     # Writing into the old file keeps its mode, and the link that may lead to it.
-    return shell.chain(f"{sed} >{new}", f"cat {new} >{old}", f"rm {new}")
+    return f"{sed} >{new} && cat {new} >{old} && rm {new}"
 
 
 def _script(entry: KnownKey) -> str:

@@ -308,7 +308,7 @@ def _not_ours(subject: Subject) -> Finding:
     """Return what to do about a remote that is missing, or that is there for something else."""
     name, remote = subject.remote, subject.configuration.remote(subject.remote)
     add = f"{shell.plugin(*subject.add)} REGION APP"
-    if remote.exists or name in subject.configuration.remote_names:
+    if remote.exists:
         other = (
             f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
         )

@@ -77,13 +77,14 @@ def _invitation(offered: Sequence[PublicKey]) -> str:
 
 
 def _add(offered: Sequence[PublicKey]) -> str:
-    """Return how to add a key to the account: the platform CLI takes the file of a public key."""
+    """Return how to add a key to the account: the platform's CLI takes the file of a public key."""
     source = offered[0].source if offered else ""
-    if not os.path.isfile(source):
-        return "ssh-add -L" if offered else "ssh-keygen -t ed25519"
-    if source.endswith(".pub"):
-        return shell.chain(shell.command("scalingo", "keys-add", "NAME", source))
-    return shell.command("ssh-keygen", "-y", "-f", source)
+    for path in (source, f"{source}.pub"):
+        if path.endswith(".pub") and os.path.isfile(path):
+            return shell.command("scalingo", "keys-add", "NAME", path)
+    if os.path.isfile(source):
+        return shell.command("ssh-keygen", "-y", "-f", source)
+    return "ssh-add -L" if offered else "ssh-keygen -t ed25519"
 
 
 # --- the host key ----------------------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ class HostKeys(NamedTuple):
     entries: Sequence[KnownKey]
 
     def problem(self, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
-        """Return a problem that `trust` solves, once the wrong entries are out; only published keys can be trusted so."""
+        """Return a problem that `trust` solves once the wrong entries are out, if the keys of the host are published."""
         region = self.target.region
         trust = shell.plugin("trust", region.name)
         if not builtin.fingerprints(region.ssh):

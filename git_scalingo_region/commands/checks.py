@@ -184,7 +184,8 @@ def _assign(repository: Repository, change: Change) -> str:
 def push_url(target: Target) -> Finding:
     """Look where `git push` really goes."""
     state, urls = target.examined.state, ", ".join(target.examined.push_urls)
-    if state is State.CURRENT:
+    reached = {RemoteUrl.try_parse(url) for url in target.examined.push_urls}
+    if state is State.CURRENT or (state is State.STALE and reached == {target.region.remote_url(target.app)}):
         return Finding(OK, urls)
     if state is State.STALE:
         return Finding(SKIPPED, "the remote is not up to date")

@@ -12,7 +12,7 @@ from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, F
 from git_scalingo_region.commands.selection import examiner_of, select
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
-from git_scalingo_region.model import check_remote_name
+from git_scalingo_region.model import RemoteUrl, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import MINIMUM, Repository
@@ -133,6 +133,8 @@ def _look(look: Callable[[T], Finding], subject: T | None, missing: str) -> Find
 
 
 def _failed(error: ScalingoRegionError) -> Finding:
+    if "is not installed" in error.message:  # that is the problem of a check of its own
+        return Finding(SKIPPED, error.message)
     return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
@@ -295,7 +297,9 @@ def _remote(subject: Subject) -> Finding:
         return Finding(PROBLEM, gone, fix, probe)
     if examined.state is State.STALE:
         target = Target(subject, examined, region)
-        detail = f"{examined.held_url} is not what {region.name} has now: {region.ssh}"
+        parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for _, entry in examined.remote.located)
+        old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
+        detail = f"{old} is not what {region.name} has now: {region.ssh}"
         return Finding(PROBLEM, detail, checks.bring_up_to_date(target))
     return Finding(OK, f"{name} is {examined.url.app} in {region.name}")
 
@@ -304,7 +308,7 @@ def _not_ours(subject: Subject) -> Finding:
     """Return what to do about a remote that is missing, or that is there for something else."""
     name, remote = subject.remote, subject.configuration.remote(subject.remote)
     add = f"{shell.plugin(*subject.add)} REGION APP"
-    if remote.exists or name in subject.configuration.remote_names:
+    if remote.exists:
         other = (
             f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -48,37 +49,25 @@ def file(repo: Repo) -> Path:
 # --- where it is -----------------------------------------------------------------------------------------------------
 
 
-def in_top(repo: Repo, base: Path) -> Path:
-    return repo.path
-
-
-def in_subfolder(repo: Repo, base: Path) -> Path:
-    (repo.path / "a b" / "c").mkdir(parents=True)
-    (repo.path / "a b" / ".gitscalingo").write_text("[not this one\n")
-    return repo.path / "a b" / "c"
-
-
-def in_linked_worktree(repo: Repo, base: Path) -> Path:
-    repo.git("worktree", "add", "--quiet", "-b", "linked", str(base / "linked tree"))
-    return base / "linked tree"
-
-
-def in_bare(repo: Repo, base: Path) -> Path:
-    git("clone", "--quiet", "--bare", str(repo.path), str(base / "bare.git"))
-    git("update-ref", "refs/tags/HEAD", "HEAD~1", cwd=base / "bare.git")
-    return base / "bare.git" / "refs"
-
-
-@pytest.mark.parametrize("make", [in_top, in_subfolder, in_linked_worktree, in_bare])
+@pytest.mark.parametrize(
+    ("script", "folder"),
+    [
+        ("", "repo"),
+        ("mkdir -p 'repo/a b/c'; echo '[not this one' >'repo/a b/.gitscalingo'", "repo/a b/c"),
+        ("git -C repo worktree add -q -b linked '../linked tree'", "linked tree"),
+        ("git clone -q --bare repo bare.git; git -C bare.git tag HEAD HEAD~1", "bare.git/refs"),
+    ],
+)
 def test_the_file_at_the_top_of_the_work_tree_is_read(
-    repo: Repo, file: Path, tmp_path: Path, make: Callable[[Repo, Path], Path], monkeypatch: pytest.MonkeyPatch
+    repo: Repo, file: Path, tmp_path: Path, script: str, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file is that of the work tree one is in; a bare repository has that of HEAD."""
     assert read() == (None, [])
     file.write_text(TWO)
     repo.git("add", ".gitscalingo")
     repo.commit()
-    monkeypatch.chdir(make(repo, tmp_path))
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path / folder)
     assert read() == (DECLARED, [])
 
 
@@ -164,55 +153,35 @@ def test_a_bad_file_is_refused(file: Path, text: str, reason: str) -> None:
     assert caught.value.exit_status == ExitStatus.USAGE
 
 
-def a_link(file: Path) -> None:
-    (file.parent / "real").write_text(TWO)
-    file.symlink_to("real")
+ODD = [
+    "echo >real; ln -s real .gitscalingo",
+    "ln -s nowhere .gitscalingo",
+    "ln -s /dev/zero .gitscalingo",
+    "mkfifo .gitscalingo",
+    "mkdir .gitscalingo",
+]
 
 
-def a_broken_link(file: Path) -> None:
-    file.symlink_to("nowhere")
-
-
-def a_fifo(file: Path) -> None:
-    os.mkfifo(file)
-
-
-def a_folder(file: Path) -> None:
-    file.mkdir()
-
-
-def a_device(file: Path) -> None:
-    file.symlink_to("/dev/zero")
-
-
-@pytest.mark.parametrize("make", [a_link, a_broken_link, a_fifo, a_folder, a_device])
-def test_only_a_regular_file_is_opened(file: Path, make: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("script", ODD)
+def test_only_a_regular_file_is_opened(repo: Repo, script: str) -> None:
     """A link, a fifo or a folder of that name is refused, and nothing hangs."""
-    make(file)
+    subprocess.run(["sh", "-ec", script], check=True)
     assert refused(RepositoryError).startswith(".gitscalingo is not a regular file")
 
 
-def a_link_in_the_index(repo: Repo) -> None:
-    (repo.path / ".gitscalingo").symlink_to("nowhere")
-    repo.git("add", ".gitscalingo")
-
-
-def a_folder_in_the_index(repo: Repo) -> None:
-    (repo.path / ".gitscalingo").mkdir()
-    (repo.path / ".gitscalingo" / "x").touch()
-    repo.git("add", ".gitscalingo")
-
-
-def a_submodule_in_the_index(repo: Repo) -> None:
-    repo.git("update-index", "--add", "--cacheinfo", f"160000,{repo.git('rev-parse', 'HEAD')},.gitscalingo")
-
-
-@pytest.mark.parametrize("make", [a_link_in_the_index, a_folder_in_the_index, a_submodule_in_the_index])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ln -s nowhere .gitscalingo; git add .gitscalingo",
+        "mkdir .gitscalingo; touch .gitscalingo/x; git add .gitscalingo",
+        "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),.gitscalingo",
+    ],
+)
 def test_only_a_regular_file_of_head_is_read(
-    repo: Repo, tmp_path: Path, make: Callable[[Repo], None], monkeypatch: pytest.MonkeyPatch
+    repo: Repo, tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a bare repository a link, a folder or a submodule of that name is refused as well."""
-    make(repo)
+    subprocess.run(["sh", "-ec", script], check=True)
     repo.commit()
     git("clone", "--quiet", "--bare", str(repo.path), str(tmp_path / "bare.git"))
     monkeypatch.chdir(tmp_path / "bare.git")

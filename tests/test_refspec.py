@@ -233,8 +233,9 @@ def test_a_harmless_setting_is_no_obstacle(repo: Repo, app: Path, submodule: Pat
     "settings", [[("push.followTags", "true")], [("push.recurseSubmodules", "check")], [("push.gpgSign", "if-asked")]]
 )
 def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path, settings: Settings) -> None:
-    """Without an annotated tag, and without submodules, these settings change nothing."""
+    """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""
     repo.git("tag", "light")
+    repo.git("tag", "-a", "-m", "not in HEAD's history", "other", repo.git("commit-tree", "-m", "x", "HEAD^{tree}"))
     configure(repo, settings)
     assert found() == []
     assert paste(SHORT).returncode == 0

@@ -11,84 +11,33 @@ import pytest
 from conftest import OSC_FR1, SECNUM, Repo, git
 from editing import KEY, OTHER, URL, write
 
+from git_scalingo_region import shell
 from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository.git import Head, Repository, refusal, version
 
-Place = Callable[[Repo, Path], tuple[Path, Path]]
-
 # --- where the repository is -----------------------------------------------------------------------------------------
 
-
-def in_top(repo: Repo, base: Path) -> tuple[Path, Path]:
-    return repo.path, repo.config
-
-
-def in_subfolder(repo: Repo, base: Path) -> tuple[Path, Path]:
-    (repo.path / "a" / "b c").mkdir(parents=True)
-    return repo.path / "a" / "b c", repo.config
-
-
-def in_git_folder(repo: Repo, base: Path) -> tuple[Path, Path]:
-    return repo.path / ".git", repo.config
-
-
-def deep_in_git_folder(repo: Repo, base: Path) -> tuple[Path, Path]:
-    return repo.path / ".git" / "refs" / "heads", repo.config
-
-
-def in_linked_worktree(repo: Repo, base: Path) -> tuple[Path, Path]:
-    repo.git("worktree", "add", "--quiet", str(base / "linked"))
-    (base / "linked" / "sub").mkdir()
-    return base / "linked" / "sub", repo.config
-
-
-def in_submodule(repo: Repo, base: Path) -> tuple[Path, Path]:
-    git("init", "--quiet", str(base / "super"))
-    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repo.path), "m", cwd=base / "super")
-    (base / "super" / "m" / "sub").mkdir()
-    return base / "super" / "m" / "sub", base / "super" / ".git" / "modules" / "m" / "config"
-
-
-def in_bare(repo: Repo, base: Path) -> tuple[Path, Path]:
-    git("init", "--quiet", "--bare", str(base / "bare.git"))
-    return base / "bare.git", base / "bare.git" / "config"
-
-
-def deep_in_bare(repo: Repo, base: Path) -> tuple[Path, Path]:
-    git("init", "--quiet", "--bare", str(base / "bare.git"))
-    return base / "bare.git" / "refs", base / "bare.git" / "config"
-
-
-def with_separate_git_folder(repo: Repo, base: Path) -> tuple[Path, Path]:
-    git("init", "--quiet", "--separate-git-dir", str(base / "elsewhere"), str(base / "tree"))
-    return base / "tree", base / "elsewhere" / "config"
-
-
-def with_core_worktree(repo: Repo, base: Path) -> tuple[Path, Path]:
-    (base / "tree" / "sub").mkdir(parents=True)
-    repo.git("config", "core.worktree", str(base / "tree"))
-    return repo.path / ".git", repo.config
-
-
-def through_a_link(repo: Repo, base: Path) -> tuple[Path, Path]:
-    (base / "link").symlink_to(repo.path)
-    return base / "link", repo.config
-
-
-def named(name: str) -> Place:
-    def make(repo: Repo, base: Path) -> tuple[Path, Path]:
-        path = base / name
-        git("init", "--quiet", str(path))
-        (path / name).mkdir()
-        return path / name, path / ".git" / "config"
-
-    return make
-
-
-PLACES: list[Place] = [
-    *(in_top, in_subfolder, in_git_folder, deep_in_git_folder, in_linked_worktree, in_submodule, in_bare, deep_in_bare),
-    *(with_separate_git_folder, with_core_worktree, through_a_link),
-    *(named(name) for name in ["a b", "a\nb", "true\n", "d$HOME", "-x", "é", "a'\"b", os.fsdecode(b"\xff")]),
+# What is done in the folder that holds the repository `repo`, where one is then, and which file is git's own.
+PLACES = [
+    ("", "repo", "repo/.git/config"),
+    ("mkdir -p 'repo/a/b c'", "repo/a/b c", "repo/.git/config"),
+    ("", "repo/.git", "repo/.git/config"),
+    ("", "repo/.git/refs/heads", "repo/.git/config"),
+    ("git -C repo worktree add -q ../linked; mkdir linked/sub", "linked/sub", "repo/.git/config"),
+    (
+        "git init -q super; cd super; git -c protocol.file.allow=always submodule --quiet add ../repo m; mkdir m/sub",
+        *("super/m/sub", "super/.git/modules/m/config"),
+    ),
+    ("git init -q --bare bare.git", "bare.git", "bare.git/config"),
+    ("git init -q --bare bare.git", "bare.git/refs", "bare.git/config"),
+    ("git init -q --separate-git-dir elsewhere tree", "tree", "elsewhere/config"),
+    ("mkdir tree; git -C repo config core.worktree ../../tree", "repo/.git", "repo/.git/config"),
+    ("ln -s repo link", "link", "repo/.git/config"),
+    *(
+        (f"git init -q {shell.quote(f'./{name}')}; mkdir {shell.quote(f'{name}/{name}')}", *paths)
+        for name in ["a b", "a\nb", "d$HOME", "é", "a'\"b", os.fsdecode(b"\xff")]
+        for paths in [(f"{name}/{name}", f"{name}/.git/config")]
+    ),
 ]
 
 
@@ -107,14 +56,23 @@ def check_it_is_found(config: Path) -> None:
     assert repository.push_urls("r") == (URL,)
 
 
-@pytest.mark.parametrize("make", PLACES)
+@pytest.mark.parametrize(("script", "folder", "config"), PLACES)
 def test_the_configuration_is_found_from_everywhere(
-    make_repo: Callable[[str], Repo], make: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    repo: Repo, script: str, folder: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever one is and whatever folders are called, git's own configuration file is written, and read back."""
-    folder, config = make(make_repo("repo"), tmp_path)
-    monkeypatch.chdir(folder)
-    check_it_is_found(config)
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path / folder)
+    check_it_is_found(tmp_path / config)
+
+
+@pytest.mark.parametrize("name", ["true\n", "-x", "false"])
+def test_a_folder_may_be_called_like_an_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder whose name git's answers could be mistaken for is no trouble."""
+    git("init", "--quiet", f"./{name}")
+    Path(name, name).mkdir()
+    monkeypatch.chdir(f"./{name}/{name}")
+    check_it_is_found(Path("..", ".git", "config"))
 
 
 @pytest.mark.parametrize(
@@ -192,58 +150,42 @@ def test_an_included_file_is_edited_where_it_is(
 # --- what git says ---------------------------------------------------------------------------------------------------
 
 
-def outside(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(home)
-
-
-def owned_by_another(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-
-
-def deleted(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (home / "gone").mkdir()
-    monkeypatch.chdir(home / "gone")
-    (home / "gone").rmdir()
-
-
-def without_git(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(home))
-
-
-def with_a_bad_line(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with repo.config.open("a") as file:
-        file.write("[oops\n")
-
-
-def with_a_bad_line_at_home(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (home / ".gitconfig").write_text("=\n")
-
-
-def of_a_later_version(repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repo.git("config", "core.repositoryFormatVersion", "9")
-
-
 @pytest.mark.parametrize(
-    ("make", "reason", "hint"),
+    ("script", "environment", "reason", "hint"),
     [
-        (outside, "git says: not a git repository (or any of the parent directories): .git", "git init"),
+        ("rm -rf .git", {}, "git says: not a git repository (or any of the parent directories): .git", "git init"),
         (
-            owned_by_another,
+            "true",
+            {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"},
             "git says: detected dubious ownership in repository at '{repo}'",
             "git config --global --add safe.directory {repo}",
         ),
-        (deleted, "git says: Unable to read current working directory: No such file or directory", ""),
-        (without_git, "git is not installed, or not on PATH", "install git 2.26 or newer"),
-        (with_a_bad_line, "git says: bad config line 6 in file .git/config", ""),
-        (with_a_bad_line_at_home, "git says: bad config line 1 in file {home}/.gitconfig", ""),
-        (of_a_later_version, "git says: Expected git repo version <= 1, found 9", ""),
+        (
+            "rm -rf ../repo",
+            *({}, "git says: Unable to read current working directory: No such file or directory", ""),
+        ),
+        ("true", {"PATH": "/nowhere"}, "git is not installed, or not on PATH", "install git 2.26 or newer"),
+        ("echo '[oops' >>.git/config", {}, "git says: bad config line 6 in file .git/config", ""),
+        ("echo = >~/.gitconfig", {}, "git says: bad config line 1 in file {home}/.gitconfig", ""),
+        (
+            "git config core.repositoryFormatVersion 9",
+            *({}, "git says: Expected git repo version <= 1, found 9", ""),
+        ),
     ],
 )
 def test_a_refusal_of_git_is_passed_on(
-    repo: Repo, home: Path, make: Callable[..., None], reason: str, hint: str, monkeypatch: pytest.MonkeyPatch
+    repo: Repo,
+    home: Path,
+    script: str,
+    environment: dict[str, str],
+    reason: str,
+    hint: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """If there is no repository, or git refuses it, git's own reason is told in one sentence, with exit status 5."""
-    make(repo, home, monkeypatch)
+    subprocess.run(["sh", "-ec", script], check=True)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(RepositoryError) as caught:
         Repository().read()
     names = {"repo": repo.path, "home": home}
@@ -259,28 +201,24 @@ def test_of_several_complaints_the_fatal_one_is_told() -> None:
     assert refusal("").message == "git says: nothing, but it failed"
 
 
-def tagged(*names: str) -> frozenset[str]:
-    return frozenset(names)
-
-
 @pytest.mark.parametrize(
     ("commands", "head"),
     [
-        ([], Head("refs/heads/main", True, tagged())),
-        (["checkout -q -b feature/x"], Head("refs/heads/feature/x", True, tagged())),
-        (["checkout -q -b tags/x"], Head("refs/heads/tags/x", True, tagged())),
-        (["checkout -q --detach"], Head("", True, tagged())),
-        (["checkout -q --orphan new"], Head("refs/heads/new", False, tagged())),
-        (["symbolic-ref HEAD refs/remotes/x/y"], Head("refs/remotes/x/y", False, tagged())),
-        (["update-ref refs/tags/HEAD HEAD"], Head("refs/heads/main", True, tagged())),
-        (["update-ref refs/tags/HEAD HEAD", "checkout -q --detach"], Head("", True, tagged())),
-        (["update-ref refs/tags/main HEAD"], Head("refs/heads/main", True, tagged("refs/tags/main"))),
-        (["update-ref refs/main HEAD"], Head("refs/heads/main", True, tagged("refs/main"))),
+        ([], Head("refs/heads/main", True, frozenset())),
+        (["checkout -q -b feature/x"], Head("refs/heads/feature/x", True, frozenset())),
+        (["checkout -q -b tags/x"], Head("refs/heads/tags/x", True, frozenset())),
+        (["checkout -q --detach"], Head("", True, frozenset())),
+        (["checkout -q --orphan new"], Head("refs/heads/new", False, frozenset())),
+        (["symbolic-ref HEAD refs/remotes/x/y"], Head("refs/remotes/x/y", False, frozenset())),
+        (["update-ref refs/tags/HEAD HEAD"], Head("refs/heads/main", True, frozenset())),
+        (["update-ref refs/tags/HEAD HEAD", "checkout -q --detach"], Head("", True, frozenset())),
+        (["update-ref refs/tags/main HEAD"], Head("refs/heads/main", True, frozenset({"refs/tags/main"}))),
+        (["update-ref refs/main HEAD"], Head("refs/heads/main", True, frozenset({"refs/main"}))),
         (
             ["update-ref refs/tags/refs/heads/main HEAD"],
-            Head("refs/heads/main", True, tagged("refs/tags/refs/heads/main")),
+            Head("refs/heads/main", True, frozenset({"refs/tags/refs/heads/main"})),
         ),
-        (["tag mainly", "branch x/main"], Head("refs/heads/main", True, tagged())),
+        (["tag mainly", "branch x/main"], Head("refs/heads/main", True, frozenset())),
     ],
 )
 def test_head(repo: Repo, commands: list[str], head: Head) -> None:
@@ -296,9 +234,9 @@ def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytes
     if done.returncode:
         pytest.skip("this git has no reftable")
     monkeypatch.chdir("r")
-    assert Repository().head() == Head("refs/heads/main", has_commit=False, refs=tagged())
+    assert Repository().head() == Head("refs/heads/main", has_commit=False, refs=frozenset())
     Repo(Path.cwd()).commit()
-    assert Repository().head() == Head("refs/heads/main", has_commit=True, refs=tagged())
+    assert Repository().head() == Head("refs/heads/main", has_commit=True, refs=frozenset())
     check_it_is_found(Path(".git", "config"))
 
 

@@ -172,8 +172,9 @@ class Repository:
         return set(names).intersection(listed)
 
     def has_annotated_tags(self) -> bool:
-        """Return whether there is a tag that `push.followTags` might push."""
-        return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
+        """Return whether there is a tag that `push.followTags` would push: an annotated one in HEAD's history."""
+        listed = ask("for-each-ref", "--merged=HEAD^0", "--format=%(objecttype)", "refs/tags")
+        return "tag" in listed.output.split("\n")
 
     def boolean(self, key: str) -> bool | None:
         """Return how git reads a boolean; None if it refuses one of the values."""

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from conftest import Service, region_json, send
 
-TOKEN = "tk-us-do-not-show"  # noqa: S105 - nobody's
+TOKEN = "tk-us-do-not-show"
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,12 @@ def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> Non
 
     assert (result.status, result.stdout, result.stderr) == (
         0,
-        "Created remote 'scalingo'\n"
-        f"  url     {OSC_FR1}\n"
-        "  region  osc-fr1 (Paris - Outscale), given as an argument\n"
-        "  next    git push scalingo main\n",
+        (
+            "Created remote 'scalingo'\n"
+            f"  url     {OSC_FR1}\n"
+            "  region  osc-fr1 (Paris - Outscale), given as an argument\n"
+            "  next    git push scalingo main\n"
+        ),
         OFFLINE + TRUST,
     )
     assert repo.config.read_bytes() == expected
@@ -309,8 +311,10 @@ def test_a_setting_that_disagrees_with_the_remote(
 
     assert result.stdout.startswith(f"Remote 'prod' is up to date\n  url     {PAR}\n")
     assert messages(result, "warning") == [
-        f"{source} is osc-fr1, but the remote 'prod' is in scw-par;"
-        " to move it: git scalingo-region add -r prod osc-fr1 myapp"
+        (
+            f"{source} is osc-fr1, but the remote 'prod' is in scw-par;"
+            " to move it: git scalingo-region add -r prod osc-fr1 myapp"
+        )
     ]
     assert paste(printed(result)[-1]).returncode == 0
     assert repo.push_urls("prod") == [OSC_FR1]
@@ -332,7 +336,13 @@ WORDS = [
     (["scw-par"], "", "scw-par", "osc-fr1", "scw-par"),
     (["one", "scw-par"], "", "", "", "'scw-par' is a region, but it is given as the app: REGION comes first"),
     (["scw-pra"], "two", "", "osc-fr1", "scw-pra"),
-    ([], "Two", "", "", "SCALINGO_APP: 'Two' is not a valid app name: use lower-case letters, digits and single hyphens"),
+    (
+        [],
+        "Two",
+        "",
+        "",
+        "SCALINGO_APP: 'Two' is not a valid app name: use lower-case letters, digits and single hyphens",
+    ),
 ]
 
 
@@ -452,8 +462,10 @@ def test_a_named_region_is_obeyed(repo: Repo, run: Run, paste: Paste, account: A
     result = run("add", "osc-fr1", "myapp", "-r", "prod")
 
     assert messages(result, "warning") == [
-        "the app myapp is in scw-par, and osc-fr1 does not have it; to move the remote there:"
-        " git scalingo-region add -r prod scw-par myapp"
+        (
+            "the app myapp is in scw-par, and osc-fr1 does not have it; to move the remote there:"
+            " git scalingo-region add -r prod scw-par myapp"
+        )
     ]
     assert repo.push_urls("prod") == [OSC_FR1]
     assert paste(messages(result, "warning")[0].rpartition(": ")[2]).returncode == 0
@@ -557,9 +569,7 @@ def test_where_the_app_of_a_gone_region_is_now(repo: Repo, run: Run, account: Ac
         (["myapp", "--refresh", "--offline"], "--refresh and --offline contradict each other: use one of them"),
     ],
 )
-def test_bad_input_is_one_sentence(
-    repo: Repo, run: Run, service: Service, arguments: list[str], message: str
-) -> None:
+def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, arguments: list[str], message: str) -> None:
     """What can be no app, region or remote is an error (2) in one sentence; nothing is written."""
     before = repo.config.read_bytes()
 

@@ -5,12 +5,11 @@ Each table is one class of states of git, named by hand. The region's endpoint i
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo, Run, Service, git, region_json, send
+from conftest import OSC_FR1, SECNUM, Repo, Run, Service, git, region_json
 from pasting import Paste, field, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
@@ -57,13 +56,17 @@ NEXT = {
     "tag refs/heads/main": ("git update-ref refs/tags/refs/heads/main HEAD^", COMMIT),
     "remote branch main": ("git update-ref refs/remotes/main HEAD^", "git push scalingo main"),
     "upstream": (
-        "git config push.default upstream; git config branch.main.remote origin;"
-        " git config branch.main.merge refs/heads/develop",
+        (
+            "git config push.default upstream; git config branch.main.remote origin;"
+            " git config branch.main.merge refs/heads/develop"
+        ),
         FULL,
     ),
     "tracking": (
-        "git config push.default tracking; git config branch.main.remote scalingo;"
-        " git config branch.main.merge refs/heads/develop",
+        (
+            "git config push.default tracking; git config branch.main.remote scalingo;"
+            " git config branch.main.merge refs/heads/develop"
+        ),
         FULL,
     ),
     "nothing": ("git config push.default nothing", "git push scalingo main"),
@@ -188,7 +191,7 @@ UNDO = {
     " git config --add remote.scalingo.pushurl b:2",
     "the same twice": "git remote add scalingo a:x; git config --add remote.scalingo.url a:x",
     "only a pushurl": "git config remote.scalingo.pushurl a:x",
-    "quotes": "git config remote.scalingo.url \"it's \\\"x\\\" \\\\\\$HOME;#\"",
+    "quotes": 'git config remote.scalingo.url "it\'s \\"x\\" \\\\\\$HOME;#"',
     "no-break space": "git config remote.scalingo.url \"$(printf 'a:\\302\\240x')\"",
     "tab and newline": "git config remote.scalingo.url \"$(printf 'a:\\tx\\ny')\"",
     "escape": "git config remote.scalingo.url \"$(printf 'a:\\033[2Jx')\"",
@@ -305,8 +308,10 @@ def test_a_region_that_the_account_does_not_see(
     assert (result.status, result.stdout, result.stderr) == (
         3,
         "",
-        "error: the region 'osc-secnum-fr1' exists, but this account does not see it\n"
-        "hint: ask Scalingo's support for access to it\n",
+        (
+            "error: the region 'osc-secnum-fr1' exists, but this account does not see it\n"
+            "hint: ask Scalingo's support for access to it\n"
+        ),
     )
 
 
@@ -370,8 +375,10 @@ def test_a_host_that_does_not_tell_the_region(repo: Repo, run: Run, service: Ser
     assert (refused.status, refused.stdout, refused.stderr) == (
         3,
         "",
-        f"error: the remote 'scalingo' points at {where}: say where myapp is now (a, b, osc-fr1, scw-par)\n"
-        "hint: git scalingo-region add REGION myapp\n",
+        (
+            f"error: the remote 'scalingo' points at {where}: say where myapp is now (a, b, osc-fr1, scw-par)\n"
+            "hint: git scalingo-region add REGION myapp\n"
+        ),
     )
     assert repo.config.read_bytes() == before
     assert run("add", "osc-fr1", "myapp").status == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import OSC_FR1, Repo, Run, Service, git, region_json
+from conftest import OSC_FR1, Repo, Run, Service, git
 from pasting import Paste, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
@@ -163,12 +163,14 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
     assert (result.status, result.stdout, result.stderr) == (
         6,
         "",
-        f"error: the remote 'staging' points elsewhere: {ELSEWHERE};"
-        f" the remote 'third' has several urls: {OSC_FR1}, {PAR};"
-        " the remote 'legacy' is defined by the file .git/remotes/legacy\n"
-        "hint: choose another name with --remote, or replace it with --force\n"
-        "hint: choose another name with --remote, or replace them all with --force\n"
-        "hint: choose another name with --remote\n",
+        (
+            f"error: the remote 'staging' points elsewhere: {ELSEWHERE};"
+            f" the remote 'third' has several urls: {OSC_FR1}, {PAR};"
+            " the remote 'legacy' is defined by the file .git/remotes/legacy\n"
+            "hint: choose another name with --remote, or replace it with --force\n"
+            "hint: choose another name with --remote, or replace them all with --force\n"
+            "hint: choose another name with --remote\n"
+        ),
     )
     assert repo.config.read_bytes() == before
     assert run("status").stdout.splitlines()[2:3] == [f"staging     osc-fr1  myapp-staging  differs  {ELSEWHERE}"]
@@ -255,39 +257,51 @@ BAD = {
     "a bad app": (
         '[remote "x"]\n\tapp = My_App\n',
         2,
-        "error: .gitscalingo: 'My_App' is not a valid app name: use lower-case letters, digits and single hyphens"
-        " inside the name, at most 48 characters\nhint: did you mean my-app?\n",
+        (
+            "error: .gitscalingo: 'My_App' is not a valid app name: use lower-case letters, digits and single hyphens"
+            " inside the name, at most 48 characters\nhint: did you mean my-app?\n"
+        ),
     ),
     "a url": (
         f'[remote "x"]\n\tapp = {ELSEWHERE}\n',
         2,
-        f"error: .gitscalingo: '{ELSEWHERE}' is not a valid app name: use lower-case letters, digits and single"
-        " hyphens inside the name, at most 48 characters\n",
+        (
+            f"error: .gitscalingo: '{ELSEWHERE}' is not a valid app name: use lower-case letters, digits and single"
+            " hyphens inside the name, at most 48 characters\n"
+        ),
     ),
     "a bad region": (
         '[remote "x"]\n\tapp = a\n\tregion = -oProxyCommand=x\n',
         2,
-        "error: .gitscalingo: '-oProxyCommand=x' is not a valid region name: expected one like osc-fr1\n"
-        "hint: git scalingo-region list\n",
+        (
+            "error: .gitscalingo: '-oProxyCommand=x' is not a valid region name: expected one like osc-fr1\n"
+            "hint: git scalingo-region list\n"
+        ),
     ),
     "an unknown region": (
         '[remote "x"]\n\tapp = a\n\tregion = nowhere\n',
         3,
-        "error: there is no region 'nowhere', which .gitscalingo names\n"
-        "hint: the regions are osc-fr1, scw-par\n"
-        "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n",
+        (
+            "error: there is no region 'nowhere', which .gitscalingo names\n"
+            "hint: the regions are osc-fr1, scw-par\n"
+            "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n"
+        ),
     ),
     "a bad remote": (
         '[remote "-oProxyCommand=x"]\n\tapp = a\n',
         2,
-        "error: .gitscalingo: '-oProxyCommand=x' is not a valid remote name: use letters, digits, hyphens, dots and"
-        " slashes, as in scalingo or team/staging\n",
+        (
+            "error: .gitscalingo: '-oProxyCommand=x' is not a valid remote name: use letters, digits, hyphens, dots and"
+            " slashes, as in scalingo or team/staging\n"
+        ),
     ),
     "an escape in a name": (
         '[remote "\x1b[2J"]\n\tapp = a\n',
         2,
-        "error: .gitscalingo: '\\x1b[2J' is not a valid remote name: use letters, digits, hyphens, dots and"
-        " slashes, as in scalingo or team/staging\n",
+        (
+            "error: .gitscalingo: '\\x1b[2J' is not a valid remote name: use letters, digits, hyphens, dots and"
+            " slashes, as in scalingo or team/staging\n"
+        ),
     ),
     "a syntax error": ("[remote\n", 2, "error: .gitscalingo is not valid: bad config line 1 in .gitscalingo\n"),
     "huge": ("#" * (1 << 20) + "\n", 5, "error: .gitscalingo is too large: it may have 1 MiB\n"),
@@ -319,8 +333,10 @@ def test_no_file(run: Run, service: Service, repo: Repo) -> None:
     assert (result.status, result.stdout, result.stderr) == (
         5,
         "",
-        "error: there is no .gitscalingo at the top of this repository: commit one like this, or use setup --write\n"
-        f"{EXAMPLE}",
+        (
+            "error: there is no .gitscalingo at the top of this repository: commit one like this, or use setup --write\n"
+            f"{EXAMPLE}"
+        ),
     )
     (repo.path / ".gitscalingo").write_text("\n".join(messages(result, "hint")) + "\n")
     assert run("setup").status == 0
@@ -378,7 +394,14 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
 
     assert messages(result, "warning") == [
         f".gitscalingo: ignoring the unknown key {key}"
-        for key in ("include.path", "includeif.gitdir:**.path", "remote.x.url", "alias.x", "core.sshcommand", "remote.app")
+        for key in (
+            "include.path",
+            "includeif.gitdir:**.path",
+            "remote.x.url",
+            "alias.x",
+            "core.sshcommand",
+            "remote.app",
+        )
     ]
     assert result.status == 0
     assert repo.git("remote") == "x"

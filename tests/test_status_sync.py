@@ -43,17 +43,21 @@ def test_status_is_a_table(mixed: Repo, run: Run) -> None:
 
     assert (result.status, result.stdout, result.stderr) == (
         7,
-        "REMOTE    REGION          APP      STATE           PUSH URL\n"
-        f"scalingo  osc-fr1         myapp    current         {OSC_FR1}\n"
-        "short     osc-fr1         myapp    current         git@ssh.osc-fr1.scalingo.com:myapp.git\n"
-        f"old       osc-fr1         old-app  stale           {STALE}\n"
-        f"sec       osc-secnum-fr1  sec-app  stale           {STALE_SECNUM}\n"
-        f"gone      agora-fr1       gone     unknown-region  {GONE}\n"
-        f"diverted  osc-fr1         myapp    diverted        {ELSEWHERE}\n",
-        f"{OFFLINE}"
-        "hint: bring stale remotes to their region's endpoint: git scalingo-region sync\n"
-        f"hint: {MOVE}\n"
-        "hint: see what diverts the push: git scalingo-region doctor diverted\n",
+        (
+            "REMOTE    REGION          APP      STATE           PUSH URL\n"
+            f"scalingo  osc-fr1         myapp    current         {OSC_FR1}\n"
+            "short     osc-fr1         myapp    current         git@ssh.osc-fr1.scalingo.com:myapp.git\n"
+            f"old       osc-fr1         old-app  stale           {STALE}\n"
+            f"sec       osc-secnum-fr1  sec-app  stale           {STALE_SECNUM}\n"
+            f"gone      agora-fr1       gone     unknown-region  {GONE}\n"
+            f"diverted  osc-fr1         myapp    diverted        {ELSEWHERE}\n"
+        ),
+        (
+            f"{OFFLINE}"
+            "hint: bring stale remotes to their region's endpoint: git scalingo-region sync\n"
+            f"hint: {MOVE}\n"
+            "hint: see what diverts the push: git scalingo-region doctor diverted\n"
+        ),
     )
 
 
@@ -141,17 +145,19 @@ def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: R
     )
     assert (done.status, done.stdout, done.stderr) == (
         0,
-        "Updated remote 'old'\n"
-        f"  url     {STALE} -> {new}\n"
-        "  region  osc-fr1\n"
-        f"  undo    git remote set-url old {STALE}\n"
-        "\n"
-        "Updated remote 'sec'\n"
-        f"  url     {STALE_SECNUM} -> {new_secnum}\n"
-        "  region  osc-secnum-fr1\n"
-        f"  undo    git remote set-url sec {STALE_SECNUM}\n"
-        "\n"
-        "2 remotes updated, 4 left as they were\n",
+        (
+            "Updated remote 'old'\n"
+            f"  url     {STALE} -> {new}\n"
+            "  region  osc-fr1\n"
+            f"  undo    git remote set-url old {STALE}\n"
+            "\n"
+            "Updated remote 'sec'\n"
+            f"  url     {STALE_SECNUM} -> {new_secnum}\n"
+            "  region  osc-secnum-fr1\n"
+            f"  undo    git remote set-url sec {STALE_SECNUM}\n"
+            "\n"
+            "2 remotes updated, 4 left as they were\n"
+        ),
         f"{OFFLINE}hint: {MOVE}\n",
     )
     after = before.replace(STALE, new).replace(STALE_SECNUM, new_secnum)
@@ -231,14 +237,18 @@ def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Ac
     assert planned.stdout.startswith("Would update remote 'one'\n")
     assert (done.status, done.stdout, done.stderr) == (
         0,
-        "Updated remote 'one'\n"
-        "  url     git@ssh.agora-fr1.scalingo.com:one.git -> ssh://git@ssh.scw-par.scalingo.com:22/one.git\n"
-        "  region  scw-par\n"
-        "  undo    git remote set-url one git@ssh.agora-fr1.scalingo.com:one.git\n"
-        "\n"
-        "1 remote updated, 2 left as they were\n",
-        "hint: if you know where two is now, move 'two' there: git scalingo-region add -r two REGION two\n"
-        "hint: if you know where none is now, move 'none' there: git scalingo-region add -r none REGION none\n",
+        (
+            "Updated remote 'one'\n"
+            "  url     git@ssh.agora-fr1.scalingo.com:one.git -> ssh://git@ssh.scw-par.scalingo.com:22/one.git\n"
+            "  region  scw-par\n"
+            "  undo    git remote set-url one git@ssh.agora-fr1.scalingo.com:one.git\n"
+            "\n"
+            "1 remote updated, 2 left as they were\n"
+        ),
+        (
+            "hint: if you know where two is now, move 'two' there: git scalingo-region add -r two REGION two\n"
+            "hint: if you know where none is now, move 'none' there: git scalingo-region add -r none REGION none\n"
+        ),
     )
     assert paste(field(done, "undo")).returncode == 0
     assert repo.config.read_bytes() == before

@@ -112,9 +112,11 @@ def test_url_of_a_gone_region(repo: Repo, run: Run, account: Account) -> None:
     assert (refused.status, refused.stdout, refused.stderr) == (
         3,
         "",
-        "error: the remote 'prod' points at the region agora-fr1, which is gone: say where myapp is now"
-        " (osc-fr1, osc-secnum-fr1, scw-par)\n"
-        "hint: git scalingo-region add -r prod REGION myapp\n",
+        (
+            "error: the remote 'prod' points at the region agora-fr1, which is gone: say where myapp is now"
+            " (osc-fr1, osc-secnum-fr1, scw-par)\n"
+            "hint: git scalingo-region add -r prod REGION myapp\n"
+        ),
     )
     assert run("url").stdout == f"{PAR}\n"
 
@@ -218,15 +220,19 @@ def test_show_of_what_is_not_there(run: Run, service: Service) -> None:
     field, region = run("show", "scw-par", "--field", "color"), run("show", "scw-pra")
     assert (field.status, field.stderr) == (
         2,
-        "error: there is no field 'color'\n"
-        "hint: the fields are name, display_name, api, dashboard, database_api, ssh, default\n",
+        (
+            "error: there is no field 'color'\n"
+            "hint: the fields are name, display_name, api, dashboard, database_api, ssh, default\n"
+        ),
     )
     assert (region.status, region.stderr) == (
         3,
-        "error: there is no region 'scw-pra'\n"
-        "hint: did you mean scw-par?\n"
-        "hint: the regions are osc-fr1, scw-par\n"
-        "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n",
+        (
+            "error: there is no region 'scw-pra'\n"
+            "hint: did you mean scw-par?\n"
+            "hint: the regions are osc-fr1, scw-par\n"
+            "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n"
+        ),
     )
     built_in = run("show", "osc-secnum-fr1", "--json").json
     assert built_in["list_source"] == "embedded"
@@ -241,8 +247,10 @@ def test_show_warns_if_a_setting_disagrees(
     monkeypatch.setenv("SCALINGO_REGION", "osc-fr1")
 
     assert messages(run("show"), "warning") == [
-        "SCALINGO_REGION is osc-fr1, but the remote 'scalingo' is in scw-par;"
-        " to move it: git scalingo-region add osc-fr1 myapp"
+        (
+            "SCALINGO_REGION is osc-fr1, but the remote 'scalingo' is in scw-par;"
+            " to move it: git scalingo-region add osc-fr1 myapp"
+        )
     ]
 
 

@@ -291,10 +291,19 @@ def test_a_legacy_file_is_found(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [("true", True), ("0x1", True), ("1k", True), ("no", False), ("", False), ("00", False), ("maybe", None)],
+    ("values", "every", "last"),
+    [
+        *((["no", value], True, True) for value in ("true", "0x1", "1k", "-1")),
+        *((["yes", value], False, False) for value in ("no", "", "00")),
+        (["maybe"], None, None),
+        (["maybe", "false"], None, False),
+    ],
 )
-def test_a_boolean_is_read_as_git_reads_it(repo: Repo, value: str, expected: bool | None) -> None:
+def test_a_boolean_is_read_as_git_reads_it(
+    repo: Repo, values: list[str], every: bool | None, last: bool | None
+) -> None:
     """Only git says what is true and what is false, and which value it refuses."""
-    repo.git("config", "k.b", value)
-    assert Repository().boolean("k.b") is expected
+    for value in values:
+        repo.git("config", "--add", "k.b", value)
+    repository = Repository()
+    assert (repository.boolean("k.b"), repository.last_boolean(values[-1])) == (every, last)

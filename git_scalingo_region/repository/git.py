@@ -112,7 +112,7 @@ def read_configuration() -> Configuration:
 
 
 def _boolean(answer: Answer) -> bool | None:
-    return None if answer.status else answer.output.startswith("true")
+    return None if answer.status else answer.output.split("\n")[-2] == "true"
 
 
 class Repository:
@@ -177,8 +177,8 @@ class Repository:
         return "tag" in listed.output.split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses one of the values."""
-        return _boolean(ask("config", "--type=bool", "--get", key))
+        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
+        return _boolean(ask("config", "--type=bool", "--get-all", key))
 
     def last_boolean(self, value: str) -> bool | None:
         """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""

@@ -265,9 +265,7 @@ FIXES = [
     (
         "push-url",
         "https://x.org",
-        "git config url.https://x.org.insteadOf $U:22/myapp.git; git config url.y:.insteadOf ssh://;"
-        # the scp-like spelling as well
-        + " git config url.z:.insteadOf git@",
+        "D=url.https://x.org.insteadOf; for x in $U:22/myapp.git ssh:// git@; do git config --add $D $x; done",
     ),
     ("push-url", "the remote helper 'foo'", "git config --global remote.scalingo.vcs foo"),
     ("push-url", "the remote helper 'foo'", "git config -f .git/x remote.scalingo.vcs foo; $I"),
@@ -493,6 +491,9 @@ def test_a_partial_clone_is_not_completed(
 ) -> None:
     """What a partial clone lacks is not fetched, since that would run what its configuration names."""
     git("config", "--global", "uploadpack.allowFilter", "true")
+    (remote.path / "file").touch()
+    remote.git("add", "file")
+    remote.commit()
     partial = Repo(tmp_path / "partial")
     git("clone", "--quiet", "--bare", "--filter=tree:0", f"file://{remote.path}", str(partial.path))
     partial.git("config", "remote.origin.url", f"ext::touch {tmp_path}/ran")

@@ -246,8 +246,7 @@ FIXES = [
     (
         "remote",
         "there is no remote 'scalingo', but it is declared",
-        "git remote rm scalingo; git config -f .gitscalingo remote.scalingo.app myapp;"
-        " git config -f .gitscalingo remote.scalingo.region osc-fr1",
+        "git remote rm scalingo; printf '[remote \"scalingo\"]\\n app = myapp\\n region = osc-fr1\\n' >.gitscalingo",
     ),
     ("push-url", "goes to https://x.org/a", "git config remote.scalingo.pushurl https://x.org/a"),
     (
@@ -266,8 +265,7 @@ FIXES = [
     (
         "push-url",
         "https://x.org",
-        "git config url.https://x.org.insteadOf $U:22/myapp.git;"
-        " for x in ssh:// git@; do git config --add url.https://y.org/.insteadOf $x; done",
+        "D=url.https://x.org.insteadOf; for x in $U:22/myapp.git ssh:// git@; do git config --add $D $x; done",
     ),
     ("push-url", "the remote helper 'foo'", "git config --global remote.scalingo.vcs foo"),
     ("push-url", "the remote helper 'foo'", "git config -f .git/x remote.scalingo.vcs foo; $I"),
@@ -448,7 +446,7 @@ def test_tags_are_a_problem_once_there_are_any(remote: Repo, look: Callable[...,
 
 
 def test_no_identity(tmp_path: Path, run: Run, look: Callable[..., Check], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a name for the first commit there is no exact command that makes it; who the user is, is for them to say."""
+    """Without a name for the first commit no exact command makes it: only the user can say who they are."""
     git("init", "--quiet", str(tmp_path / "new"))
     monkeypatch.chdir(tmp_path / "new")
     assert (look("commit")["fix"], look("identity")) == (
@@ -486,6 +484,25 @@ def test_the_commit(tmp_path: Path, look: Callable[..., Check], monkeypatch: pyt
     assert look("identity") == ok("the commit is by É <a@example.org>")
     reason = "the commit has submodules, and the build does not get their content"
     assert look("submodules") == finding("warning", reason)
+
+
+def test_a_partial_clone_is_not_completed(
+    remote: Repo, tmp_path: Path, look: Callable[..., Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a partial clone lacks is not fetched, since that would run what its configuration names."""
+    git("config", "--global", "uploadpack.allowFilter", "true")
+    (remote.path / "file").touch()
+    remote.git("add", "file")
+    remote.commit()
+    partial = Repo(tmp_path / "partial")
+    git("clone", "--quiet", "--bare", "--filter=tree:0", f"file://{remote.path}", str(partial.path))
+    partial.git("config", "remote.origin.url", f"ext::touch {tmp_path}/ran")
+    partial.git("config", "protocol.ext.allow", "always")
+    monkeypatch.chdir(partial.path)
+    found = look("submodules")
+    assert (found["status"], found["detail"].startswith("git says: ")) == ("skipped", True)
+    assert look("identity") == ok("the commit is by A <a@example.org>")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(
@@ -835,7 +852,7 @@ def test_connection_works(app: Endpoint, account: Service, run: Run, home: Path,
 
 @needs_ssh_server
 def test_connection_is_that_of_the_push(app: Endpoint, connection: Callable[[], Check], repo: Repo, home: Path) -> None:
-    """insteadOf is applied once, as `git push` does, and the command that the second time would run is not run."""
+    """A rewrite is applied once, as `git push` does, and the command that the second time would run is not run."""
     repo.git("config", "remote.scalingo.url", "sc:myapp.git")
     repo.git("config", f"url.ssh://git@{app.ssh}/.insteadOf", "sc:")
     repo.git("config", f"url.ext::touch {home}/ran .insteadOf", f"ssh://git@{app.ssh}/")
@@ -964,9 +981,12 @@ def test_connection_unreachable(
         repo.git("remote", "add", "scalingo", f"ssh://git@{place}/myapp.git")
         host, _, number = place.partition(":")
         found = connection()
+        if port in place:
+            with silent.accept()[0] as peer:
+                peer.settimeout(5)
+                while peer.recv(4096):
+                    pass  # until ssh has hung up
     assert found == problem(detail.replace("PORT", port), None, f"ssh -v -p {number} git@{host}")
-    processes = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
-    assert f"-p {port} git@127.0.0.1" not in processes
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class HostKeys(NamedTuple):
     entries: Sequence[KnownKey]
 
     def problem(self, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
-        """Return a problem that `trust` solves once the wrong entries are out, if the keys of the host are published."""
+        """Return a problem that `trust` solves once the wrong entries are out, if a key is published."""
         region = self.target.region
         trust = shell.plugin("trust", region.name)
         if not builtin.fingerprints(region.ssh):

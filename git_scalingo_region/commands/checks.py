@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RemoteConflict
+from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
-from git_scalingo_region.repository.commit import read_commit
+from git_scalingo_region.repository.commit import author, has_submodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_add, plan_sync
@@ -314,7 +314,7 @@ def commit(subject: Subject) -> Finding:
 def identity(subject: Subject) -> Finding:
     """Look whether the first commit can have an author."""
     if subject.head.has_commit:
-        return Finding(OK, f"the commit is by {read_commit().author}")
+        return Finding(OK, f"the commit is by {author()}")
     failure = _identity_failure()
     if not failure:
         return Finding(OK, "git knows who you are")
@@ -332,7 +332,11 @@ def submodules(subject: Subject) -> Finding:
     """Look whether the commit leaves out some of the content."""
     if not subject.head.has_commit:
         return Finding(SKIPPED, "there is no commit yet")
-    if read_commit().has_submodules:
+    try:
+        found = has_submodules()
+    except RepositoryError as error:  # a partial clone may lack the tree
+        return Finding(SKIPPED, error.message)
+    if found:
         return Finding(WARNING, "the commit has submodules, and the build does not get their content")
     return Finding(OK, "the commit has no submodules")
 

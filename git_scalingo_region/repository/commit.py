@@ -1,45 +1,41 @@
-"""The commit to be pushed, read through GitPython.
+"""The commit to be pushed, as GitPython reads it.
 
-GitPython runs git for this, as git's own object formats, partial clones and replaced objects ask for it: its own reader
-of objects does not know SHA-256.
+GitPython runs git for this: its own reader of objects does not know SHA-256.
 """
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from git_scalingo_region import trace
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.git import reason_of
+from git_scalingo_region.repository.git import environment, reason_of
 
-# HEAD itself may be taken for a tag of that name.
-_HEAD = "HEAD^0"
-
-
-class Commit(NamedTuple):
-    """The commit of HEAD: its author, as `NAME <EMAIL>`, and whether it has a `.gitmodules`."""
-
-    author: str
-    has_submodules: bool
+# HEAD by itself may be taken for a tag of that name.
+_COMMIT = "HEAD^0"
 
 
-def read_commit() -> Commit:
-    """Return the commit of HEAD; raise `RepositoryError` if git cannot read it."""
+def author() -> str:
+    """Return the author of the commit, as `NAME <EMAIL>`; raise `RepositoryError` if git cannot read it."""
+    # `git log` would need the tree, which a partial clone may lack, and might run gpg as the settings say.
+    return _ask("rev-list", "--max-count=1", "--format=%an <%ae>", _COMMIT).rpartition("\n")[2]
+
+
+def has_submodules() -> bool:
+    """Return whether the commit has a `.gitmodules`; raise `RepositoryError` if git cannot read it."""
+    return bool(_ask("ls-tree", "--full-tree", "--name-only", _COMMIT, "--", ".gitmodules"))
+
+
+def _ask(*arguments: str) -> str:
     # Without git on PATH, GitPython would print and raise when it is imported.
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     import git
 
-    runner = git.Git()
-    trace.line(f"run: git log and git ls-tree {_HEAD}")
+    trace.line(f"run: git {' '.join(arguments)}")
     try:
-        author = runner.log("-1", "--no-show-signature", "--format=%an <%ae>", _HEAD, env={"GIT_TRACE": "0"})
-        modules = runner.ls_tree("--full-tree", "--name-only", _HEAD, "--", ".gitmodules", env={"GIT_TRACE": "0"})
+        answer = git.Git().execute(["git", *arguments], env={**environment(), "GIT_TRACE": "0"})
     except git.GitCommandError as error:
-        raise RepositoryError(f"git says: {reason_of(_words(error.stderr))}") from None
-    return Commit(str(author), bool(modules))
-
-
-def _words(stderr: str) -> str:
-    """Return what git wrote: GitPython puts it between quotes."""
-    return stderr.strip().removeprefix("stderr: '").removesuffix("'")
+        # GitPython puts what git wrote between quotes.
+        said = error.stderr.strip().removeprefix("stderr: '").removesuffix("'")
+        raise RepositoryError(f"git says: {reason_of(said)}") from None
+    return str(answer)

@@ -24,6 +24,10 @@ _EMPTY_URL_RESETS = (2, 46)
 _PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
 
 
+# A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
+_NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+
+
 class Answer(NamedTuple):
     """How git ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
 
@@ -43,15 +47,16 @@ class Head(NamedTuple):
     refs: frozenset[str]
 
 
-def environment() -> dict[str, str]:
+def environment(*, may_connect: bool = False) -> dict[str, str]:
     """Return the environment for git: its messages in English, and `git config` reading what the rest of git reads.
 
-    GIT_CONFIG would make `git config`, and nothing else of git, read another file.
+    GIT_CONFIG would make `git config`, and nothing else of git, read another file. Unless it `may_connect`, git
+    contacts nobody.
     """
     kept = {
         name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
     }
-    return {**kept, "LC_ALL": "C", "LANGUAGE": "C"}
+    return {**kept, **({} if may_connect else _NO_CONTACT), "LC_ALL": "C", "LANGUAGE": "C"}
 
 
 def ask(*arguments: str, given: bytes = b"") -> Answer:
@@ -194,7 +199,7 @@ class Repository:
         trace.line(f"run: {' '.join(command)}")
         with subprocess.Popen(
             command,
-            env={**environment(), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
+            env={**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -321,6 +321,20 @@ def test_a_setting_that_disagrees_with_the_remote(
     assert messages(run("add", "myapp", "-r", "prod"), "warning") == []
 
 
+@pytest.mark.parametrize("name", ["nowhere", "a b", "osc-secnum-fr1"])
+def test_no_command_that_would_fail(
+    repo: Repo, run: Run, account: Account, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """If the other region is none that this account could use, the warning offers no command."""
+    account.service.regions.pop(1)
+    repo.git("remote", "add", "scalingo", PAR)
+    monkeypatch.setenv("SCALINGO_REGION", name)
+
+    warnings = run("add", "--json").json["warnings"]
+
+    assert warnings == [f"SCALINGO_REGION is {name}, but the remote 'scalingo' is in scw-par"]
+
+
 # The word, SCALINGO_APP, the remote's app, and the region and the app that come of it ("" for an error).
 WORDS = [
     (["osc-fr1", "one"], "two", "three", "osc-fr1", "one"),
@@ -388,6 +402,29 @@ def test_scalingo_remote_names_another_default(repo: Repo, run: Run) -> None:
     assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'prod'\n")
     assert run("add", "osc-fr1", "myapp", "--offline", "-r", "scalingo").status == 0
     assert repo.git("remote").split() == ["prod", "scalingo"]
+
+
+def test_every_command_names_the_remote_that_it_is_about(
+    repo: Repo, run: Run, account: Account, paste: Paste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another default, the commands printed for `scalingo` say so: none of them would change the default."""
+    repo.git("config", "scalingo.remote", "prod")
+    repo.git("remote", "add", "scalingo", PAR)
+    monkeypatch.setenv("SCALINGO_REGION", "osc-fr1")
+
+    (warning,) = messages(run("add", "-r", "scalingo"), "warning")
+    assert warning.endswith("to move it: git scalingo-region add -r scalingo osc-fr1 myapp")
+    assert paste(warning.rpartition(": ")[2]).returncode == 0
+    assert (repo.git("remote"), repo.push_urls()) == ("scalingo", [OSC_FR1])
+
+    monkeypatch.delenv("SCALINGO_REGION")
+    account.add_app("scw-par", "myapp")
+    (warning,) = messages(run("add", "osc-secnum-fr1", "-r", "scalingo"), "warning")
+    assert warning.endswith("git scalingo-region add -r scalingo scw-par myapp")
+    repo.git("remote", "set-url", "scalingo", "git@scalingo.com:gone.git")
+    form = "git scalingo-region add -r scalingo REGION gone"
+    assert messages(run("status"), "hint") == [f"if you know where gone is now, move 'scalingo' there: {form}"]
+    assert messages(run("add", "-r", "scalingo"), "hint") == [form]
 
 
 def test_the_default_is_only_taken_with_fallback(repo: Repo, run: Run, service: Service) -> None:

@@ -157,9 +157,9 @@ def test_no_next_if_no_refspec_helps(repo: Repo, run: Run, paste: Paste, state: 
 
     assert (result.status, field(result, "next")) == (0, "")
     assert messages(result, "hint")[0].startswith(f"{key} is ")
-    assert printed(result)[:1] == ["git scalingo-region doctor"]
+    assert printed(result)[:1] == ["git scalingo-region doctor scalingo"]
     assert run("add", "osc-fr1", "myapp", "--offline", "--json").json["next"] is None
-    assert paste("git scalingo-region doctor --offline").returncode == 7
+    assert paste(f"{printed(result)[0]} --offline").returncode == 7
 
 
 @pytest.mark.parametrize("where", ["new", "orphan", "bare"])
@@ -452,7 +452,7 @@ def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case
 
     assert status.stdout.splitlines()[1].split() == ["scalingo", "osc-fr1", "myapp", "diverted", reached]
     assert printed(status) == ["git scalingo-region doctor scalingo"]
-    assert paste("git scalingo-region doctor scalingo --offline").returncode == 7
+    assert paste(f"{printed(status)[0]} --offline").returncode == 7
     assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
     assert f"git push scalingo goes to {reached}: your git configuration rewrites the url" in messages(added, "warning")
     assert repo.config.read_bytes() == before

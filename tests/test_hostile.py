@@ -276,43 +276,6 @@ def test_ten_thousand_remotes(repo: Repo, run: Run) -> None:
     assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'scalingo'\n")
 
 
-# Configuration that git refuses, and git's reason.
-REFUSED = {
-    "bad line": (b"\x1b[2J\n", "bad config line 6 in file .git/config"),
-    "unknown format": (b"[core]\n\trepositoryformatversion = 9\n", "Expected git repo version <= 1, found 9"),
-    "unknown extension": (
-        b"[core]\n\trepositoryformatversion = 1\n[extensions]\n\tnonsense = true\n",
-        r"unknown repository extension(?: found)?:(?: nonsense)?",
-    ),
-    "no boolean": (b"[core]\n\tbare = \x1b[2J\n", r"bad (?:boolean|numeric) config value '.*\[2J' for 'core\.bare'"),
-    "include of itself": (
-        b"[include]\n\tpath = config\n",
-        r"exceeded maximum include depth \(10\) while including.*",
-    ),
-    "a remote in hasconfig": (
-        b'[includeIf "hasconfig:remote.*.url:**"]\n\tpath = side.cfg\n[remote "x"]\n\turl = y\n',
-        r"remote URLs cannot be configured in file directly or indirectly included by includeIf\.hasconfig.*",
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", REFUSED)
-def test_a_configuration_that_git_refuses(hostile: Repo, run: Run, kind: str) -> None:
-    """Where git refuses the configuration, so do we, in git's own words, and nothing is written."""
-    fragment, reason = REFUSED[kind]
-    before = write_config(hostile, fragment)
-
-    for verb in (["add", "osc-fr1", "myapp"], ["status"], ["sync"]):
-        result = run(*verb, "--offline", "--quiet")
-        assert_clean(result, verb[0])
-        assert (result.status, result.stdout) == (5, "")
-        assert re.fullmatch(f"(?:{WARNING})?error: git says: {reason}\n(?:hint: .*\n)*", result.stderr)
-    assert hostile.config.read_bytes() == before
-    diagnosis = run("doctor", "--offline", "--json").json["checks"]
-    assert {check["check"]: check["status"] for check in diagnosis}["repository"] == "problem"
-    assert run("list", "--offline").status == 0
-
-
 def test_no_region_is_guessed_where_git_refuses_the_configuration(repo: Repo, run: Run) -> None:
     """Where scalingo.region stands in a configuration that cannot be read, the default is not taken without a word."""
     write_config(repo, b"[scalingo]\n\tregion = osc-secnum-fr1\n[\n")
@@ -638,33 +601,6 @@ def test_a_clock_that_jumped(
 
 
 # --- streams and modules ---------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "closed",
-    [
-        (0,),
-        *(streams for streams in ((1,), (2,), (1, 2), (0, 1, 2))),
-    ],
-)
-def test_closed_streams(repo: Repo, program: Run, closed: tuple[int, ...]) -> None:
-    """With streams closed (`>&-`) the work is done, and nothing of the output gets into a file."""
-    before = repo.config.read_bytes()
-
-    def close() -> None:
-        for descriptor in closed:
-            os.close(descriptor)
-
-    result = program("add", "osc-fr1", "myapp", "--offline", preexec_fn=close)
-
-    assert "Traceback" not in result.stderr
-    assert result.status == 0
-    assert (not result.stdout, not result.stderr) == (1 in closed, 2 in closed)
-    assert repo.push_urls() == [OSC_FR1]
-    # A file that was opened on a free descriptor could have got what was meant for the stream.
-    assert repo.config.read_bytes() == before + (
-        f'[remote "scalingo"]\n\turl = {OSC_FR1}\n\tfetch = +refs/heads/*:refs/remotes/scalingo/*\n'.encode()
-    )
 
 
 SCRIPT = Path(sys.executable).with_name("git-scalingo-region")

@@ -76,7 +76,7 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, service: Service) ->
     """`--json` lists every remote with its outcome, and how to undo an update."""
     declare(BOTH)
     repo.git("remote", "add", "staging", OSC_FR1)
-    remotes = [
+    remotes: list[dict[str, object]] = [
         {
             "remote": "staging",
             "outcome": "updated",
@@ -174,6 +174,10 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
     )
     assert repo.config.read_bytes() == before
     assert run("status").stdout.splitlines()[2:3] == [f"staging     osc-fr1  myapp-staging  differs  {ELSEWHERE}"]
+    assert messages(run("status"), "hint")[-1] == (
+        "'staging' is not Scalingo's; to see what keeps setup from changing it: git scalingo-region setup -n staging"
+    )
+    assert run("setup", "-n", "staging").status == 6
     assert run("setup", "--force").status == 6
     assert repo.config.read_bytes() == before
     legacy.unlink()
@@ -322,8 +326,8 @@ def test_a_bad_file(
 
     assert (result.status, result.stdout, result.stderr) == (status, "", error)
     assert repo.config.read_bytes() == before
-    assert run("status").status == (status if case not in ("empty", "only comments", "an unknown region") else
-                                    7 if "unknown" in case else 0)  # fmt: skip
+    harmless = {"empty": 0, "only comments": 0, "an unknown region": 7}
+    assert run("status").status == harmless.get(case, status)
 
 
 def test_no_file(run: Run, service: Service, repo: Repo) -> None:
@@ -334,8 +338,8 @@ def test_no_file(run: Run, service: Service, repo: Repo) -> None:
         5,
         "",
         (
-            "error: there is no .gitscalingo at the top of this repository: commit one like this, or use setup --write\n"
-            f"{EXAMPLE}"
+            "error: there is no .gitscalingo at the top of this repository:"
+            f" commit one like this, or use setup --write\n{EXAMPLE}"
         ),
     )
     (repo.path / ".gitscalingo").write_text("\n".join(messages(result, "hint")) + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from account import Account, account
 from conftest import OSC_FR1, Repo, Run, Service, region_json
-from pasting import Paste, field, paste, printed
+from pasting import Paste, field, messages, paste, printed
 
 __all__ = ["account", "paste"]
 
@@ -192,6 +192,9 @@ def test_sync_leaves_inherited_remotes(repo: Repo, run: Run, service: Service, h
     repo.git("config", "--global", "remote.team.url", STALE)
     repo.git("remote", "add", "scalingo", STALE)
     why = f"the remote 'team' comes from the global configuration ({home}/.gitconfig)"
+    assert messages(run("status", "team"), "hint") == [
+        "'team' is not in this repository's own configuration; to see where: git scalingo-region doctor team"
+    ]
 
     result = run("sync")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import select, ssh_command
-from git_scalingo_region.commands.target import Target, choose_target, undo, warn_about
+from git_scalingo_region.commands.selection import select
+from git_scalingo_region.commands.target import Target, choose_target, host_key_advice, undo, warn_about
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ExitStatus, RepositoryError
+from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.git import Repository
@@ -17,7 +17,6 @@ from git_scalingo_region.repository.plan import Plan
 from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
-from git_scalingo_region.settings import DEFAULT_REMOTE
 from git_scalingo_region.terminal import GREEN, Style, record
 
 HEADLINES = {
@@ -108,21 +107,8 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
 def _advice(target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
     if stops:
         yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
-        yield shell.plugin("doctor", *(() if plan.remote == DEFAULT_REMOTE else (plan.remote,)))
+        yield shell.plugin("doctor", plan.remote)
     if not has_commit:
         yield "there is no commit to push yet"
     if plan.outcome is not Outcome.UNCHANGED:
-        yield from _host_key_advice(target)
-
-
-def _host_key_advice(target: Target) -> Sequence[str]:
-    from git_scalingo_region.ssh import client, known_hosts
-
-    region, selection = target.choice.region, target.selection
-    try:
-        place = client.lookup(region.ssh, ssh_command(selection.context, selection.configuration))
-    except RepositoryError as error:
-        return (error.message, *error.hints)
-    if known_hosts.trusted_keys(place):
-        return ()
-    return (f"ssh does not know the host key of {region.ssh} yet: {shell.plugin('trust', region.name)}",)
+        yield from host_key_advice(target)

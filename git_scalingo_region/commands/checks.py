@@ -11,16 +11,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
+from git_scalingo_region.commands.selection import add_words, move_command
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
 from git_scalingo_region.repository.commit import author, has_submodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
-from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_add, plan_sync
+from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_sync
 from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.settings import DEFAULT_REMOTE
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
 
@@ -62,15 +62,11 @@ class Subject(NamedTuple):
     @property
     def add(self) -> tuple[str, ...]:
         """The words of the command that adds or moves the remote, up to the region."""
-        return ("add",) if self.remote == DEFAULT_REMOTE else ("add", "-r", self.remote)
+        return add_words(self.configuration, self.remote)
 
     def move(self, region: Region, app: str) -> str:
         """Return the command that points the remote at the app in that region; "" if it would be refused."""
-        try:
-            plan_add(self.configuration.remote(self.remote), region.remote_url(app), self.examiner)
-        except RemoteConflict:
-            return ""
-        return shell.plugin(*self.add, region.name, app)
+        return move_command(self.examiner, self.configuration, self.remote, region, app)
 
 
 class Target(NamedTuple):

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RegionError, RepositoryError
+from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import read_configuration
-from git_scalingo_region.repository.plan import Examined, Examiner, State
+from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import (
     Choice,
@@ -61,6 +61,31 @@ def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     return Examiner(configuration, catalog.platform(), find_region)
 
 
+def default_remote(configuration: Configuration) -> str:
+    """Return the remote that is meant if none is named."""
+    return configuration.get("scalingo.remote") or DEFAULT_REMOTE
+
+
+def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
+    """Return the words of the command that adds or moves a remote, up to the region."""
+    return ("add",) if remote == default_remote(configuration) else ("add", "-r", remote)
+
+
+def move_form(configuration: Configuration, remote: str, app: str) -> str:
+    """Return how to move a remote, with a placeholder for the region."""
+    words = " ".join(map(shell.quote, add_words(configuration, remote)))
+    return f"{shell.PROGRAM} {words} REGION {app}"
+
+
+def move_command(examiner: Examiner, configuration: Configuration, remote: str, region: Region, app: str) -> str:
+    """Return the command that points a remote at the app in that region; "" if it would be refused."""
+    try:
+        plan_add(configuration.remote(remote), region.remote_url(app), examiner)
+    except RemoteConflict:
+        return ""
+    return shell.plugin(*add_words(configuration, remote), region.name, app)
+
+
 def select(
     context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
 ) -> Selection:
@@ -68,7 +93,7 @@ def select(
 
     With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
     """
-    name = remote or configuration.get("scalingo.remote") or DEFAULT_REMOTE
+    name = remote or default_remote(configuration)
     examiner = examiner_of(catalog, configuration)
     examined = examiner.examine(check_remote_name(name))
     if existing and not remote and name not in configuration.remote_names:
@@ -100,13 +125,22 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
 
 
 def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish], app: str) -> None:
-    name = () if selection.remote == DEFAULT_REMOTE else ("-r", selection.remote)
     for setting in settings:
         if setting.name not in ("", region):
+            command = _move_to(selection, setting.name, app)
             selection.context.warn(
-                f"{setting.source.place} is {setting.name}, but the remote '{selection.remote}' is in {region};"
-                f" to move it: {shell.plugin('add', *name, setting.name, app)}"
+                f"{setting.source.place} is {setting.name}, but the remote '{selection.remote}' is in {region}"
+                + (f"; to move it: {command}" if command else "")
             )
+
+
+def _move_to(selection: Selection, name: str, app: str) -> str:
+    """Return the command that moves the remote to the region of that name; "" if that is not known to work."""
+    catalog, configuration = selection.catalog, selection.configuration
+    if not catalog.known(name) or catalog.is_restricted(name) or not (found := catalog.find(name)):
+        return ""
+    examiner = examiner_of(catalog, configuration)
+    return move_command(examiner, configuration, selection.remote, found.region, app)
 
 
 def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:
@@ -115,10 +149,9 @@ def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app
         return choice
     names = ", ".join(sorted(selection.catalog.load().names))
     where = f"the region {examined.region}, which is gone" if examined.region else "an unknown region"
-    name = "" if selection.remote == DEFAULT_REMOTE else f" -r {shell.quote(selection.remote)}"
     raise RegionError(
         f"the remote '{selection.remote}' points at {where}: say where {app} is now ({names})",
-        f"{shell.PROGRAM} add{name} REGION {app}",
+        move_form(selection.configuration, selection.remote, app),
     )
 
 

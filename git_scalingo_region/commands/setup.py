@@ -12,6 +12,7 @@ from git_scalingo_region.commands.status import check_names, examine
 from git_scalingo_region.commands.target import (
     Target,
     choose_target,
+    host_key_advice,
     plan_all,
     raise_together,
     undo,
@@ -185,7 +186,8 @@ def run(
         made.append(MadeRemote(plan, target.choice, () if dry_run else undo(repository, plan)))
     trusted = _trust(context, targets, dry_run=dry_run) if trust else None
     changed = any(item.plan.outcome is not Outcome.UNCHANGED for item in made)
-    advice = (f"make ssh know the host keys: {shell.plugin('setup', '--trust')}",) if changed and not trust else ()
+    unknown = changed and not trust and any(host_key_advice(target) for target in targets)
+    advice = (f"make ssh know the host keys: {shell.plugin('setup', '--trust')}",) if unknown else ()
     return Setup(tuple(made), trusted, advice, dry_run)
 
 

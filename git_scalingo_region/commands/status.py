@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import examiner_of
+from git_scalingo_region.commands.selection import examiner_of, move_form
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
 from git_scalingo_region.repository.configuration import Configuration
@@ -14,7 +14,6 @@ from git_scalingo_region.repository.declared import FILE, Declared, read_declare
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.settings import DEFAULT_REMOTE
 from git_scalingo_region.terminal import Style, table
 
 
@@ -27,6 +26,7 @@ class RemoteStatus(NamedTuple):
     url: str
     push_urls: tuple[str, ...]
     state: State
+    advice: str = ""
 
     @property
     def shown_region(self) -> str:
@@ -81,23 +81,30 @@ class Statuses(NamedTuple):
         """Return what to do about the remotes that are not current."""
         if not self.remotes:
             return [f"add one: {shell.PROGRAM} add [REGION] APP"]
-        return list(dict.fromkeys(hint for item in self.remotes if (hint := _advice(item))))
+        return list(dict.fromkeys(hint for item in self.remotes if (hint := item.advice)))
 
 
-def _advice(item: RemoteStatus) -> str:
-    if item.state in (State.MISSING, State.DIFFERS):
-        return f"set up what {FILE} declares: {shell.plugin('setup')}"
-    if item.state is State.STALE:
+def _advice(configuration: Configuration, item: Examined, state: State) -> str:
+    """Return what to do about a remote that is not current; a command only if it can do what the line says."""
+    name = item.remote.name
+    if state is State.STALE and item.remote.inherited:
+        return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
+    if state is State.STALE:
         return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
-    if item.state is State.DIVERTED:
-        return f"see what diverts the push: {shell.plugin('doctor', item.remote)}"
-    return move_hint(item.remote, item.app) if item.state is State.UNKNOWN_REGION else ""
+    if state is State.DIFFERS:
+        return SET_UP
+    if state is State.DIVERTED:
+        return f"see what diverts the push: {shell.plugin('doctor', name)}"
+    return move_hint(configuration, item) if state is State.UNKNOWN_REGION else ""
 
 
-def move_hint(remote: str, app: str) -> str:
+SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
+
+
+def move_hint(configuration: Configuration, item: Examined) -> str:
     """Return how to move a remote whose region is unknown or gone."""
-    name = "" if remote == DEFAULT_REMOTE else f" -r {shell.quote(remote)}"
-    return f"if you know where {app} is now, move '{remote}' there: {shell.PROGRAM} add{name} REGION {app}"
+    name, app = item.remote.name, item.url.app
+    return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
 
 
 def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
@@ -115,26 +122,34 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
     wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     return Statuses(
         tuple(
-            _status(found[name], declared.get(name)) if name in found else _absent(configuration, declared[name])
+            _status(configuration, found[name], declared.get(name))
+            if name in found
+            else _absent(configuration, declared[name])
             for name in wanted
         )
     )
 
 
-def _status(item: Examined, declared: Declared | None) -> RemoteStatus:
+def _status(configuration: Configuration, item: Examined, declared: Declared | None) -> RemoteStatus:
     state = item.state
     if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
         state = State.DIFFERS
-    return RemoteStatus(item.remote.name, item.url.app, item.region, item.held_url, item.push_urls, state)
+    advice = _advice(configuration, item, state)
+    return RemoteStatus(item.remote.name, item.url.app, item.region, item.held_url, item.push_urls, state, advice)
 
 
 def _absent(configuration: Configuration, declared: Declared) -> RemoteStatus:
     """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
     remote = configuration.remote(declared.remote)
     urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
-    state = State.DIFFERS if remote.exists else State.MISSING
+    state, advice = State.MISSING, SET_UP
+    if remote.exists:
+        state = State.DIFFERS
+        see = shell.plugin("setup", "-n", declared.remote)
+        advice = f"'{declared.remote}' is not Scalingo's; to see what keeps setup from changing it: {see}"
     push_urls = configuration.push_urls(urls, pushurls)
-    return RemoteStatus(declared.remote, declared.app, declared.region, (*urls, *pushurls, "")[0], push_urls, state)
+    url = (*urls, *pushurls, "")[0]
+    return RemoteStatus(declared.remote, declared.app, declared.region, url, push_urls, state, advice)
 
 
 def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:

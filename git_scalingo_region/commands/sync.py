@@ -143,6 +143,6 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Synced:
         tuple(SyncedRemote(plan, regions[plan.remote], () if dry_run else undo(repository, plan)) for plan in plans),
         left=len(decide.examined) - len(plans) - len(decide.refused),
         refused=tuple(decide.refused),
-        advice=tuple(move_hint(item.remote.name, item.url.app) for item in gone),
+        advice=tuple(move_hint(configuration, item) for item in gone),
         dry_run=dry_run,
     )

@@ -9,16 +9,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import Selection, choose_region, examiner_of
+from git_scalingo_region.commands.selection import Selection, add_words, choose_region, examiner_of, ssh_command
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RemoteConflict
+from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import RemoteUrl
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Plan, plan_add, undo_commands
+from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
-from git_scalingo_region.settings import DEFAULT_REMOTE
 
 
 class Target(NamedTuple):
@@ -51,13 +51,10 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
         target.plan(selection.configuration)
     choice = choose_region(selection, wish, lambda: find_app(catalog, app), app)
     target = target._replace(choice=choice)
+    words = add_words(selection.configuration, selection.remote)
     if not choice.app_found and target.plan(selection.configuration).changes:
-        choice = warn_if_elsewhere(selection.context, choice, app, find_app(catalog, app), _add_words(selection))
+        choice = warn_if_elsewhere(selection.context, choice, app, find_app(catalog, app), words)
     return target._replace(choice=choice)
-
-
-def _add_words(selection: Selection) -> tuple[str, ...]:
-    return ("add",) if selection.remote == DEFAULT_REMOTE else ("add", "-r", selection.remote)
 
 
 def plan_all(targets: Iterable[Target], configuration: Configuration) -> list[Plan]:
@@ -96,3 +93,20 @@ def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
 
     commands = tuple(shell.command(*words) for words in undo_commands(plan, path))
     return commands if all(commands) else ()
+
+
+def host_key_advice(target: Target) -> Sequence[str]:
+    """Return what to do if ssh does not know the host of a remote that was made or moved."""
+    from git_scalingo_region.ssh import client, known_hosts  # only needed if something has changed
+
+    region, selection = target.choice.region, target.selection
+    try:
+        place = client.lookup(region.ssh, ssh_command(selection.context, selection.configuration))
+        if known_hosts.trusted_keys(place):
+            return ()
+    except RepositoryError as error:
+        return (error.message, *error.hints)
+    trust = shell.plugin("trust", region.name)
+    if not builtin.fingerprints(region.ssh):
+        return (f"ssh does not know the host key of {region.ssh}, and none is published; to see its keys: {trust}",)
+    return (f"ssh does not know the host key of {region.ssh} yet: {trust}",)

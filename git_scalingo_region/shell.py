@@ -8,6 +8,8 @@ PROGRAM = "git scalingo-region"
 
 # What no POSIX shell gives a meaning to. A word of these characters needs no quotes.
 _PLAIN = r"[A-Za-z0-9_@%+=:,./^-]+"
+# What `printf` writes as it is, in a shell that expands "!" even there.
+_PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
 
 
 def command(*words: str) -> str:
@@ -37,10 +39,13 @@ def quote(word: str) -> str:
         return "'" + word.replace("'", "'\"'\"'") + "'"
     if word.endswith("\n") or "\0" in word:  # a command substitution drops the last newlines
         return ""
-    return "\"$(printf '" + "".join(map(_for_printf, word)) + "')\""
+    try:
+        return "\"$(printf '" + "".join(map(_for_printf, word)) + "')\""
+    except UnicodeEncodeError:  # not text, and not bytes of a file or the command line either
+        return ""
 
 
 def _for_printf(character: str) -> str:
-    if character.isascii() and character.isprintable() and character not in "\\%'":
+    if re.match(_PRINTED, character):
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -42,6 +42,19 @@ settings.load_profile("project")
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"
 
+# git must not start maintenance in the background: it would still be at work when the test has ended.
+GITCONFIG = """\
+[user]
+	name = A
+	email = a@example.org
+[init]
+	defaultBranch = main
+[maintenance]
+	auto = false
+[gc]
+	auto = 0
+"""
+
 OSC_FR1 = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
 SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git"
 
@@ -75,7 +88,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh = f"ssh -F none -o UserKnownHostsFile='{known_hosts}' -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     monkeypatch.chdir(folder)
-    (folder / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n")
+    (folder / ".gitconfig").write_text(GITCONFIG)
     return folder
 
 

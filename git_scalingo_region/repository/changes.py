@@ -39,8 +39,10 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
     while not dry_run and (paths := _paths(repository, plans)):
         editor = _editor()  # loading GitPython takes a while: not under the lock
         with _locked(paths):
-            plans = decide(repository.read())
-            if set(_paths(repository, plans)) <= set(paths):
+            configuration = repository.read()
+            plans = decide(configuration)
+            if set(now := _paths(repository, plans)) <= set(paths):
+                _refuse_double_reading(repository, configuration, now)
                 _edit_all(repository, editor, plans)
                 break
     return plans
@@ -61,6 +63,18 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 def _paths(repository: Repository, plans: Iterable[Plan]) -> list[str]:
     """Return the files to change, in one order for all runs: two runs then never wait for each other's locks."""
     return sorted({repository.real_path(change.origin) for plan in plans for change in plan.changes})
+
+
+def _refuse_double_reading(repository: Repository, configuration: Configuration, paths: Iterable[str]) -> None:
+    """Raise `RepositoryError` for a file that counts twice: what it says once would be in force twice."""
+    read = [repository.real_path(origin) for _, origin in configuration.readings if origin.startswith("file:")]
+    for path in paths:
+        if read.count(path) > 1:
+            raise _read_twice(path)
+
+
+def _read_twice(path: str) -> RepositoryError:
+    return RepositoryError(f"git reads {path} more than once: include it only once")
 
 
 def _editor() -> git.Git:
@@ -90,19 +104,19 @@ def _edit(editor: git.Git, copy: str, path: str, changes: Sequence[Change]) -> N
     keys = [change.key for change in changes]
     for change in changes:
         if tuple(held.get(change.key, ())) != change.old or keys.count(change.key) > 1:
-            raise RepositoryError(f"git reads {path} more than once: include it only once")
+            raise _read_twice(path)
         _assign(editor, copy, change)
 
 
 def _assign(editor: git.Git, copy: str, change: Change) -> None:
-    """Let git give a key all its new values: in place if one value replaces one, otherwise anew, in order."""
-    if len(change.old) == len(change.new) == 1:
-        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
-        return
-    kept = change.old if change.new[: len(change.old)] == change.old else ()
-    if change.old and not kept:
+    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
+    kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
+    if change.old and not change.new:
         _run(editor, "--file", copy, "--unset-all", change.key)
-    for value in change.new[len(kept) :]:
+    elif change.old and not kept:
+        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
+        kept = 1
+    for value in change.new[kept:]:
         _run(editor, "--file", copy, "--add", change.key, value)
 
 
@@ -162,9 +176,10 @@ def _lock(path: str) -> Iterator[None]:
 def _take(lock: str, path: str) -> None:
     """Create the lock file as git does, and wait for whoever holds it; another process's lock is never removed.
 
-    The wait is `LOCK_SECONDS` from the last change of the file: a crowd that makes progress is worth waiting for.
+    The wait is `LOCK_SECONDS` from the last change of the file or of the lock's holder: a crowd that makes progress is
+    worth waiting for.
     """
-    seen, deadline = _version(path), time.monotonic() + LOCK_SECONDS
+    seen, deadline = (_version(path), _version(lock)), time.monotonic() + LOCK_SECONDS
     while True:
         try:
             os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
@@ -174,7 +189,7 @@ def _take(lock: str, path: str) -> None:
             raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
         else:
             return
-        if (now := _version(path)) != seen:
+        if (now := (_version(path), _version(lock))) != seen:
             seen, deadline = now, time.monotonic() + LOCK_SECONDS
         if time.monotonic() > deadline:
             raise RepositoryError(

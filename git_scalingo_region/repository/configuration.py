@@ -5,7 +5,7 @@ Pure: `repository.git` asks git for the listing. It knows nothing of regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
 from typing import NamedTuple
 
 # Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
@@ -106,11 +106,12 @@ class Configuration:
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
         """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
         self.resets = empty_resets
+        self._listed = list(entries)
         self._entries: dict[str, list[Entry]] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
         # By kind, then by base: if two bases match equally well, git uses the one that it met first.
         self._rewrites: dict[str, dict[str, list[str]]] = {"insteadof": {}, "pushinsteadof": {}}
-        for entry in entries:
+        for entry in self._listed:
             self._entries.setdefault(entry.key, []).append(entry)
             section, _, rest = entry.key.partition(".")
             name, dot, variable = rest.rpartition(".")
@@ -127,9 +128,18 @@ class Configuration:
         """Return every entry of a key, in the order in which git read them."""
         return self._entries.get(key, ())
 
+    def last_of(self, *keys: str) -> str:
+        """Return the one of these keys that git read last, or ""."""
+        return next((entry.key for entry in reversed(self._listed) if entry.key in keys), "")
+
     def users_own(self, key: str) -> str:
         """Return the last value of a key outside the repository: from the system, the user or `git -c`."""
         return next((entry.value for entry in reversed(self.entries(key)) if not entry.own), "")
+
+    @property
+    def readings(self) -> Set[tuple[str, str]]:
+        """The scope and the origin of each file, or other place, that the entries come from."""
+        return {(entry.scope, entry.origin) for entry in self._listed}
 
     @property
     def has_empty_urls(self) -> bool:

@@ -19,7 +19,6 @@ from git_scalingo_region.repository.configuration import LISTING, Configuration,
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
-_MORE_THAN_BOOLEAN = ("push.gpgsign", "push.recursesubmodules")
 
 # The path may hold a newline. Outside a work tree the last of the three answers is not needed.
 _PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
@@ -117,6 +116,10 @@ def read_configuration() -> Configuration:
     return configuration
 
 
+def _boolean(answer: Answer) -> bool | None:
+    return None if answer.status else answer.output.split("\n")[-2] == "true"
+
+
 class Repository:
     """The repository of the current folder, as git finds it."""
 
@@ -145,6 +148,8 @@ class Repository:
             configuration = self.read()
             found = configuration.remote(remote)
             urls = configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
+        if urls == (remote,) and not self.read().remote(remote).located:  # git takes the name for the url, then
+            urls = ()
         if not any(urls):
             raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
         return urls
@@ -172,16 +177,17 @@ class Repository:
         return set(names).intersection(listed)
 
     def has_annotated_tags(self) -> bool:
-        """Return whether there is a tag that `push.followTags` might push."""
-        return "tag" in output("for-each-ref", "--format=%(objecttype)", "refs/tags").split("\n")
+        """Return whether there is a tag that `push.followTags` would push: an annotated one in HEAD's history."""
+        listed = ask("for-each-ref", "--merged=HEAD^0", "--format=%(objecttype)", "refs/tags")
+        return "tag" in listed.output.split("\n")
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them.
+        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
+        return _boolean(ask("config", "--type=bool", "--get-all", key))
 
-        Of a setting that takes other words as well, only the last value is asked about.
-        """
-        answer = ask("config", "--type=bool", "--get" if key in _MORE_THAN_BOOLEAN else "--get-all", key)
-        return None if answer.status else answer.output.split("\n")[-2] == "true"
+    def last_boolean(self, value: str) -> bool | None:
+        """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""
+        return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
         """Make a push without its hooks, up to where it would send something; return None if it takes too long.

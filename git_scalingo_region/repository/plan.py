@@ -24,6 +24,14 @@ class State(str, Enum):
     DIFFERS = "differs"
 
 
+class Use(Enum):
+    """What git uses a url for: a `url` without a `pushurl` beside it is for both."""
+
+    FETCH = 1
+    PUSH = 2
+    BOTH = 3
+
+
 # --- whose a remote is, and its state --------------------------------------------------------------------------------
 
 
@@ -62,8 +70,8 @@ class Examiner:
     def examine(self, name: str) -> Examined | None:
         """Return what the remote is, or None if it is not Scalingo's."""
         remote = self._configuration.remote(name)
-        pushed = [self.judge(entry.value, push=True, implied=not remote.pushurls) for entry in _pushed(remote)]
-        fetched = [self.judge(entry.value) for entry in remote.urls] if remote.pushurls else []
+        pushed = [self.judge(entry.value, _use(remote, entry)) for entry in _pushed(remote)]
+        fetched = [self.judge(entry.value, Use.FETCH) for entry in remote.urls] if remote.pushurls else []
         ours = [judgement for judgement in (*pushed, *fetched) if judgement]
         if not ours:
             return None
@@ -71,16 +79,12 @@ class Examiner:
         push_urls = self._configuration.push_urls(urls, pushurls)
         return Examined(remote, ours[0].url, ours[0].region, _state(remote, pushed, ours), push_urls)
 
-    def judge(self, value: str, *, push: bool = False, implied: bool = False) -> Judgement | None:
-        """Judge one configured url; None if it is not Scalingo's. `implied`: a `url` that stands in for a `pushurl`."""
-        if push and implied:
-            effective = next(iter(self._configuration.push_urls([value], [])), value)
-        else:
-            effective = self._configuration.rewritten(value)
-        held, reached = (self._owned(text) for text in (value, effective))
+    def judge(self, value: str, use: Use) -> Judgement | None:
+        """Judge one configured url; None if it is not Scalingo's."""
+        held, reached = (self._owned(text) for text in (value, self._effective(value, use)))
         if held and self._is_current(held):
             same = reached is not None and reached._replace(suffix=held.suffix) == held
-            return self._judgement(held, State.CURRENT if same or not push else State.DIVERTED)
+            return self._judgement(held, State.CURRENT if same or use is Use.FETCH else State.DIVERTED)
         if reached and self._is_current(reached):
             return self._judgement(reached, State.CURRENT)
         url = held or reached
@@ -88,6 +92,12 @@ class Examiner:
             return None
         known = self._find_region(self._platform.region_name(url)) is not None
         return self._judgement(url, State.STALE if known else State.UNKNOWN_REGION)
+
+    def _effective(self, value: str, use: Use) -> str:
+        """Return what git makes of a configured url."""
+        if use is Use.BOTH:
+            return self._configuration.push_urls([value], [])[0]
+        return self._configuration.rewritten(value)
 
     def _owned(self, text: str) -> RemoteUrl | None:
         url = RemoteUrl.try_parse(text)
@@ -100,13 +110,16 @@ class Examiner:
     def _judgement(self, url: RemoteUrl, state: State) -> Judgement:
         return Judgement(url, self._platform.region_name(url), state)
 
-    def equal(self, value: str, url: RemoteUrl) -> bool:
-        """Return whether a configured value, as it is or after `insteadOf`, is this url."""
-        return url in (RemoteUrl.try_parse(value), RemoteUrl.try_parse(self._configuration.rewritten(value)))
+    def equal(self, value: str, url: RemoteUrl, use: Use) -> bool:
+        """Return whether a configured value, as it is or as git rewrites it, is this url."""
+        return url in (RemoteUrl.try_parse(text) for text in (value, *self._rewritten(value, use)))
 
-    def owns(self, value: str) -> bool:
-        """Return whether a configured value, as it is or after `insteadOf`, is the url of an app."""
-        return any(self._owned(text) for text in (value, self._configuration.rewritten(value)))
+    def owns(self, value: str, use: Use) -> bool:
+        """Return whether a configured value, as it is or as git rewrites it, is the url of an app."""
+        return any(self._owned(text) for text in (value, *self._rewritten(value, use)))
+
+    def _rewritten(self, value: str, use: Use) -> tuple[str, str]:
+        return self._configuration.rewritten(value), self._effective(value, use)
 
     def push_urls_after(self, remote: Remote, changes: Sequence[Change]) -> tuple[str, ...]:
         """Return where `git push` will go once the changes are made."""
@@ -116,11 +129,18 @@ class Examiner:
         urls, pushurls = ([entry.value for entry in entries] for entries in (changed.urls, changed.pushurls))
         return self._configuration.push_urls(urls, pushurls)
 
-    def replacement(self, value: str) -> RemoteUrl | None:
+    def replacement(self, value: str, use: Use) -> RemoteUrl | None:
         """Return the url that takes the place of a stale value: the same app in the same region; None otherwise."""
-        judgement = self.judge(value)
+        judgement = self.judge(value, use)
         region = self._find_region(judgement.region) if judgement and judgement.state is State.STALE else None
         return region.remote_url(judgement.url.app) if judgement and region else None
+
+
+def _use(remote: Remote, entry: Entry) -> Use:
+    """Return what git uses a url in force for."""
+    if not remote.pushurls:
+        return Use.BOTH
+    return Use.PUSH if any(entry is pushurl for pushurl in remote.pushurls) else Use.FETCH
 
 
 def _pushed(remote: Remote) -> tuple[Entry, ...]:
@@ -189,7 +209,9 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
         raise conflict
     if conflict:
         return _planned(remote, url, _takeover(remote, url), examiner)
-    changes = _replaced(remote, lambda entry: None if examiner.equal(entry.value, url) else str(url))
+    changes = _replaced(
+        remote, lambda entry: None if examiner.equal(entry.value, url, _use(remote, entry)) else str(url)
+    )
     return _planned(remote, url, changes, examiner)
 
 
@@ -199,11 +221,15 @@ def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
     Raises `RemoteConflict` if one of them comes from outside the repository.
     """
     remote = examined.remote
-    stale = [entry for _, entry in remote.located if examiner.replacement(entry.value)]
-    if inherited := next((entry for entry in stale if not entry.own), None):
-        raise _inherited(remote, inherited)
-    changes = _replaced(remote, lambda entry: str(examiner.replacement(entry.value) or "") or None)
-    target = examiner.replacement(_pushed(remote)[0].value) or examined.url
+
+    def replacement(entry: Entry) -> RemoteUrl | None:
+        return examiner.replacement(entry.value, _use(remote, entry))
+
+    for _, entry in remote.located:
+        if not entry.own and replacement(entry):
+            raise _inherited(remote, entry)
+    changes = _replaced(remote, lambda entry: str(replacement(entry) or "") or None)
+    target = replacement(_pushed(remote)[0]) or examined.url
     return _planned(remote, target, changes, examiner)
 
 
@@ -257,10 +283,13 @@ def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConfl
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
         hint = _OTHER_NAME + (", or replace them all with --force" if can_force else "")
         return RemoteConflict(f"{name} has several urls: {', '.join(values)}", hint)
-    if foreign := next((value for value in values if not examiner.owns(value)), None):
+    foreign = [entry.value for _, entry in remote.located if not examiner.owns(entry.value, _use(remote, entry))]
+    if foreign:
         hint = _OTHER_NAME + (", or replace it with --force" if can_force else "")
-        return RemoteConflict(f"{name} points elsewhere: {foreign}", hint)
-    if remote.inherited and not all(examiner.equal(value, url) for value in values):
+        return RemoteConflict(f"{name} points elsewhere: {foreign[0]}", hint)
+    if remote.inherited and not all(
+        examiner.equal(entry.value, url, _use(remote, entry)) for _, entry in remote.located
+    ):
         return _inherited(remote, remote.inherited[0])
     return None
 

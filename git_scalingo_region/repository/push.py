@@ -12,6 +12,7 @@ from git_scalingo_region.repository.git import Head, Repository
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 _TARGET = "refs/heads/main"
+_RECEIVER = "git-receive-pack"
 
 
 class Obstacle(NamedTuple):
@@ -32,7 +33,7 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     full = {f"refs/tags/{head.ref}", f"refs/heads/{head.ref}", f"refs/{head.ref}"}
     if name == head.ref or head.refs & full:
         return f"HEAD^0:{_TARGET}"
-    diverted = configuration.get(f"remote.{remote}.push") or configuration.get("push.default") in _FOLLOWING
+    diverted = configuration.entries(f"remote.{remote}.push") or configuration.get("push.default") in _FOLLOWING
     if name in DEPLOYED_BRANCHES and not head.refs and not diverted:
         return name
     return f"{head.ref}:{_TARGET}"
@@ -53,36 +54,52 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
 
 def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
     if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
-        yield mirror._replace(why="git refuses to push a refspec to a mirror")
-    if command := configuration.get(key := f"remote.{remote}.receivepack"):
-        yield Obstacle(key, command, "Scalingo does not run another program than git-receive-pack")
+        yield _because(mirror, "git refuses to push a refspec to a mirror")
+    command = configuration.get(key := f"remote.{remote}.receivepack")
+    if configuration.entries(key) and command != _RECEIVER:
+        yield Obstacle(key, command, f"Scalingo runs no other program than {_RECEIVER}")
     follow = _enabled(repository, configuration, "push.followtags")
     if follow and (follow.why or repository.has_annotated_tags()):
-        yield follow._replace(why="the push would send tags as well, and Scalingo refuses tags")
+        yield _because(follow, "the push would send tags as well, and Scalingo refuses tags")
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign") != "if-asked" and (
+    if configuration.get("push.gpgsign").lower() != "if-asked" and (
         sign := _enabled(repository, configuration, "push.gpgsign")
     ):
-        yield sign._replace(why="Scalingo does not accept signed pushes")
+        yield _because(sign, "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
-    key = "push.recursesubmodules"
-    if how := configuration.get(key).lower():
-        if how == "only":
-            yield Obstacle(key, how, "the push would skip the repository and push only its submodules")
-        elif how != "check" and repository.boolean(key) is not False:
-            yield Obstacle(key, how, "the push would push the submodules as well")
-    elif recurse := _enabled(repository, configuration, "submodule.recurse"):
-        yield recurse._replace(why="the push would push the submodules as well")
+    """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
+    push, submodule = "push.recursesubmodules", "submodule.recurse"
+    key = configuration.last_of(push, submodule)
+    how = configuration.get(key)
+    if key == push and how in _SUBMODULES:
+        yield Obstacle(key, how, _SUBMODULES[how])
+    elif (key == submodule or how != "check") and (recurse := _enabled(repository, configuration, key)):
+        yield _because(recurse, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
+
+
+_SUBMODULES = {
+    "only": "the push would skip the repository and push only its submodules",
+    "on-demand": "the push would push the submodules as well",
+}
+_REFUSED = "git refuses to push with this value"
+
+
+def _because(obstacle: Obstacle, why: str) -> Obstacle:
+    return obstacle if obstacle.why else obstacle._replace(why=why)
 
 
 def _enabled(repository: Repository, configuration: Configuration, key: str) -> Obstacle | None:
     """Return a boolean setting that is on, or that git refuses to read (`why` says so); None if it is off."""
     if not configuration.entries(key):
         return None
-    value = repository.boolean(key)
-    why = "git cannot read it as true or false" if value is None else ""
-    return Obstacle(key, configuration.get(key), why) if value is not False else None
+    held = configuration.get(key)
+    value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
+    return Obstacle(key, held, _REFUSED if value is None else "") if value is not False else None
+
+
+# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
+_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")

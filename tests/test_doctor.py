@@ -285,6 +285,12 @@ FIXES = [
     ("refspec", "push.gpgSign is true", "git config --global push.gpgSign true"),
     ("refspec", "is b", "git config --global push.pushOption a; git config push.pushOption b"),
     ("refspec", "push.recurseSubmodules is only", "git config push.recurseSubmodules only"),
+    ("refspec", "push.gpgSign is maybe", "git config --global push.gpgSign maybe"),
+    (
+        "refspec",
+        "submodule.recurse is true: git refuses",
+        "git config --global submodule.recurse x; git config submodule.recurse true",
+    ),
     ("refspec", "push.recurseSubmodules is maybe", "git config push.recurseSubmodules maybe"),
     ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I"),
     ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),

@@ -33,6 +33,8 @@ _REPLACEMENTS = {
     "submodule.recurse": ("submodule.recurse", "false"),
     "mirror": ("mirror", "false"),
 }
+# Of these git reads every value, and refuses to go on if one is bad.
+_READ_WHOLLY = ("push.followtags", "submodule.recurse", "mirror")
 # These collect all their values, from every file.
 _LISTS = ("push.pushoption", "receivepack", "push")
 
@@ -137,9 +139,8 @@ def _cure(subject: Subject, key: str) -> str:
         return _unset(subject, key)
     shown, value = _REPLACEMENTS[variable if key.startswith("remote.") else key]
     shown = key if key.startswith("remote.") else shown
-    words = {entry.value.lower() for entry in subject.configuration.entries(key)}
-    refused = subject.repository.boolean(key) is None and not words <= {"check", "on-demand", "only", "if-asked"}
-    return _override(subject, key, shown, value, everywhere=refused and key != "push.default")
+    reads_all = (variable if key.startswith("remote.") else key) in _READ_WHOLLY
+    return _override(subject, key, shown, value, everywhere=reads_all and subject.repository.boolean(key) is None)
 
 
 # --- the remote ------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ __git_scalingo_region_command ()
 	status) opts="--json --quiet -q --refresh --offline --help -h" slots="declared..." ;;
 	sync) opts="--dry-run -n --json --quiet -q --refresh --offline --help -h" slots="remotes..." ;;
 	setup) opts="--write --trust --force -f --dry-run -n --json --quiet -q --refresh --offline --fallback --help -h" slots="declared..." ;;
-	trust) opts="--known-hosts= --fingerprint= --dry-run -n --json --quiet -q --refresh --offline --fallback --help -h" slots="regions..." ;;
+	trust) opts="--all --known-hosts= --fingerprint= --dry-run -n --json --quiet -q --refresh --offline --fallback --help -h" slots="regions..." ;;
 	doctor) opts="--connect --json --quiet -q --refresh --offline --help -h" slots="remotes" ;;
 	completion) opts="--json --quiet -q --help -h" slots="bash,zsh,fish" ;;
 	esac

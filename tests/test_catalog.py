@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Service, new_catalog, region_json, send
 
-from git_scalingo_region.errors import CredentialsError, InvalidInput
+from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.model import ListSource, RemoteUrl, SshEndpoint
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache
@@ -92,8 +92,6 @@ def test_offline_never_asks(service: Service, home: Path) -> None:
     day = age(home, 3 * DAY)
     assert load(offline=True) == ("stale-cache", [f"offline; using the list of regions cached on {day}"])
     assert len(service.requests) == 1
-    with pytest.raises(InvalidInput, match="--refresh and --offline contradict each other"):
-        new_catalog(refresh=True, offline=True)
 
 
 def test_if_the_service_fails_an_older_list_is_used(service: Service, home: Path) -> None:

@@ -40,8 +40,10 @@ test "$1" = --prefix && mkdir -p "$2/bin" && ln -sf '{program}' "$2/bin/git-scal
 PROGRAM = """\
 exec '{python}' -c 'import json, os, sys
 from git_scalingo_region.__main__ import main
+from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
-builtin.FINGERPRINTS.update(json.loads(os.environ["FINGERPRINTS"]))
+for place, keys in json.loads(os.environ["FINGERPRINTS"]).items():
+    builtin.FINGERPRINTS[SshEndpoint.parse(place)] = keys
 main()' "$@"
 """
 
@@ -85,7 +87,8 @@ class Runner:
 
     def bash(self, script: str, **variables: str) -> Done:
         """Run a script as both runners do: bash stops at the first command that fails."""
-        environment = {**os.environ, "FINGERPRINTS": json.dumps(builtin.FINGERPRINTS), **variables}
+        published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
+        environment = {**os.environ, "FINGERPRINTS": published, **variables}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
             check=False,

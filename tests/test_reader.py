@@ -105,7 +105,7 @@ def test_every_value_is_there() -> None:
     )
     assert trust == (
         BY_NAME["trust"],
-        {"regions": ("a", "b"), "known_hosts": "", "fingerprint": ("x", "y"), "dry_run": False, **common},
+        {"regions": ("a", "b"), "all": False, "known_hosts": "", "fingerprint": ("x", "y"), "dry_run": False, **common},
     )
 
 

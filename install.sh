@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install, upgrade or remove git-scalingo-region: a private virtual environment, and links to what it holds.
-# In its own folder ("home" below) lie:
+# In its own folder ("home" below) are:
 #   venv-STAMP  an environment, built at its final name because an environment cannot be moved
 #   current     the link to the live one; swapping it is the only step that counts
 #   folders     the folders made on the way, for --uninstall
@@ -9,13 +9,15 @@ set -eu
 
 name=git-scalingo-region
 system=/usr/local
-pythons="python3 python3.14 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3"
+elsewhere="choose another place: --prefix DIR"
+newline='
+'
 
 usage() {
   cat <<END
 usage: install.sh [--prefix DIR] [--uninstall]
 
-Install git-scalingo-region from this checkout, or upgrade it: for you alone
+Install git-scalingo-region from this checkout, or upgrade it: only for you,
 under ~/.local, or, as root, for everybody under $system.
 
   --prefix DIR   install under DIR instead: DIR/bin, DIR/share, DIR/lib
@@ -38,31 +40,32 @@ misuse() { # MESSAGE
   exit 2
 }
 
-on_path() { # FOLDER
-  case ":${PATH:-}:" in *":$1:"* | *":$1/:"*) ;; *) return 1 ;; esac
+quote() { # TEXT, for pasting into a shell
+  case $1 in
+    *[!A-Za-z0-9_./-]*) printf "'%s'" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+  esac
 }
 
-# Root's own ~/.local serves root alone, so it must be on PATH or hold us already. After sudo, HOME may be another's.
-for_everybody() {
-  [ -n "$(find "${HOME:-/nowhere}/" -prune -user 0 2>/dev/null)" ] || return 0
-  [ ! -d "$data/$name" ] || return 1
-  [ -d "$system/lib/$name" ] || ! on_path "$HOME/.local/bin"
-}
-
-# Sets bin, man, share and home. For a program in X/bin, man looks in X/share/man, whatever XDG_DATA_HOME says.
+# Sets bin, share and home. An installation that is there stays where it is: the link to its program leads to it.
 choose_place() {
-  case ${XDG_DATA_HOME:-} in /*) data=$XDG_DATA_HOME ;; *) data=${HOME:-}/.local/share ;; esac
-  [ -n "$prefix" ] || [ "$user" -ne 0 ] || ! for_everybody || prefix=$system
-  if [ -n "$prefix" ]; then
-    bin=$prefix/bin man=$prefix/share/man share=$prefix/share home=$prefix/lib/$name
-  else
+  if [ -z "$prefix" ]; then
     [ -n "${HOME:-}" ] || fail "HOME is not set" "say where to install: --prefix DIR"
-    bin=$HOME/.local/bin man=$HOME/.local/share/man share=$data home=$data/$name
+    case $HOME in /*) ;; *) HOME=$PWD/$HOME ;; esac
+    bin=$HOME/.local/bin
+    case ${XDG_DATA_HOME:-} in /*) share=$XDG_DATA_HOME ;; *) share=$HOME/.local/share ;; esac
+    home=$share/$name
+  else
+    bin=$prefix/bin share=$prefix/share home=$prefix/lib/$name
   fi
+  man=${bin%/bin}/share/man # where man looks for a program of that folder
+  place=$(readlink "$bin/$name") || return 0
+  case $place in /*/"$name/current/bin/$name") home=${place%/current/*} ;; *) return 0 ;; esac
+  case $home in */lib/"$name") share=${home%/lib/*}/share ;; *) share=${home%/*} ;; esac
 }
 
-# A pipe into sh, or a symlink to this script, does not lead to the checkout, and a package index may hold somebody
-# else's package under the bare name.
+# A pipe into sh, or a link to this script, does not lead to the checkout, and a package index may hold somebody else's
+# package under the bare name.
 find_checkout() {
   case $0 in */*) checkout=${0%/*}/ ;; *) checkout=./ ;; esac
   if ! [ -f "$0" ] || ! grep -q "^name = \"$name\"" "${checkout}pyproject.toml" 2>/dev/null; then
@@ -72,68 +75,55 @@ find_checkout() {
 }
 
 # Debian ships venv without ensurepip, and then leaves a half-made environment behind: hence both imports.
-# With "all", every user must be able to reach the interpreter, since an environment only links to it.
 probe='
-import os, sys
+import sys
+print("Python %d.%d.%d" % sys.version_info[:3])
 if sys.version_info < (3, 10): sys.exit(3)
 try: from ensurepip import bootstrap; import venv
 except ImportError: sys.exit(4)
-path = os.path.realpath(sys.executable)
-while sys.argv[1] == "all" and path != "/":
-    if not os.stat(path).st_mode & 1: sys.exit(5)
-    path = os.path.dirname(path)
 '
 
-# Sets python: the first that will do.
+# Sets python and version: the first that will do.
 choose_python() {
-  readers=me old='' bare='' closed=''
-  [ "$user" -ne 0 ] || [ -z "$prefix" ] || readers=all
-  # shellcheck disable=SC2086 # the list is split on purpose
-  if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- $pythons; fi
+  wrong='' hint="name another: PYTHON=/path/to/python3 sh install.sh"
+  set -- python3 python3.14 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3
+  # An environment links to its Python, and others cannot read one in root's home.
+  [ "$user" -ne 0 ] || set -- /usr/bin/python3 "$@"
+  [ -z "${PYTHON:-}" ] || set -- "$PYTHON"
   for python do
     command -v "$python" >/dev/null || [ -n "${PYTHON:-}" ] || continue
     status=0
-    "$python" -I -c "$probe" "$readers" >/dev/null 2>&1 || status=$?
+    version=$("$python" -I -c "$probe" 2>/dev/null) || status=$?
     case $status in
-      0) return ;;
-      4) bare=${bare:-$python} ;;
-      5) closed=${closed:-$python} ;;
-      *) old=${old:-$python} ;;
+      0) python=$(command -v "$python") && return ;;
+      3) wrong=${wrong:-"$python is $version"} ;;
+      4) wrong="$python lacks the venv or the ensurepip module"
+        case ${python##*/} in python3.*) package=${python##*/}-venv ;; *) package=python3-venv ;; esac
+        hint="on Debian and Ubuntu: apt install $package" ;;
+      *) wrong=${wrong:-"$python does not run"} ;;
     esac
   done
-  python=$closed
-  if [ -n "$closed" ]; then
-    printf 'warning: %s is closed to other users, so only root can run %s\n' "$closed" "$name" >&2
-  elif [ -n "$bare" ]; then
-    case ${bare##*/} in python3.*) package=${bare##*/}-venv ;; *) package=python3-venv ;; esac
-    fail "$bare lacks the venv or the ensurepip module" "on Debian and Ubuntu: apt install $package"
-  else
-    fail "Python 3.10 or newer is needed${old:+, and $old is not}" "name another: PYTHON=/path/to/python3 sh install.sh"
-  fi
+  fail "Python 3.10 or newer is needed${wrong:+, and $wrong}" "$hint"
 }
 
 # Makes a folder and its parents, and notes each in folders.
 make_folder() { # FOLDER
   [ ! -d "${1:-/}" ] || return 0
   make_folder "${1%/*}"
-  if mkdir "$1" 2>/dev/null; then
-    folders="$folders$1
-"
-  else
-    [ -d "$1" ] || fail "cannot make the folder $1" "choose another place: --prefix DIR"
-  fi
+  mkdir "$1" 2>/dev/null || [ -d "$1" ] || fail "cannot make the folder $1" "$elsewhere"
+  folders=$folders$1$newline
 }
 
 enter_home() {
   make_folder "$home"
   home=$(CDPATH='' cd -- "$home" && pwd -P) # one spelling, or ours() would not know its links again
   for folder in "$home" "$bin"; do
-    [ ! -d "$folder" ] || [ -w "$folder" ] || fail "cannot write to $folder" "choose another place: --prefix DIR"
+    [ ! -d "$folder" ] || [ -w "$folder" ] || fail "cannot write to $folder" "$elsewhere"
   done
   until ln -s $$ "$home/lock" 2>/dev/null; do
     holder=$(readlink "$home/lock") || fail "cannot make the lock $home/lock"
     ! kill -0 "$holder" 2>/dev/null ||
-      fail "another installation is at work, process $holder" "if that is something else, remove $home/lock"
+      fail "another installation is at work, process $holder" "if that is something else: rm $(quote "$home/lock")"
     rm -f "$home/lock" # its process was killed
   done
   locked=yes
@@ -143,16 +133,27 @@ ours() { # LINK
   case $(readlink "$1" 2>/dev/null) in "$home"/*) ;; *) return 1 ;; esac
 }
 
-# Every link leads through "current", so that the swap moves them all at once.
-link() { # FILE PLACE
-  ! ours "$2" || [ ! -e "$2" ] || return 0
-  make_folder "${2%/*}"
-  ln -sf "$home/current/$1" "$2" 2>/dev/null || fail "cannot write to ${2%/*}" "choose another place: --prefix DIR"
+# Fails unless something at PLACE is not ours; then says in what and cure what it is and how to remove it.
+foreign() { # PLACE
+  if ours "$1" || { [ ! -e "$1" ] && [ ! -L "$1" ]; }; then return 1; fi
+  what=$(readlink "$1") && what="$1 leads to $what" || what="$1 is not from this script"
+  cure="rm -r $(quote "$1")"
+  case $what in
+    */pipx/venvs/*) what="$what, installed by pipx" cure="pipx uninstall $name" ;;
+    */uv/tools/*) what="$what, installed by uv" cure="uv tool uninstall $name" ;;
+  esac
 }
 
 refuse_foreign() { # PLACE
-  ours "$1" || { [ ! -e "$1" ] && [ ! -L "$1" ]; } ||
-    fail "$1 is in the way, and not from this script" "remove it, or choose another place: --prefix DIR"
+  ! foreign "$1" || fail "$what" "remove it: $cure; or $elsewhere"
+}
+
+# Every link leads through "current", so that the swap moves them all at once.
+link() { # FILE PLACE
+  refuse_foreign "$2"
+  [ ! -e "$2" ] || return 0
+  make_folder "${2%/*}"
+  ln -sf "$home/current/$1" "$2" 2>/dev/null || fail "cannot write to ${2%/*}" "$elsewhere"
 }
 
 # Removes all of ours that "current" does not lead to: what a crash, a failure, an older version or --uninstall leaves.
@@ -174,13 +175,12 @@ finish() {
 
 uninstall() {
   if [ ! -d "$home" ] && ! ours "$bin/$name"; then
-    echo "Nothing to remove: $name is not installed in $bin."
+    echo "Nothing to remove: this script has not installed $name in $bin."
+    ! foreign "$bin/$name" || echo "$what; remove it: $cure"
     exit
   fi
   enter_home
-  folders="$folders$home
-$(cat "$home/folders" 2>/dev/null || :)
-"
+  folders=$folders$home$newline$(cat "$home/folders" 2>/dev/null || :)$newline
   rm -f "$home/current"
   tidy
   echo "Removed $name from $bin."
@@ -191,13 +191,19 @@ build() {
   unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PYTHONPATH PYTHONHOME
   export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
   new=$home/venv-$(date +%Y%m%d%H%M%S)-$$
-  echo "Installing $name from $checkout ..."
+  echo "Installing $name from $checkout with $python ($version). This may take half a minute."
   "$python" -I -m venv "$new" || fail "$python cannot make a virtual environment" "nothing was changed"
+  # Empty values here hide those of the user's own pip.conf, also from the pip that prepares the build.
+  printf '[%s]\ntarget =\nprefix =\nroot =\n' global install >"$new/pip.conf"
   # As a url, since pip would take the end of a path such as a[b] for something else.
   url=$("$new/bin/python" -I -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1]).as_uri())' "$checkout")
-  "$new/bin/python" -I -m pip install --quiet "$url" ||
-    fail "pip cannot install $name" "pip says why above; nothing was changed"
-  version=$("$new/bin/$name" --version) || fail "the new $name does not start" "nothing was changed"
+  "$new/bin/python" -I -m pip install --quiet "$url" || {
+    # pip's help shows the index that its configuration names, less a password.
+    index=$(COLUMNS=999 "$new/bin/python" -I -m pip install --help 2>/dev/null |
+      sed -n 's/^ *-i, --index-url .*(default:* *\([^)]*\)).*/ \1/p') || index=''
+    fail "pip cannot install $name from the package index$index" "pip says why above; nothing was changed"
+  }
+  installed=$("$new/bin/$name" --version) || fail "the new $name does not start" "nothing was changed"
 }
 
 install() {
@@ -210,8 +216,7 @@ install() {
   build
   link "bin/$name" "$bin/$name"
   while IFS= read -r file; do
-    case $file in man/*) place=$man/${file#man/} ;; *) place=$share/$file ;; esac
-    [ -z "$file" ] || { refuse_foreign "$place" && link "share/$file" "$place"; }
+    case $file in '') ;; man/*) link "share/$file" "$man/${file#man/}" ;; *) link "share/$file" "$share/$file" ;; esac
   done <<END
 $(cd "$new/share" 2>/dev/null && find . -type f -name "*$name*" | sed 's|^\./||')
 END
@@ -223,18 +228,19 @@ END
 }
 
 farewell() {
-  printf '\nInstalled %s: %s\n' "$version" "$bin/$name"
+  printf '\nInstalled %s: %s\n' "$installed" "$bin/$name"
   echo "Next:  git scalingo-region add osc-fr1 myapp"
   echo "Help:  git help scalingo-region"
-  functions=$share/zsh/site-functions shell=${SHELL:-} first=$(command -v "$name") || first=''
-  if [ "${shell##*/}" = zsh ] && [ "$prefix" != "$system" ] && [ -d "$functions" ]; then
-    echo "zsh:   put this into ~/.zshrc, before compinit: fpath=($functions \$fpath)"
+  shell=${SHELL:-} shell=${shell##*/} functions=$share/zsh/site-functions first=$(command -v "$name") || first=''
+  if [ "$shell" = zsh ] && [ "$functions" != "$system/share/zsh/site-functions" ] && [ -d "$functions" ]; then
+    echo "zsh:   put this into ~/.zshrc, before compinit: fpath=($(quote "$functions") \$fpath)"
   fi
-  if ! on_path "$bin"; then
-    echo "warning: $bin is not on PATH; put this into your shell's start file: export PATH=\"$bin:\$PATH\"" >&2
-  elif ! ours "$first"; then
-    echo "warning: $first comes first on PATH" >&2
-  fi
+  case ":${PATH:-}:" in
+    *":$bin:"* | *":$bin/:"*) [ -z "$first" ] || ours "$first" || echo "warning: $first comes first on PATH" >&2 ;;
+    *) line="export PATH=$(quote "$bin"):\"\$PATH\""
+      [ "$shell" != fish ] || line="fish_add_path $(quote "$bin")"
+      echo "warning: $bin is not on PATH; put this into your shell's start file: $line" >&2 ;;
+  esac
 }
 
 action=install prefix=''
@@ -250,11 +256,14 @@ while [ $# -gt 0 ]; do
 done
 
 folders='' locked='' user=$(id -u)
-[ "$user" -ne 0 ] || umask 022 # everybody must be able to read it
 trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+if [ "$user" -eq 0 ]; then
+  umask 022 # everybody must be able to read it
+  prefix=${prefix:-$system}
+fi
 if [ -n "$prefix" ]; then
   case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
   [ "$action" = uninstall ] || make_folder "$prefix"

@@ -26,7 +26,7 @@ VERBS = {
     "add, unchanged": ADD,
 }
 
-COMPLETION = Path(__file__).resolve().parents[1] / "completions" / "git-scalingo-region.bash"
+COMPLETION = Path(__file__).resolve().parents[1] / "git_scalingo_region" / "completions" / "git-scalingo-region.bash"
 GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
 # What bash does at a TAB: it sets these variables and calls the function that git registered.
 BASH = r"""

@@ -1,3 +1,3 @@
 """Add the git remote of a Scalingo app, in the right region."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -5,42 +5,35 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
 import sys
-from types import FrameType
+
+from git_scalingo_region import signals
 
 
 def main() -> None:
-    """Run the program and exit with its status."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed by the caller, and the next file opened would take its place
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _terminate)
-    # A process of a fifth of a second makes little garbage, and collecting it during the imports costs a tenth of them.
+    """Run the program and exit with its status, which is 128 plus the number of a signal that ended it."""
+    signals.install()
+    _open_missing_streams()
+    # A process this short makes little garbage, and collecting it during the imports takes a tenth of their time.
     gc.disable()
     try:
         from git_scalingo_region.cli.run import run
 
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:
-        status = 128 + signal.SIGINT
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    # All is written: to take the modules down one by one would cost as long as an empty Python runs.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+    except signals.Interrupted as end:
+        status = 128 + end.signal
+    # Everything is written. Taking the modules down one by one would take as long as an empty Python runs.
     os._exit(status)
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    # git passes a Ctrl-C on to its external commands, which have had it from the terminal already.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    # Python's default would leave lock files behind: this runs what stands in `finally`.
-    sys.exit(128 + signum)
+def _open_missing_streams() -> None:
+    """Open what the caller has closed: the next file to be opened would take its place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open
 
 
 if __name__ == "__main__":

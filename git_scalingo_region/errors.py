@@ -1,7 +1,7 @@
-"""The exception tree and the exit statuses.
+"""The exceptions and the exit statuses.
 
-Every failure that a person can meet is a `ScalingoRegionError`: one sentence, optional hints, one exit status.
-Anything else that escapes is a bug. Imports nothing of this package.
+Every failure that a user can meet is a `ScalingoRegionError`: one sentence, optional hints, one exit status. Any other
+exception that escapes is a bug.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """The exit statuses of the program, as the manual lists them."""
+    """The exit statuses of the program, as the manual lists them; a signal adds its number to 128."""
 
     DONE = 0
     BUG = 1
@@ -20,7 +20,6 @@ class ExitStatus(IntEnum):
     REPOSITORY = 5
     CONFLICT = 6
     PROBLEM = 7
-    INTERRUPTED = 130
 
 
 class ScalingoRegionError(Exception):
@@ -36,21 +35,21 @@ class ScalingoRegionError(Exception):
 
 
 class InvalidInput(ScalingoRegionError):
-    """An argument or an environment variable that cannot be what it should be."""
+    """An argument, an environment variable or a file holds something it cannot hold."""
 
     exit_status = ExitStatus.USAGE
     kind = "invalid-input"
 
 
 class RegionError(ScalingoRegionError):
-    """No region can be chosen: the name is unknown, or no region is the default."""
+    """No region can be chosen: the name is unknown, or there is no default region."""
 
     exit_status = ExitStatus.REGION
     kind = "region"
 
 
 class ServiceError(ScalingoRegionError):
-    """The authentication service, or a host, gave no usable answer."""
+    """The authentication service, a regional API or a host gave no usable answer."""
 
     exit_status = ExitStatus.SERVICE
     kind = "service"
@@ -67,27 +66,27 @@ class RateLimited(ServiceError):
 
 
 class CredentialsError(ServiceError):
-    """The API token is unusable or was rejected; never answered with a fallback."""
+    """The API token is unusable or was rejected; the program never falls back silently from that."""
 
     kind = "credentials"
 
 
 class RepositoryError(ScalingoRegionError):
-    """There is no repository, git refuses it, or its configuration cannot be written."""
+    """There is no repository, git refuses it, or its configuration cannot be read or written."""
 
     exit_status = ExitStatus.REPOSITORY
     kind = "repository"
 
 
 class RemoteConflict(ScalingoRegionError):
-    """The remote exists and is not ours to change without `--force`."""
+    """The remote exists and the program must not change it without `--force`."""
 
     exit_status = ExitStatus.CONFLICT
     kind = "conflict"
 
 
 class HostKeyError(ScalingoRegionError):
-    """A host key that nothing vouches for, or that is not the one vouched for."""
+    """Nothing vouches for a host key, or it is not the key that was published."""
 
     exit_status = ExitStatus.PROBLEM
     kind = "host-key"

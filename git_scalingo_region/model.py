@@ -1,15 +1,16 @@
-"""The values of the program's own field: regions, ssh endpoints, remote urls, app names.
+"""The values that the program works with: regions, ssh endpoints, remote urls, app names.
 
-Parsing, formatting and equality only: no I/O, no environment. Every value is valid by construction: what comes from
-the network, a file or a command line becomes one of these or an `InvalidInput`. Imports `errors` alone.
+Parsing, formatting and equality only: no I/O, no environment. Every value is valid by construction: text from the
+network, a file or the command line becomes one of these values, or it raises `InvalidInput`.
 
-The JSON shape of a region is the one of the platform's API (`GET /v1/regions`); the cache and the embedded table use it
-as well.
+The JSON form of a region is that of the platform's API (`GET /v1/regions`); the cache uses it too.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ APP_NAME_MAX = 48
 REGION_NAME_MAX = 63
 TEXT_MAX = 200
 
-# Patterns are texts, which `re` compiles when they are first used: few runs use them all, and each takes its time.
+# The patterns are strings, which `re` compiles on first use: few runs use them all, and compiling takes time.
 _APP = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _REGION = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -43,55 +44,58 @@ _NOT_IN_REF = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|
 def check_app_name(text: str) -> str:
     """Return `text` if it can be the name of an app; raise `InvalidInput` otherwise.
 
-    New apps need six characters, older ones are shorter: no minimum is asked for.
+    New apps need six characters, but older apps have shorter names: there is no minimum here.
     """
-    if len(text) <= APP_NAME_MAX and re.fullmatch(_APP, text):
+    if is_app_name(text):
         return text
-    raise InvalidInput(
-        f"{_quoted(text)} is not an app name: lower-case letters, digits and single hyphens, "
-        f"not at either end, {APP_NAME_MAX} characters at most",
-        *_app_name_hints(text),
-    )
+    rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
+    raise _invalid(text, "app name", rule, *_app_name_hints(text))
+
+
+def is_app_name(text: str) -> bool:
+    """Return whether the text can be the name of an app."""
+    return len(text) <= APP_NAME_MAX and bool(re.fullmatch(_APP, text))
 
 
 def is_region_name(text: str) -> bool:
-    """Whether the text is a plain word that can name a region."""
+    """Return whether the text can be the name of a region."""
     return len(text) <= REGION_NAME_MAX and bool(re.fullmatch(_REGION, text))
 
 
 def check_region_name(text: str) -> str:
-    """Return `text` if it is a plain word that can name a region; raise `InvalidInput` otherwise."""
+    """Return `text` if it can be the name of a region; raise `InvalidInput` otherwise."""
     if is_region_name(text):
         return text
-    raise InvalidInput(f"{_quoted(text)} is not a region name: it looks like osc-fr1", "git scalingo-region list")
+    raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list")
 
 
 def check_remote_name(text: str) -> str:
-    """Return `text` if git takes it as a remote's name; raise `InvalidInput` otherwise.
+    """Return `text` if git accepts it as the name of a remote; raise `InvalidInput` otherwise.
 
-    A leading hyphen is legal for git, but such a remote can never be pushed to by name.
+    git accepts a leading hyphen as well, but such a remote can never be pushed to by name.
     """
     if text and not text.startswith("-") and not re.search(_NOT_IN_REF, text):
         return text
-    raise InvalidInput(
-        f"{_quoted(text)} is not a remote name: letters, digits, hyphens, dots and slashes, "
-        "as in scalingo or team/staging"
-    )
+    rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
+    raise _invalid(text, "remote name", rule)
 
 
 def _app_name_hints(text: str) -> tuple[str, ...]:
     url = RemoteUrl.try_parse(text)
     name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
-    return (f"did you mean {name}?",) if name != text and re.fullmatch(_APP, name) and len(name) <= APP_NAME_MAX else ()
+    return (f"did you mean {name}?",) if name != text and is_app_name(name) else ()
 
 
-def _quoted(text: str) -> str:
-    shown = text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
-    return "an empty text" if not text else f"'{shown}'"
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
+
+
+def _invalid(text: str, what: str, rule: str, *hints: str) -> InvalidInput:
+    return InvalidInput(f"'{_short(text)}' is not a valid {what}: {rule}" if text else f"the {what} is empty", *hints)
 
 
 class SshEndpoint(NamedTuple):
-    """A host and a port, as the `ssh` field of a region gives them: `HOST:PORT`, the port 22 where it is missing."""
+    """A host and a port, as in the `ssh` field of a region: `HOST:PORT`, with port 22 if none is given."""
 
     host: str
     port: int = DEFAULT_SSH_PORT
@@ -107,17 +111,17 @@ class SshEndpoint(NamedTuple):
             host, colon, port = text.partition(":")
             host = host.lower() if _is_dns_name_or_ipv4(host) else ""
         if not host or (colon and not _is_port(port)):
-            raise InvalidInput(f"{_quoted(text)} is not an ssh endpoint: it looks like ssh.osc-fr1.scalingo.com:22")
+            raise InvalidInput(f"'{_short(text)}' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com")
         return cls(host, int(port) if colon else DEFAULT_SSH_PORT)
 
     @property
     def bracketed_host(self) -> str:
-        """The host as a url holds it: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
+        """The host as it is written in a url: an IPv6 address in brackets (RFC 3986, section 3.2.2)."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def known_hosts_name(self) -> str:
-        """The host as `known_hosts` names it: bare on port 22, else `[HOST]:PORT` (sshd(8))."""
+        """The host as `known_hosts` names it: as it is for port 22, otherwise `[HOST]:PORT` (sshd(8))."""
         return self.host if self.port == DEFAULT_SSH_PORT else f"[{self.host}]:{self.port}"
 
     def __str__(self) -> str:
@@ -133,8 +137,8 @@ def _is_dns_name_or_ipv4(host: str) -> bool:
 
 
 def _ipv6(text: str) -> str:
-    """Return the one spelling of an IPv6 address, or an empty text for what is none."""
-    import socket  # seldom needed, and slow to import
+    """Return the canonical spelling of an IPv6 address, or "" if the text is not one."""
+    import socket  # rarely needed, and slow to import
 
     try:
         return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
@@ -145,8 +149,8 @@ def _ipv6(text: str) -> str:
 class RemoteUrl(NamedTuple):
     """A git remote url over ssh that names one app: `ssh://git@HOST:PORT/APP.git`.
 
-    Equal values are the same place, whatever their spelling was: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
-    A url without `.git` differs: the platform's own CLI does not recognise such a remote.
+    Equal values are the same place, however they were written: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
+    A url without `.git` is a different value: the platform's own CLI does not recognise such a remote.
     """
 
     endpoint: SshEndpoint
@@ -157,19 +161,20 @@ class RemoteUrl(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> RemoteUrl:
         """Read an ssh url or the scp-like form (gitglossary: `[USER@]HOST:PATH`); raise `InvalidInput` for others."""
+        text = text.removesuffix("/")
         match = re.fullmatch(_URL, text) or re.fullmatch(_SCP, text) or re.fullmatch(_SCP_BRACKETS, text)
         if match is None or len(match["app"]) > APP_NAME_MAX:
-            raise InvalidInput(f"{_quoted(text)} is not the url of an app")
+            raise InvalidInput(f"'{_short(text)}' is not the url of an app")
         place = match["place"]
-        # In the brackets of the scp-like form, two colons and more are an IPv6 address, one is a port.
+        # In the brackets of the scp-like form, one colon starts a port; with two or more it is an IPv6 address.
         if match.re.pattern == _SCP_BRACKETS and place.count(":") > 1:
             place = f"[{place}]"
         return cls(SshEndpoint.parse(place), match["app"], match["user"] or "", match["suffix"])
 
     @classmethod
-    @lru_cache(maxsize=16)  # a remote's urls are looked at from several sides, one remote after the other
+    @lru_cache(maxsize=16)  # the same few urls are asked about several times, one remote after the other
     def try_parse(cls, text: str) -> RemoteUrl | None:
-        """Read like `parse`, with None for what is no such url."""
+        """Read like `parse`, but return None for any other text."""
         try:
             return cls.parse(text)
         except InvalidInput:
@@ -181,7 +186,7 @@ class RemoteUrl(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A region of the platform, with the fields of its API; `ssh` alone is parsed, the rest is shown as it came."""
+    """A region of the platform, with the fields of the API. Only `ssh` is parsed, the others are shown as they came."""
 
     name: str
     display_name: str
@@ -193,7 +198,7 @@ class Region(NamedTuple):
 
     @classmethod
     def from_json(cls, value: Any) -> Region:
-        """Read one region of the API's answer; raise `InvalidInput` where it breaks the shape."""
+        """Read one region of the API's answer; raise `InvalidInput` if it does not have the expected form."""
         if not isinstance(value, dict):
             raise InvalidInput("a region is not an object")
         name, ssh, default = value.get("name"), value.get("ssh"), value.get("default", False)
@@ -205,7 +210,7 @@ class Region(NamedTuple):
         return cls(name=check_region_name(name), ssh=SshEndpoint.parse(ssh), default=default, **texts)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the region in the API's shape, fields in the API's order."""
+        """Return the region in the API's form, with the fields in the API's order."""
         return {
             "name": self.name,
             "display_name": self.display_name,
@@ -248,14 +253,31 @@ def parse_regions(value: Any) -> tuple[Region, ...]:
     return regions
 
 
-class RegionList(NamedTuple):
-    """A list of regions, where it came from (`cache`, `api`, `stale-cache`, `embedded`) and when (seconds since 1970).
+class ListSource(str, Enum):
+    """Where a list of regions came from, as `list_source` in the JSON says it."""
 
-    `anonymous` tells that it was asked for without a token, so that some regions may be missing from it.
+    API = "api"
+    CACHE = "cache"
+    STALE_CACHE = "stale-cache"
+    BUILT_IN = "embedded"
+
+
+class Outcome(str, Enum):
+    """What happened to a remote, or to the entries of a host in `known_hosts`."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+class RegionList(NamedTuple):
+    """A list of regions, its source, and when it was fetched (seconds since 1970; None for the built-in table).
+
+    `anonymous` means that it was fetched without a token, so that some regions may be missing from it.
     """
 
     regions: tuple[Region, ...]
-    source: str
+    source: ListSource
     fetched_at: float | None
     anonymous: bool
 
@@ -272,3 +294,37 @@ class RegionList(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """The names, in the platform's order."""
         return tuple(region.name for region in self.regions)
+
+
+class Platform:
+    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host."""
+
+    def __init__(self, regions: Iterable[Region], domain: str, former_hosts: Mapping[str, str]) -> None:
+        """Take the regions (the first of two with one endpoint counts), the domain, and the hosts of gone regions."""
+        self._domain = domain
+        self._former_hosts = former_hosts
+        self._by_endpoint: dict[SshEndpoint, Region] = {}
+        self._by_host: dict[str, set[str]] = {}
+        for region in regions:
+            self._by_endpoint.setdefault(region.ssh, region)
+            self._by_host.setdefault(region.ssh.host, set()).add(region.name)
+
+    def owns(self, url: RemoteUrl) -> bool:
+        """Return whether the url points at the platform, in whichever region."""
+        host = url.endpoint.host
+        return host in self._by_host or host == self._domain or host.endswith(f".{self._domain}")
+
+    def region_name(self, url: RemoteUrl) -> str:
+        """Return the name of the region that the url points at, which may be gone; "" if the url does not tell.
+
+        A host that serves several regions on other ports, or never served one, does not tell.
+        """
+        if region := self._by_endpoint.get(url.endpoint):
+            return region.name
+        host = url.endpoint.host
+        if names := self._by_host.get(host):
+            return next(iter(names)) if len(names) == 1 else ""
+        if name := self._former_hosts.get(host):
+            return name
+        name = host.removesuffix(f".{self._domain}").removeprefix("ssh.")
+        return name if host == f"ssh.{name}.{self._domain}" else ""

@@ -1,13 +1,13 @@
-"""What the environment says, read once into a frozen value.
+"""What the environment says, read once into an immutable value.
 
-Every default is a named constant; nothing is read at import time. Imports `errors` alone.
+Every default of the program is a named constant here. Nothing is read at import time.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from git_scalingo_region.errors import InvalidInput
 
@@ -17,82 +17,82 @@ CACHE_FRESH_SECONDS = 24 * 60 * 60
 NETWORK_SECONDS = 10.0
 LOCK_SECONDS = 5.0
 
-# Plain http carries the token in the clear: only the machine itself may be spoken to like that.
+# Plain http would send the token unencrypted, so it is allowed only to this machine itself.
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The environment's part of an invocation; an empty variable counts as not set."""
+class Settings(NamedTuple):
+    """The environment's part of a run; an empty variable counts as not set. Folders are absolute paths or empty."""
 
     service: str = DEFAULT_SERVICE
-    api_token: str = field(default="", repr=False)
+    api_token: str = ""
     region: str = ""
     app: str = ""
-    home: str = ""
-    cache_home: str = ""
+    cache_folder: str = ""
+    cli_auth_file: str = ""
+    cli_config_file: str = ""
     ssh_command: str = ""
     ssh_program: str = ""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read the variables that the manual lists; raise `InvalidInput` for an unusable `SCALINGO_AUTH_URL`."""
-        home = environ.get("HOME", "")
-        xdg_cache = environ.get("XDG_CACHE_HOME", "")
-        # The XDG specification: relative paths are to be ignored.
-        default_cache = os.path.join(home, ".cache") if os.path.isabs(home) else ""
+        auth_file, config_file = _cli_files(environ)
         return cls(
             service=_service(environ.get("SCALINGO_AUTH_URL", "")),
             api_token=environ.get("SCALINGO_API_TOKEN", "").strip(),
             region=environ.get("SCALINGO_REGION", ""),
             app=environ.get("SCALINGO_APP", ""),
-            home=home if os.path.isabs(home) else "",
-            cache_home=xdg_cache if os.path.isabs(xdg_cache) else default_cache,
+            cache_folder=_cache_folder(environ),
+            cli_auth_file=auth_file,
+            cli_config_file=config_file,
             ssh_command=environ.get("GIT_SSH_COMMAND", ""),
             ssh_program=environ.get("GIT_SSH", ""),
         )
 
     @property
-    def ssh(self) -> str:
-        """The ssh of git, as a line for sh: GIT_SSH_COMMAND, else the program of GIT_SSH; empty for plain ssh."""
-        if self.ssh_command or not self.ssh_program:
-            return self.ssh_command
-        from shlex import quote  # seldom needed
-
-        return quote(self.ssh_program)
-
-    @property
-    def cache_folder(self) -> str:
-        """The folder of the cache, or an empty text where there can be none."""
-        return self.cache_home and os.path.join(self.cache_home, "git-scalingo-region")
-
-    @property
-    def cli_folder(self) -> str:
-        """The folder of the platform CLI's own files, or an empty text."""
-        return self.home and os.path.join(self.home, ".config", "scalingo")
-
-    @property
     def service_host(self) -> str:
-        """The service's host, with its port where the address has one: the key in the platform CLI's auth file."""
-        return self.service.partition("://")[2].partition("/")[0]
+        """The service's host without its port: the key in the platform CLI's auth file."""
+        place = self.service.partition("://")[2].partition("/")[0]
+        return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
+
+    def __repr__(self) -> str:
+        """Leave the token out: a traceback may end up in a bug report."""
+        return f"Settings(service={self.service!r}, ...)"
+
+
+def _cache_folder(environ: Mapping[str, str]) -> str:
+    home, cache = environ.get("HOME", ""), environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):  # the XDG specification: relative paths are to be ignored
+        cache = os.path.join(home, ".cache") if os.path.isabs(home) else ""
+    return cache and os.path.join(cache, "git-scalingo-region")
+
+
+def _cli_files(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the platform CLI's `auth` and `config.json`; its own variables move them (CLI 1.48.0)."""
+    home = environ.get("HOME", "")
+    folder = environ.get("CONFIG_DIR") or (os.path.join(home, ".config", "scalingo") if os.path.isabs(home) else "")
+    auth_file = environ.get("AUTH_FILE") or (folder and os.path.join(folder, "auth"))
+    config_file = environ.get("CONFIG_FILE_PATH") or (folder and os.path.join(folder, "config.json"))
+    return auth_file, config_file
 
 
 def _service(text: str) -> str:
     text = text.strip()
     if not text:
         return DEFAULT_SERVICE
-    from urllib.parse import urlsplit  # only where the address is not the usual one
+    from urllib.parse import urlsplit  # only needed if the address is not the usual one
 
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
         host, port = url.hostname, url.port
     except ValueError:
-        host = None
-    if not host or not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
-        raise InvalidInput(f"SCALINGO_AUTH_URL is not an address: it looks like {DEFAULT_SERVICE}")
+        host = port = None
+    if not host or port == 0 or not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        raise InvalidInput(f"SCALINGO_AUTH_URL is not a valid address: expected one like {DEFAULT_SERVICE}")
     if url.username is not None or url.query or url.fragment or url.scheme not in ("http", "https"):
-        raise InvalidInput(f"SCALINGO_AUTH_URL is not a plain https address: it looks like {DEFAULT_SERVICE}")
+        raise InvalidInput(f"SCALINGO_AUTH_URL is not a plain https address: expected one like {DEFAULT_SERVICE}")
     if url.scheme == "http" and host not in LOOPBACK_HOSTS:
-        raise InvalidInput("SCALINGO_AUTH_URL is not https: a token would travel in the clear")
+        raise InvalidInput("SCALINGO_AUTH_URL is not https: the token would be sent unencrypted")
     place = f"[{host}]" if ":" in host else host
     return f"{url.scheme}://{place}{f':{port}' if port else ''}{url.path.rstrip('/')}"

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,6 +24,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from git_scalingo_region.cli import run as cli
+from git_scalingo_region.context import Context
+from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.settings import Settings
 
 # A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what
 # fails there fails again; everybody else tries new ones.
@@ -36,6 +41,19 @@ settings.load_profile("project")
 
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"
+
+# git must not start maintenance in the background: it would still be at work when the test has ended.
+GITCONFIG = """\
+[user]
+	name = A
+	email = a@example.org
+[init]
+	defaultBranch = main
+[maintenance]
+	auto = false
+[gc]
+	auto = 0
+"""
 
 OSC_FR1 = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
 SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git"
@@ -70,13 +88,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh = f"ssh -F none -o UserKnownHostsFile='{known_hosts}' -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     monkeypatch.chdir(folder)
-    (folder / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n")
+    (folder / ".gitconfig").write_text(GITCONFIG)
     return folder
 
 
 def git(*arguments: str, cwd: Path | None = None) -> str:
     """Run git and return its output without the last newline."""
-    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, errors="surrogateescape"
+    )
     return done.stdout.removesuffix("\n")
 
 
@@ -172,12 +192,12 @@ def program() -> Run:
     return run_there
 
 
-def region_json(name: str, ssh: str | None = None, *, default: bool = False) -> dict[str, Any]:
-    """Return a region in the API's shape."""
+def region_json(name: str, ssh: str | None = None, *, default: bool = False, api: str | None = None) -> dict[str, Any]:
+    """Return a region in the API's form."""
     return {
         "name": name,
         "display_name": f"Place of {name}",
-        "api": f"https://api.{name}.scalingo.com",
+        "api": f"https://api.{name}.scalingo.com" if api is None else api,
         "dashboard": f"https://my.{name}.scalingo.com",
         "database_api": f"https://db-api.{name}.scalingo.com",
         "ssh": ssh or f"ssh.{name}.scalingo.com:22",
@@ -187,16 +207,17 @@ def region_json(name: str, ssh: str | None = None, *, default: bool = False) -> 
 
 @dataclass
 class Service:
-    """A real HTTP server on loopback that plays the authentication service.
+    """A real HTTP server on loopback that plays the authentication service, or the API of a region.
 
-    `regions` is what it lists; a function in `routes`, by (method, path), answers in its place: it is given the request
-    handler and writes the answer. Every request is recorded as (method, path, headers).
+    `regions` is what it lists, `apps` the apps that it has. A function in `routes`, by (method, path), answers instead:
+    it gets the request handler and writes the answer. Every request is recorded as (method, path, headers).
     """
 
     url: str = ""
     regions: list[dict[str, Any]] = field(
         default_factory=lambda: [region_json("osc-fr1", default=True), region_json("scw-par")]
     )
+    apps: set[str] = field(default_factory=set)
     routes: dict[tuple[str, str], Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
@@ -209,8 +230,10 @@ class Service:
             send(handler, 200, {"regions": self.regions})
         elif (handler.command, handler.path) == ("POST", "/v1/tokens/exchange"):
             send(handler, 200, {"token": "aaa.bbb.ccc"})
+        elif handler.path.startswith("/v1/apps/") and handler.path.removeprefix("/v1/apps/") in self.apps:
+            send(handler, 200, {"app": {"name": handler.path.removeprefix("/v1/apps/"), "status": "running"}})
         else:
-            send(handler, 404, {"error": "not found"})
+            send(handler, 404, {"resource": "app", "error": "not found"})
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str) -> None:
@@ -223,8 +246,9 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str
     handler.wfile.write(data)
 
 
-def serve(service: Service) -> Iterator[Service]:
-    """Run a service until the generator is closed."""
+@contextmanager
+def serve(service: Service, certificate: Path | None = None) -> Iterator[Service]:
+    """Run a service; over TLS if there is a certificate (with its key in the same file)."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -243,17 +267,43 @@ def serve(service: Service) -> Iterator[Service]:
             pass
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        service.url = f"http://127.0.0.1:{server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        service.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        yield service
-        server.shutdown()
-        thread.join()
+        try:
+            yield service
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Run the authentication service on loopback, and point the program at it."""
-    for running in serve(Service()):
+    with serve(Service()) as running:
         monkeypatch.setenv("SCALINGO_AUTH_URL", running.url)
         yield running
+
+
+@pytest.fixture
+def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
+    """Return a function that gives the regions of that name an API each on loopback, and lists them."""
+    with ExitStack() as stack:
+
+        def start(*names: str) -> list[Service]:
+            apis = [stack.enter_context(serve(Service())) for _ in names]
+            service.regions = [
+                region_json(name, default=index == 0, api=apis[index].url) for index, name in enumerate(names)
+            ]
+            return apis
+
+        yield start
+
+
+def new_catalog(**options: bool) -> Catalog:
+    """Return the catalog of a run that starts now, in the environment of the test."""
+    return Catalog(Context(Settings.from_environ(os.environ), **options))

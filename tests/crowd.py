@@ -1,11 +1,13 @@
-"""Run the program many times at once, or kill it at each of its steps, without the cost of starting Python each time.
+"""Change remotes, or run the program, many times at once or killed at each step, and start Python only once.
 
-`python crowd.py crowd` and `python crowd.py kill` read JSON from standard input and write JSON. Both import the program
-once and fork a process a run.
+`python crowd.py crowd` and `python crowd.py kill` read JSON from standard input and write JSON. Both import everything
+once and fork a process for each run. A run is the arguments of the program, or `{"remotes": [[REMOTE, APP], ...]}`: add
+these remotes in one step, as the commands do, but without a command line or a network.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -16,13 +18,14 @@ from typing import IO, Any
 
 # What a run does to the world: files, processes, locks. A kill before each of these is a kill at any moment.
 STEPS = ("open", "os.", "fcntl.", "subprocess.Popen", "tempfile.")
+MANY_SECONDS = 120  # a hundred runs share however few processors there are
 
 
-def crowd(runs: list[list[str]]) -> list[tuple[int, str, str]]:
+def crowd(runs: list[Any]) -> list[tuple[int, str, str]]:
     """Start all runs together and return of each the exit status, stdout and stderr."""
     gate_read, gate_write = os.pipe()
     children = []
-    for arguments in runs:
+    for task in runs:
         files: list[IO[bytes]] = [TemporaryFile() for _ in range(2)]  # noqa: SIM115 - read after the child has ended
         pid = os.fork()
         if pid == 0:
@@ -30,10 +33,10 @@ def crowd(runs: list[list[str]]) -> list[tuple[int, str, str]]:
             os.dup2(files[0].fileno(), 1)
             os.dup2(files[1].fileno(), 2)
             os.read(gate_read, 1)
-            os._exit(run(arguments))
+            os._exit(run(task))
         children.append((pid, files))
     os.close(gate_write)  # opens the gate: every child reads the end of the file
-    return [(wait(pid), *map(text_of, files)) for pid, files in children]
+    return [(wait(pid), text_of(out), text_of(err)) for pid, (out, err) in children]
 
 
 def text_of(file: IO[bytes]) -> str:
@@ -45,13 +48,9 @@ def wait(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def run(arguments: list[str]) -> int:
-    from git_scalingo_region.cli import run as cli
-    from git_scalingo_region.commands import changes
-
-    changes.LOCK_SECONDS = 120  # a hundred runs share however few processors there are
+def run(task: Any) -> int:
     try:
-        status = int(cli.run(arguments))
+        status = add_remotes(task["remotes"]) if isinstance(task, dict) else run_program(task)
     except BaseException:  # noqa: BLE001 - the parent's stack must not be unwound here
         sys.excepthook(*sys.exc_info())
         status = 1
@@ -60,29 +59,59 @@ def run(arguments: list[str]) -> int:
     return status
 
 
-def kill(arguments: list[str], file: Path, old: str | None) -> list[tuple[int, str | None, list[str]]]:
+def run_program(arguments: list[str]) -> int:
+    from git_scalingo_region.cli import run as cli
+    from git_scalingo_region.repository import changes
+
+    vars(changes)["LOCK_SECONDS"] = MANY_SECONDS
+    return int(cli.run(arguments))
+
+
+def add_remotes(remotes: list[tuple[str, str]]) -> int:
+    from git_scalingo_region.model import Platform
+    from git_scalingo_region.repository import changes
+    from git_scalingo_region.repository.git import Repository
+    from git_scalingo_region.repository.plan import Examiner, plan_add
+    from git_scalingo_region.scalingo.builtin import REGIONS
+
+    def decide(now: Any) -> list[Any]:
+        examiner = Examiner(now, Platform(REGIONS, "scalingo.com", {}), {item.name: item for item in REGIONS}.get)
+        return [plan_add(now.remote(name), REGIONS[0].remote_url(app), examiner) for name, app in remotes]
+
+    repository = Repository()
+    plans = changes.carry_out(repository, repository.read(), decide, dry_run=False)
+    print(*(plan.outcome.value for plan in plans))  # noqa: T201
+    return 0
+
+
+def kill(task: Any, files: list[Path], old: list[str | None]) -> list[tuple[int, list[str | None], list[str]]]:
     """Run once for each step, killed there, until a run lives to its end.
 
-    Before each run the file is put back to `old` (None: removed) and what was left beside it is removed. Returns of
-    each run the exit status, the file's text, and the names beside it.
+    Before each run every file is put back to its `old` text (None: removed) and what was left beside it is removed.
+    Returns of each run the exit status, the files' texts, and the names beside them.
     """
     results = []
     for step in range(1, 10_000):
-        for leftover in file.parent.glob(f"{file.name}.*"):
-            leftover.unlink()
-        file.unlink(missing_ok=True)
-        if old is not None:
-            file.write_text(old)
+        for leftover in beside(files):
+            leftover.unlink(missing_ok=True)
+        for file, text in zip(files, old):
+            file.unlink(missing_ok=True)
+            if text is not None:
+                file.write_text(text)
         pid = os.fork()
         if pid == 0:
             sys.addaudithook(killer(step))
-            os._exit(run(arguments))
+            os._exit(run(task))
         status = wait(pid)
-        text = file.read_text() if file.exists() else None
-        results.append((status, text, sorted(path.name for path in file.parent.glob(f"{file.name}.*"))))
+        texts = [file.read_text() if file.exists() else None for file in files]
+        results.append((status, texts, sorted(path.name for path in beside(files))))
         if status >= 0:
             return results
     raise AssertionError
+
+
+def beside(files: list[Path]) -> list[Path]:
+    return [path for file in files for path in file.parent.glob(f"{file.name}.*")]
 
 
 def killer(step: int) -> Any:
@@ -105,13 +134,19 @@ def main() -> None:
     if sys.argv[1] == "crowd":
         result: Any = crowd(task["runs"])
     else:
-        result = kill(task["arguments"], Path(task["file"]), task["old"])
+        result = kill(task["run"], [Path(file) for file in task["files"]], task["old"])
     with open(output, "w", encoding="utf-8") as file:
         json.dump(result, file)
 
 
 if __name__ == "__main__":
     # What the runs would import each for itself is imported once, before the forks.
-    import hashlib  # noqa: F401
-
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    for name in (
+        "git",
+        "requests",
+        "hashlib",
+        *(f"git_scalingo_region.commands.{name}" for name in ("add", "list", "trust")),
+    ):
+        importlib.import_module(name)
     main()

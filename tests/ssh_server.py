@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,8 +23,9 @@ from typing import Any
 import pytest
 from conftest import Service, git, region_json
 
-from git_scalingo_region.scalingo import builtin as embedded
-from git_scalingo_region.ssh.known_hosts import HostKey
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.ssh.client import HostKey
 
 needs_openssh = pytest.mark.skipif(
     not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),
@@ -72,7 +73,12 @@ class Endpoint:
     def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
         """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
         keys = [self.key(kind) for kind in kinds] if key is None else [key]
-        monkeypatch.setitem(embedded.FINGERPRINTS, self.ssh, {item.type: item.fingerprint for item in keys})
+        publish(monkeypatch, self, {item.type: item.fingerprint for item in keys})
+
+
+def publish(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, fingerprints: Mapping[str, str]) -> None:
+    """Let the platform publish these fingerprints, by the type of the key."""
+    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(endpoint.ssh), fingerprints)
 
 
 def public_key(path: Path) -> HostKey:
@@ -108,6 +114,22 @@ def client_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ssh = f"{os.environ['GIT_SSH_COMMAND']} -o IdentitiesOnly=yes -i '{key}' -o StrictHostKeyChecking=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     return key
+
+
+@pytest.fixture
+def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Run a real ssh-agent, and return a function that adds a key to it."""
+    socket = tmp_path / "agent"
+
+    def add(key: Path) -> None:
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()  # it is listening
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        yield add
+        process.terminate()
 
 
 @contextmanager

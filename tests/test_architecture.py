@@ -1,10 +1,9 @@
-"""The house: who may import whom, what each run loads, and what every file has to have."""
+"""The house: who may import whom, what each run loads, and what every module has to have. CONTRIBUTING.md says it."""
 
 from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,44 +19,39 @@ import git_scalingo_region
 PACKAGE = Path(git_scalingo_region.__file__).parent
 PROJECT = Path(__file__).parent.parent
 MODULES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
     for path in PACKAGE.rglob("*.py")
+    if path.stem != "__init__"
 }
-VERBS = {name for name in MODULES if name.startswith("commands.")}
+CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+# Each heavy library, and the modules that may import it.
+OWNERS = {
+    "typer": {"cli.parser"},
+    "requests": {"scalingo.api"},
+    "urllib3": {"scalingo.api"},
+    "git": {"repository.changes", "repository.commit"},
+    "subprocess": {"repository.git", "ssh.client"},
+}
+NOT_ON_EVERY_SYSTEM = {"fcntl", "pwd", "grp", "termios", "resource"}
 
-# A module, and what of the package it may import.
-LAYERS: dict[str, set[str]] = {
-    "__init__": set(),
-    "errors": set(),
-    "model": {"errors"},
-    "scalingo": set(),
-    "repository": set(),
-    "ssh": set(),
-    "cli": set(),
-    "repository.configuration": set(),
-    "repository.configfile": {"repository.configuration", "errors"},
-    "outcomes": {"model", "errors"},
-    "settings": {"errors"},
-    "repository.plan": {"model", "repository.configuration", "errors"},
-    "scalingo.builtin": {"model", "errors"},
-    "scalingo.credentials": {"model", "errors"},
-    "scalingo.cache": {"model", "errors"},
-    "scalingo.api": {"model", "errors", "__init__"},
-    "ssh.known_hosts": {"model", "errors"},
-    "repository.git": {"repository.configfile", "repository.configuration", "errors"},
-    "commands": set(),
-    "terminal": {"outcomes", "model", "errors"},
-    "cli.run": {"settings", "terminal", "errors", "__init__", *VERBS},
-    "__main__": {"cli.run"},
-}
-MIDDLE = {"repository.plan", "scalingo.builtin", "scalingo.cache", "scalingo.api", "scalingo.credentials"}
-MIDDLE |= {"repository.git", "ssh.known_hosts"}
-LAYERS |= {
-    verb: {*MIDDLE, *VERBS, "outcomes", "repository.configuration", "model", "settings", "errors"} for verb in VERBS
+
+def table(header: str) -> list[list[str]]:
+    """Return the rows of the table in CONTRIBUTING.md whose first cells are these."""
+    lines = CONTRIBUTING.split(f"| {header} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def names(cell: str) -> list[str]:
+    return [word.strip(" `") for word in cell.split(",") if word.strip()]
+
+
+ROOMS = {
+    names(room)[0]: (names(modules), set(names(above))) for room, modules, above in table("room | modules | may import")
 }
 
-# What is heavy has one owner.
-OWNERS = {"requests": "scalingo.api", "urllib3": "scalingo.api", "git": "repository.git", "typer": "cli.run"}
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0] if "." in module else "cellar"
 
 
 def tree(module: str) -> ast.Module:
@@ -73,49 +67,32 @@ def imports(module: str) -> Iterator[tuple[str, bool]]:
             yield from ((alias.name, id(node) in top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute"
-            name = str(node.module)
-            package, _, rest = name.partition(".")
-            if package != "git_scalingo_region":
-                yield name, id(node) in top
-                continue
+            package, _, rest = str(node.module).partition(".")
             for alias in node.names:
                 inner = f"{rest}.{alias.name}".strip(".")
-                yield inner if inner in MODULES else rest or "__init__", id(node) in top
+                ours = package == "git_scalingo_region"
+                yield (inner if inner in MODULES else rest) if ours else str(node.module), id(node) in top
 
 
-def test_the_table_knows_every_module() -> None:
-    """Every module of the package has its place in the table of layers."""
-    assert {name or "__init__" for name in MODULES} == set(LAYERS)
+def test_the_map_knows_every_module() -> None:
+    """CONTRIBUTING.md lists every module of the package in its room, and none that is gone."""
+    listed = {f"{room}.{name}".removeprefix("cellar.") for room, (modules, _) in ROOMS.items() for name in modules}
+    assert listed == set(MODULES) - {"__main__"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    sorted(LAYERS),
-)
-def test_modules_import_only_what_their_layer_may(module: str) -> None:
-    """No module imports another of the package but those below it, and siblings in the middle never each other."""
-    known = {*LAYERS, "git_scalingo_region"}
-    imported = {name for name, _ in imports(module) if name in known}
-    assert imported <= LAYERS[module]
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__main__"}))
+def test_modules_import_only_what_their_room_may(module: str) -> None:
+    """A module imports its own room and the rooms below it, and a heavy library only if it owns it."""
+    room = room_of(module)
+    for name, at_top in imports(module):
+        if name in MODULES:
+            assert room_of(name) == room or room_of(name) in ROOMS[room][1], f"{module} imports {name}"
+        library = name.partition(".")[0]
+        assert module in OWNERS.get(library, {module}) or library in MODULES, f"{module} imports {library}"
+        assert not (at_top and library in NOT_ON_EVERY_SYSTEM), f"{module} imports {library} at its top"
 
 
-@pytest.mark.parametrize("module", sorted(LAYERS))
-def test_heavy_libraries_have_one_owner(module: str) -> None:
-    """Only its owner imports a heavy library, and those who import that owner do so within functions."""
-    names = dict(imports(module))
-    for library, owner in OWNERS.items():
-        users = [name for name in names if name.partition(".")[0] == library]
-        assert not users or module == owner, f"{module} imports {users}"
-    late = [
-        name
-        for name, at_top in imports(module)
-        if at_top and (name in ("scalingo.api", "repository.git") or name in VERBS)
-    ]
-    assert late == [] or module in VERBS
-    assert not {"scalingo.api", "repository.git"} & set(late)
-
-
-@pytest.mark.parametrize("module", sorted(LAYERS))
+@pytest.mark.parametrize("module", sorted(MODULES))
 def test_public_names_are_documented(module: str) -> None:
     """Each module, and each public class, function and method, has a docstring that starts and ends as a sentence."""
     whole = tree(module)
@@ -129,104 +106,80 @@ def test_public_names_are_documented(module: str) -> None:
     }
     for node in found:
         name = getattr(node, "name", module)
-        if (name.startswith("_") and node is not whole) or id(node) in inner or within_private(whole, node):
+        if name.startswith("_") or id(node) in inner:
             continue
-        text = ast.get_docstring(node) or ""
-        assert text.partition("\n\n")[0].endswith((".", ":")), f"{module}: {name}"
+        first = (ast.get_docstring(node) or "").partition("\n")[0]
+        assert re.match(r"[A-Z`\"0-9]|git|ssh", first), f"{module}: {name}: {first}"
+        assert first.endswith((".", ":", ";")) or "\n" in (ast.get_docstring(node) or ""), f"{module}: {name}"
 
 
-def within_private(whole: ast.Module, node: ast.AST) -> bool:
-    private = [outer for outer in whole.body if isinstance(outer, ast.ClassDef) and outer.name.startswith("_")]
-    return any(node in outer.body for outer in private)
-
-
-# --- what each run loads ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fresh_cache(home: Path) -> None:
-    """Keep a list of regions that needs no request."""
-    listed = [{"name": "osc-fr1", "ssh": "ssh.osc-fr1.scalingo.com:22", "default": True}]
-    code = (
-        "import sys, json; from git_scalingo_region.scalingo.cache import Cache;"
-        "from git_scalingo_region.model import parse_regions;"
-        "folder, service, listed, now = json.loads(sys.argv[1]);"
-        "Cache(folder, service).store(parse_regions({'regions': listed}), now)"
+def test_functions_are_small() -> None:
+    """Half of the functions have 8 lines or less, and nine of ten have at most 30."""
+    sizes = sorted(
+        body[-1].end_lineno - body[0].lineno + 1
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef) and (body := node.body[bool(ast.get_docstring(node)) :])
+        if body[-1].end_lineno
     )
-    folder = str(home / ".cache" / "git-scalingo-region")
-    arguments = json.dumps([folder, NO_SERVICE, listed, time.time()])
-    subprocess.run([sys.executable, "-c", code, arguments], check=True)
+    assert sizes[len(sizes) // 2] <= 8
+    assert sizes[len(sizes) * 9 // 10] <= 30
 
 
-def loaded(*arguments: str) -> set[str]:
-    """Run the program and return the top-level modules that it loaded."""
-    code = (
+# How to make the runs of the table in CONTRIBUTING.md: the arguments, in a repository with the remote of an app.
+RUNS = {
+    "`--version`": "--version",
+    "`list`": "list",
+    "`show osc-fr1`": "show osc-fr1",
+    "`status`": "status",
+    "`add` that changes nothing": "add osc-fr1 myapp",
+    "`url osc-fr1 myapp`": "url osc-fr1 myapp",
+    "`add` that changes something": "add osc-fr1 other",
+    "`sync` that changes something": "sync old",
+    "`setup` that changes something": "setup",
+    "`trust`": "trust osc-fr1 --offline",
+    "`doctor`": "doctor",
+    "`-h`": "-h",
+    "a mistake": "add --frobnicate",
+}
+LIBRARIES = {"Typer": "typer", "GitPython": "git", "requests": "requests"}
+
+
+@pytest.mark.parametrize("row", table("run | Typer | GitPython | requests"), ids=lambda row: row[0])
+def test_a_run_loads_only_what_it_needs(row: list[str], repo: Repo) -> None:
+    """Each run loads exactly the heavy libraries that the table in CONTRIBUTING.md gives it."""
+    repo.git("remote", "add", "scalingo", "git@ssh.osc-fr1.scalingo.com:myapp.git")
+    repo.git("remote", "add", "old", "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git")
+    (repo.path / ".gitscalingo").write_text('[remote "declared"]\n\tapp = myapp\n\tregion = osc-fr1\n')
+    _keep_fresh_list()
+    script = (
         "import json, sys; import git_scalingo_region.__main__; from git_scalingo_region.cli.run import run;"
-        "status = run(sys.argv[1:]); sys.stderr.write(json.dumps(sorted(sys.modules))); sys.exit(status)"
+        "run(sys.argv[1:]);"
+        f"print('LOADED', json.dumps([name for name in {sorted(LIBRARIES.values())} if name in sys.modules]))"
     )
-    # What the start-up files of this environment load, and what this needs itself, is taken off.
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-    bare = subprocess.run(
-        [sys.executable, "-c", "import json, sys; print(json.dumps(sorted(sys.modules)))"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
+    command = [sys.executable, "-c", script, *RUNS[row[0]].split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = json.loads(done.stdout.rpartition("LOADED ")[2])
+    assert {name: "yes" if LIBRARIES[name] in loaded else "no" for name in LIBRARIES} == dict(zip(LIBRARIES, row[1:]))
+
+
+def _keep_fresh_list() -> None:
+    import os
+
+    from git_scalingo_region.scalingo import builtin
+    from git_scalingo_region.scalingo.cache import Cache
+
+    folder = os.path.join(os.environ["HOME"], ".cache", "git-scalingo-region")
+    Cache(folder, NO_SERVICE).store(builtin.REGIONS, time.time())
+
+
+def test_loads_where_posix_modules_are_missing(repo: Repo) -> None:
+    """Without fcntl, pwd and their like, the commands that need no ssh work."""
+    script = (
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(NOT_ON_EVERY_SYSTEM)}));"
+        "from git_scalingo_region.cli.run import run;"
+        "sys.exit(max(run(line.split()) for line in sys.argv[1:]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=False, capture_output=True, text=True, env=environment
-    )
+    lines = ["add --offline osc-fr1 myapp", "url --offline", "list --offline", "show --offline", "status --offline"]
+    done = subprocess.run([sys.executable, "-c", script, *lines], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "warning:" not in done.stderr, "the list of regions was meant to come from the cache"
-    return set(json.loads(done.stderr.splitlines()[-1])) - set(json.loads(bare.stdout))
-
-
-NETWORK = {"requests", "urllib3", "http.client", "socket"}
-CRYPTOGRAPHY = {"ssl", "_ssl", "hashlib", "_hashlib"}
-NEVER = {"rich", "pydantic", "click", "yaml", "asyncio"}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "never"),
-    [
-        (["-h"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["add", "-h"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["--version"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["list"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["list", "--json"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["url", "osc-fr1", "myapp"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["show", "osc-fr1"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["show"], {*NETWORK, *CRYPTOGRAPHY, "git"}),
-        (["add", "osc-fr1", "myapp"], {"requests", "urllib3", "ssl"}),
-        (["status"], {"requests", "urllib3", "ssl"}),
-        (["sync"], {"requests", "urllib3", "ssl"}),
-    ],
-)
-def test_a_run_loads_no_more_than_it_needs(
-    repo: Repo, fresh_cache: None, arguments: list[str], never: set[str]
-) -> None:
-    """While the cache is fresh nothing loads the HTTP client, and what needs no repository does not load GitPython."""
-    assert loaded(*arguments) & (never | NEVER) == set()
-
-
-# --- the files -------------------------------------------------------------------------------------------------------
-
-
-def test_no_file_names_a_place_of_one_machine() -> None:
-    """No file of the project holds a path that exists on its author's machine alone."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode:
-        pytest.skip("this is no checkout")
-    places = re.compile(rb"(?<![\w.~/-])/(?:work|root|tmp)/[\w.]")
-    naming = {
-        name: found.group()
-        for name in listed.stdout.split("\0")
-        if name and (PROJECT / name).is_file() and (found := places.search((PROJECT / name).read_bytes()))
-    }
-    assert naming == {}

@@ -1,4 +1,4 @@
-"""`cache`: what is kept and how, what is a miss, and many runs at a time."""
+"""`cache`: what is kept and how, what is a miss, and many runs at the same time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from git_scalingo_region.model import Region, RegionList, SshEndpoint
+from git_scalingo_region.model import ListSource, Region, RegionList, SshEndpoint
 from git_scalingo_region.scalingo.cache import PUBLIC, Cache, is_fresh
 
 SERVICE = "https://auth.example.org:8443/path"
@@ -52,10 +52,10 @@ def files(cache: Cache) -> set[str]:
 
 
 def test_what_is_stored_is_loaded(cache: Cache) -> None:
-    """A list comes back as it was, in files that are the user's alone, with its names beside it."""
+    """A list comes back as it was, in files that only the user can read, with its names beside it."""
     assert cache.load() is None
     cache.store(REGIONS, NOW)
-    assert cache.load() == RegionList(REGIONS, "cache", NOW, anonymous=True)
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
     assert json.loads(path_of(cache).read_text()) == {
         "version": 1,
         "service": SERVICE,
@@ -70,12 +70,12 @@ def test_what_is_stored_is_loaded(cache: Cache) -> None:
 
 
 def test_files_are_private_whatever_the_umask(cache: Cache) -> None:
-    """A umask of nothing, as in many containers, opens neither the folder nor a file."""
+    """A umask of 0, as in many containers, opens neither the folder nor a file."""
     before = os.umask(0)
     try:
         with cache.turn(1):
             cache.store(REGIONS, NOW)
-            cache.pause(time.time() + 10)
+            cache.pause(10)
     finally:
         os.umask(before)
     assert mode(Path(cache.folder)) == 0o700
@@ -84,18 +84,18 @@ def test_files_are_private_whatever_the_umask(cache: Cache) -> None:
 
 
 def test_each_account_and_service_has_a_list_of_its_own(cache: Cache) -> None:
-    """What one account or service lists is not shown for another, and of a token only a hash is kept."""
+    """The list of one account or service is not shown for another, and only a hash of a token is kept."""
     account = Cache.for_token(cache.folder, SERVICE, TOKEN)
     account.store(REGIONS, NOW)
     others = [Cache.for_token(cache.folder, SERVICE, ""), Cache.for_token(cache.folder, SERVICE, f"{TOKEN}x")]
     others.append(Cache.for_token(cache.folder, "https://auth.example.org", TOKEN))
     assert [other.load() for other in others] == [None, None, None]
-    assert account.load() == RegionList(REGIONS, "cache", NOW, anonymous=False)
+    assert account.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=False)
     assert not any(TOKEN in name or TOKEN in (Path(cache.folder) / name).read_text() for name in files(cache))
 
 
 def test_an_address_is_no_path(home: Path) -> None:
-    """Nothing in a service's address leads out of the folder, and a long one is no too long name."""
+    """Nothing in a service's address leads out of the folder, and a long one is not too long a name."""
     for address in ("https://../../x", "https://h/../../../x", f"https://{'a' * 300}"):
         cache = Cache(str(home / "cache"), address)
         cache.store(REGIONS, NOW)
@@ -111,8 +111,8 @@ def test_an_address_is_no_path(home: Path) -> None:
 def test_a_list_is_fresh_for_a_time(monkeypatch: pytest.MonkeyPatch, age: float, expected: bool) -> None:
     """A list is fresh until it is as old as said; one from the future, after the clock jumped, is not."""
     monkeypatch.setattr(time, "time", lambda: NOW)
-    assert is_fresh(RegionList(REGIONS, "cache", NOW - age, anonymous=True), seconds=86400) is expected
-    assert not is_fresh(RegionList(REGIONS, "embedded", None, anonymous=True), seconds=86400)
+    assert is_fresh(RegionList(REGIONS, ListSource.CACHE, NOW - age, anonymous=True), seconds=86400) is expected
+    assert not is_fresh(RegionList(REGIONS, ListSource.BUILT_IN, None, anonymous=True), seconds=86400)
 
 
 # --- what is a miss --------------------------------------------------------------------------------------------------
@@ -157,9 +157,7 @@ ODDITIES = {
     "another version": changed(version=2),
     "another service": changed(service="https://auth.scalingo.com"),
     "another account": changed(account="0123456789abcdef"),
-    "no version": without("version"),
     "no time": without("fetched_at"),
-    "no regions": without("regions"),
     "no region": changed(regions=[]),
     "an odd region": changed(regions=[{"name": "a", "ssh": "-oProxyCommand=x"}]),
     "two defaults": changed(
@@ -183,7 +181,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_an_odd_file_is_a_miss_and_is_replaced(cache: Cache, oddity: str) -> None:
-    """Whatever is odd about the file, it is no list and no crash, and the next list takes its place."""
+    """An odd file is a miss, not a crash, and the next list takes its place."""
     cache.store(REGIONS, NOW)
     ODDITIES[oddity](path_of(cache))
     assert cache.load() is None
@@ -193,7 +191,7 @@ def test_an_odd_file_is_a_miss_and_is_replaced(cache: Cache, oddity: str) -> Non
 
 
 def test_a_pipe_with_a_list_in_it_is_a_miss(cache: Cache) -> None:
-    """What comes through a pipe is not read, not even if it is a list."""
+    """A pipe is not read, even if a list would come out of it."""
     cache.store(REGIONS, NOW)
     text = path_of(cache).read_bytes()
     path_of(cache).unlink()
@@ -207,15 +205,26 @@ def test_a_pipe_with_a_list_in_it_is_a_miss(cache: Cache) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_file_of_another_user_is_a_miss(cache: Cache) -> None:
-    """A list that somebody else put there is not believed."""
+    """A list that somebody else put there is not used."""
     cache.store(REGIONS, NOW)
     os.chown(path_of(cache), 12345, 12345)
     assert cache.load() is None
 
 
+def test_a_system_without_users_or_pipes_has_a_cache(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every system has user ids, O_NONBLOCK or fcntl."""
+    monkeypatch.delattr(os, "geteuid")
+    monkeypatch.delattr(os, "O_NONBLOCK")
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with cache.turn(60) as is_our_turn:
+        cache.store(REGIONS, NOW)
+    assert is_our_turn
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
 def test_a_file_that_cannot_be_read_is_a_miss(cache: Cache) -> None:
-    """A list without the permission to read it is no list."""
+    """A list that may not be read is a miss."""
     cache.store(REGIONS, NOW)
     path_of(cache).chmod(0)
     assert cache.load() is None
@@ -243,18 +252,18 @@ def link_to_nowhere(home: Path) -> str:
 
 
 @pytest.mark.parametrize("make", [no_folder, behind_a_file, read_only, link_to_nowhere])
-def test_where_nothing_can_be_kept_nothing_is(home: Path, make: Callable[[Path], str]) -> None:
-    """A folder that cannot be made only means that every load is a miss; a turn is given at once."""
+def test_without_a_usable_folder_nothing_is_kept(home: Path, make: Callable[[Path], str]) -> None:
+    """If the folder cannot be made, every load is a miss, and it is always our turn."""
     cache = Cache(make(home), SERVICE)
     with cache.turn(60):
         cache.store(REGIONS, NOW)
-        cache.pause(time.time() + 30)
+        cache.pause(30)
     assert cache.load() is None
     assert not cache.paused()
 
 
 def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a list cannot be written to its end the old one stays, and nothing half-written is left."""
+    """If a list cannot be written, the old one stays, and nothing half-written is left."""
     cache.store(REGIONS, NOW)
 
     def full(source: object, target: object) -> None:
@@ -262,7 +271,7 @@ def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "replace", full)
     cache.store(REGIONS[:1], NOW + 1)
-    assert cache.load() == RegionList(REGIONS, "cache", NOW, anonymous=True)
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
     assert files(cache) == {path_of(cache).name, "names"}
 
 
@@ -276,13 +285,13 @@ def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.Monke
         *((3600, 1, True), (3600, 59, True), (3600, 61, False), (1e18, 1, True), (30, -3600, False)),
     ],
 )
-def test_a_pause_lasts_as_long_as_the_service_says_but_a_minute(
+def test_a_pause_lasts_as_long_as_the_service_says_but_at_most_a_minute(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, seconds: float, after: float, expected: bool
 ) -> None:
-    """A pause ends by itself, after a minute at most, and is void when the clock was set back."""
+    """A pause ends by itself, after a minute at most, and does not count if the clock was set back."""
     assert not cache.paused()
     monkeypatch.setattr(time, "time", lambda: NOW)
-    cache.pause(NOW + seconds)
+    cache.pause(seconds)
     monkeypatch.setattr(time, "time", lambda: NOW + after)
     assert cache.paused() is expected
 
@@ -291,7 +300,7 @@ def test_a_pause_lasts_as_long_as_the_service_says_but_a_minute(
 
 
 def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
-    """While many write, each reader finds the one list or the other, and at the end no other file is left."""
+    """While many runs write, each reader finds one list or the other, and no other file is left at the end."""
     lists = [REGIONS, tuple(Region(f"r{number}", "x" * 150, SshEndpoint("h")) for number in range(200))]
     cache.store(lists[0], NOW)
     failures: list[object] = []
@@ -317,7 +326,7 @@ def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
 
 
 def test_one_has_its_turn_at_a_time(cache: Cache) -> None:
-    """Of many that want a turn no two have it together, and all get it."""
+    """Of many that want a turn, no two have it at the same time, and all get it."""
     inside: list[int] = []
     most: list[int] = []
 
@@ -337,7 +346,7 @@ def test_one_has_its_turn_at_a_time(cache: Cache) -> None:
 
 
 def test_a_turn_is_waited_for_so_long_and_no_longer(cache: Cache) -> None:
-    """Where another keeps its turn, one goes on without after the time given."""
+    """If another run keeps its turn, we go on without it when the time is over."""
     with cache.turn(1):
         started = time.monotonic()
         with cache.turn(0.1):
@@ -346,7 +355,7 @@ def test_a_turn_is_waited_for_so_long_and_no_longer(cache: Cache) -> None:
 
 
 def test_a_turn_ends_with_the_process_that_has_it(cache: Cache) -> None:
-    """The lock of a run that was killed holds nobody up."""
+    """The lock of a run that was killed delays nobody."""
     code = (
         "import sys, time; from git_scalingo_region.scalingo.cache import Cache\n"
         "with Cache(sys.argv[1], sys.argv[2]).turn(60): print('mine', flush=True); time.sleep(600)"
@@ -365,7 +374,7 @@ def test_a_turn_ends_with_the_process_that_has_it(cache: Cache) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
 def test_an_odd_lock_holds_nobody_up(cache: Cache, make: Callable[[Path], None]) -> None:
-    """A folder, a pipe or a device in the lock's place costs nothing but the sharing."""
+    """With a folder, a pipe or a device in place of the lock, only the sharing is lost."""
     os.makedirs(cache.folder)
     make(path_of(cache, "lock"))
     with cache.turn(60):

@@ -1,224 +1,435 @@
-"""The command line: help, streams, colours, terminals, and what may go wrong with them."""
+"""The command line around a command: help, mistakes, streams, colours, signals. The command itself is a stand-in."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import pty
-import re
 import subprocess
 import sys
+import types
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import OSC_FR1, Repo, Run, Service
+from conftest import Run
+from hypothesis import given
+from hypothesis import strategies as st
 
 import git_scalingo_region
-from git_scalingo_region.cli import run as cli
+from git_scalingo_region import signals
+from git_scalingo_region.cli import parser
+from git_scalingo_region.cli.options import COMMANDS
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import ExitStatus, InvalidInput, RegionError
 from git_scalingo_region.terminal import Style
 
-VERBS = ["add", "url", "list", "show", "status", "sync", "trust", "doctor"]
-PROGRAM = [sys.executable, "-m", "git_scalingo_region"]
-
-
-def in_terminal(*arguments: str, columns: int = 80, **environment: str) -> str:
-    """Run the program in a terminal of that width and return what the screen would get."""
-    controller, terminal = pty.openpty()
-    process = subprocess.Popen(
-        ["sh", "-c", f'stty cols {columns} -onlcr; exec "$@"', "sh", *PROGRAM, *arguments],
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        env={**os.environ, "TERM": "xterm", **environment},
+# A program whose command `list` is the Python code in its first argument.
+SCRIPT = """
+import os, signal, sys, types
+def result(text):
+    return types.SimpleNamespace(
+        exit_status=0, text=lambda style: f"{text}\\n", json=lambda: {"text": text}, hints=lambda: ["a hint"]
     )
-    os.close(terminal)
-    chunks = []
-    while True:
-        try:
-            chunk = os.read(controller, 4096)
-        except OSError:  # Linux says so when the last process has closed the terminal
-            break
-        if not chunk:
-            break
-        chunks.append(chunk)
-    process.wait()
-    os.close(controller)
-    return b"".join(chunks).decode()
+stub = types.ModuleType("git_scalingo_region.commands.list")
+exec("def run(context, names):\\n " + sys.argv.pop(1).replace("\\n", "\\n "))
+stub.run = run
+sys.modules[stub.__name__] = stub
+from git_scalingo_region.__main__ import main
+main()
+"""
+SAY = 'return result("done")'
+
+
+def program(code: str, *arguments: str) -> list[str]:
+    """Return the command line of a program whose `list` is this code."""
+    return [sys.executable, "-c", SCRIPT, code, "list", *arguments]
+
+
+def process(code: str, *arguments: str, shell: str = 'exec "$@"', **options: Any) -> tuple[int, str, str]:
+    """Run `list` in a process of its own, started by a line for sh; return status, stdout and stderr."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
+    environment |= options.pop("environment", {})
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    line = ["sh", "-c", shell, "sh", *program(code, *arguments)]
+    done = subprocess.run(line, check=False, text=True, env=environment, **streams)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Said:
+    """A result that says a little of everything."""
+
+    exit_status = ExitStatus.PROBLEM
+
+    def text(self, style: Style) -> str:
+        return f"text {tuple(style)}\n"
+
+    def json(self) -> dict[str, Any]:
+        return {"text": "text"}
+
+    def hints(self) -> list[str]:
+        return ["a hint"]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Context, dict[str, Any]]]:
+    """Put a stand-in in the place of each command, and return what they are called with."""
+    seen: list[tuple[Context, dict[str, Any]]] = []
+
+    def run(context: Context, **values: Any) -> Said:
+        seen.append((context, values))
+        context.warn("a warning")
+        if values.get("field") == "missing":
+            raise RegionError("no such\x1b[2J field", "a hint\u202e")
+        return Said()
+
+    for command in COMMANDS:
+        module: Any = types.ModuleType(f"git_scalingo_region.commands.{command.name}")
+        module.run = run
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return seen
+
+
+Calls = list[tuple[Context, dict[str, Any]]]
+
+
+# --- help and mistakes -----------------------------------------------------------------------------------------------
 
 
 def test_version(run: Run) -> None:
     """`--version` prints name and version as git does."""
-    expected = f"git-scalingo-region version {git_scalingo_region.__version__}\n"
+    result = run("--version")
 
-    assert (run("--version").stdout, run("--version").status) == (expected, 0)
-
-
-@pytest.mark.parametrize("arguments", [[], *([verb] for verb in VERBS)])
-def test_help(run: Run, arguments: list[str]) -> None:
-    """`-h` and `--help` print the same plain page, which names the program as it is typed."""
-    short, long = run(*arguments, "-h"), run(*arguments, "--help")
-
-    assert short == long
-    assert short.status == 0
-    assert short.stdout.startswith(f"Usage: {' '.join(['git scalingo-region', *arguments])} [OPTIONS]")
-    assert short.stdout.isascii()
-    assert "\x1b" not in short.stdout
-    assert "--json" in short.stdout or not arguments
+    assert (result.status, result.stdout) == (0, f"git-scalingo-region version {git_scalingo_region.__version__}\n")
 
 
-def test_help_lists_the_verbs_whole(run: Run) -> None:
-    """The page of the program lists every verb with its whole sentence."""
-    listed = run("-h").stdout.partition("Commands:\n")[2].splitlines()
+def test_help_of_the_program(run: Run) -> None:
+    """`-h` lists every command with its whole sentence, and says where the manual is."""
+    page = run("-h")
 
-    assert [line.split()[0] for line in listed] == VERBS
-    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
+    assert (page.status, page.stderr) == (0, "")
+    assert page == run("--help")
+    assert page.stdout.startswith(
+        "Usage: git scalingo-region [OPTIONS] COMMAND [ARGS]...\n\n"
+        "  Add the git remote of a Scalingo app, in the right region.\n\n"
+        "  The manual: git help scalingo-region\n"
+    )
+    listed = page.stdout.partition("Commands:\n")[2].splitlines()
+    assert [line.split(maxsplit=1) for line in listed] == [[command.name, command.help] for command in COMMANDS]
+
+
+@pytest.mark.parametrize("columns", ["50", "80", "200"])
+def test_help_of_the_commands(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    """The page of a command holds its synopsis and every help text, in plain ASCII, at any width."""
+    monkeypatch.setenv("COLUMNS", columns)
+    for command in COMMANDS:
+        page = run(command.name, "-h").stdout
+        words = " ".join(page.split())
+
+        metavars = " ".join(["[OPTIONS]", *(argument.metavar for argument in command.arguments)])
+        assert words.startswith(f"Usage: git scalingo-region {command.name} {metavars} {command.help}")
+        assert all(parameter.help in words for parameter in command.parameters)
+        assert all(flag in words for option in command.options for flag in option.flags)
+        assert page.isascii()
+        assert page.isprintable() or page.replace("\n", "").isprintable()
+
+
+def test_help_of_a_command_in_full(run: Run) -> None:
+    """This is what the page of a command looks like, whatever Typer's version."""
+    assert run("doctor", "--help").stdout == (
+        "Usage: git scalingo-region doctor [OPTIONS] [REMOTE]\n\n"
+        "  Find what would make the first push fail, and how to fix it.\n\n"
+        "Arguments:\n"
+        "  [REMOTE]  The remote; by default scalingo.\n\n"
+        "Options:\n"
+        "  --connect    Also try a connection, as git push would make it.\n"
+        "  --json       Write the result, or the error, as JSON.\n"
+        "  -q, --quiet  Write no result, only warnings and errors.\n"
+        "  --refresh    Ask the service, even if the cached list is fresh.\n"
+        "  --offline    Connect to nothing.\n"
+        "  -h, --help   Show this message and exit.\n"
+    )
+
+
+HELP = "git scalingo-region -h"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "hint"),
+    ("line", "error", "hints"),
     [
-        ([], "missing command", "git scalingo-region -h"),
-        (["ad"], "no such command 'ad'", "git scalingo-region -h"),
-        (["list", "--xyz"], "no such option: --xyz", "git scalingo-region list -h"),
-        (["add", "myapp", "-r"], "option '-r' requires an argument", "git scalingo-region add -h"),
-        (["list", "extra"], "got unexpected extra argument(s) (extra)", "git scalingo-region list -h"),
+        ("", "missing command", [HELP]),
+        ("ad", "no such command 'ad'", ["did you mean add?", HELP]),
+        ("statsu -q", "no such command 'statsu'", ["did you mean status?", HELP]),
+        ("zzz", "no such command 'zzz'", [HELP]),
+        ("-x", "no such option: -x", [HELP]),
+        (
+            "--offline list",
+            "no such option: --offline",
+            ["options come after the command: git scalingo-region list [OPTIONS]", "git scalingo-region list -h"],
+        ),
+        ("list --xyz", "no such option: --xyz", ["git scalingo-region list -h"]),
+        ("list --jsn", "no such option: --jsn", ["did you mean --json?", "git scalingo-region list -h"]),
+        ("add -r", "option '-r' requires an argument", ["git scalingo-region add -h"]),
+        ("list --names=x", "option '--names' does not take a value", ["git scalingo-region list -h"]),
+        (
+            "add osc-fr1 -x",
+            "no such option: -x; a name cannot start with a hyphen either",
+            ["git scalingo-region add -h"],
+        ),
+        (
+            "list extra",
+            "too many arguments for list: extra",
+            ["usage: git scalingo-region list", "git scalingo-region list -h"],
+        ),
+        (
+            "add a b c d",
+            "too many arguments for add: c d",
+            ["usage: git scalingo-region add [REGION] [APP]", "git scalingo-region add -h"],
+        ),
+        ("list --refresh --offline", "--refresh and --offline contradict each other: use one of them", []),
     ],
 )
-def test_usage_errors_in_one_sentence(run: Run, arguments: list[str], error: str, hint: str) -> None:
-    """A command line that cannot be read is one sentence and a hint, with exit 2."""
-    result = run(*arguments)
+def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str, error: str, hints: list[str]) -> None:
+    """A line that cannot be read is an error in one sentence and some hints, with exit 2; nothing is done."""
+    result = run(*line.split())
 
-    assert (result.status, result.stdout, result.stderr) == (2, "", f"error: {error}\nhint: {hint}\n")
+    assert (result.status, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [f"error: {error}", *(f"hint: {hint}" for hint in hints)]
+    assert calls == []
 
 
-def test_a_misspelt_option_is_guessed(run: Run) -> None:
-    """An option that comes near to another one gets it as a hint."""
-    assert run("list", "--jsn").stderr == (
-        "error: no such option: --jsn\nhint: did you mean --json?\nhint: git scalingo-region list -h\n"
+@pytest.mark.parametrize("line", ["list --names --json", "show --field ssh --json", "--json list", "list --jso --json"])
+def test_a_mistake_as_json(run: Run, calls: Calls, line: str) -> None:
+    """With `--json` a mistake is JSON too; one answer has one form."""
+    result = run(*line.split())
+
+    assert (result.status, result.stdout, result.error["kind"]) == (2, "", "invalid-input")
+    assert result.error["message"] in (
+        "--names and --json contradict each other: use one of them",
+        "--field and --json contradict each other: use one of them",
+        "no such option: --json",
+        "no such option: --jso",
     )
 
 
-def test_colours_in_a_terminal_alone(repo: Repo, service: Service) -> None:
-    """A terminal gets colours, a pipe none; NO_COLOR and TERM=dumb turn them off."""
-    add = ("add", "osc-fr1", "myapp")
-
-    coloured = in_terminal(*add)
-    assert "\x1b[1;32mCreated remote 'scalingo'\x1b[0m" in coloured
-    assert "\x1b" not in in_terminal(*add, NO_COLOR="1")
-    assert "\x1b" not in in_terminal(*add, TERM="dumb")
-    piped = subprocess.run([*PROGRAM, *add], check=True, capture_output=True, text=True)
-    assert "\x1b" not in piped.stdout + piped.stderr
+@given(st.lists(st.one_of(st.text(max_size=5), st.sampled_from(["list", "add", "--js", "-h", "-r"])), max_size=4))
+def test_any_line_is_read_or_refused(line: list[str]) -> None:
+    """No line makes the parser fail in any other way than the program's own."""
+    with contextlib.suppress(InvalidInput):
+        assert parser.parse(line)
 
 
-def test_tables_fit_the_terminal(repo: Repo, service: Service) -> None:
-    """A narrow terminal shortens one column, a very narrow one gets a record a row; a pipe gets everything."""
-    wide, narrow, tiny = (in_terminal("list", columns=width, NO_COLOR="1") for width in (80, 60, 40))
-
-    assert wide.splitlines()[1] == "osc-fr1  Place of osc-fr1  ssh.osc-fr1.scalingo.com:22  default"
-    assert narrow.splitlines()[1] == "osc-fr1  Place of o...  ssh.osc-fr1.scalingo.com:22  default"
-    assert tiny.splitlines()[:4] == [
-        "osc-fr1",
-        "  where         Place of osc-fr1",
-        "  ssh endpoint  ssh.osc-fr1.scalingo.com:22",
-        "  note          default",
-    ]
+# --- a command, and what is written ----------------------------------------------------------------------------------
 
 
-def test_a_closed_pipe_is_quiet(repo: Repo, service: Service) -> None:
-    """`| head -0` leaves no word on stderr, and the status is that of a program that SIGPIPE ends."""
-    command = f"{sys.executable} -m git_scalingo_region list; echo $? >&2"
+def test_a_command_gets_its_values(run: Run, calls: Calls) -> None:
+    """A command gets its own values by name; what all commands share is in the context."""
+    run("add", "osc-fr1", "myapp", "-nr", "staging", "--offline", "--fallback")
+    run("add", "--refresh")
+
+    (context, values), (other, defaults) = calls
+    assert values == {"region": "osc-fr1", "app": "myapp", "remote": "staging", "force": False, "dry_run": True}
+    assert defaults == {"region": "", "app": "", "remote": "", "force": False, "dry_run": False}
+    assert (context.offline, context.refresh, context.fallback) == (True, False, True)
+    assert (other.offline, other.refresh, other.fallback) == (False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("line", "stdout", "stderr"),
+    [
+        ("list", "text (False, 0)\n", "warning: a warning\nhint: a hint\n"),
+        ("list -q", "", "warning: a warning\n"),
+        ("list --json", '{\n  "text": "text",\n  "warnings": [\n    "a warning"\n  ]\n}\n', ""),
+        ("list -q --json", '{\n  "text": "text",\n  "warnings": [\n    "a warning"\n  ]\n}\n', ""),
+    ],
+)
+def test_a_result_is_written(run: Run, calls: Calls, line: str, stdout: str, stderr: str) -> None:
+    """The result goes to stdout, warnings and hints to stderr; the exit status is the result's."""
+    result = run(*line.split())
+
+    assert (result.status, result.stdout, result.stderr) == (7, stdout, stderr)
+
+
+def test_a_failure_is_written(run: Run, calls: Calls) -> None:
+    """The warnings come first, then the error, then the hints, and nothing in them reaches the terminal unescaped."""
+    result = run("show", "--field", "missing")
+
+    assert (result.status, result.stdout) == (3, "")
+    assert result.stderr == "warning: a warning\nerror: no such\\x1b[2J field\nhint: a hint\\u202e\n"
+
+
+def test_a_failure_as_json(run: Run, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `--json` a failure is one object on stderr, with the warnings."""
+    module: Any = sys.modules["git_scalingo_region.commands.list"]
+
+    def fail(context: Context, **values: Any) -> Said:
+        context.warn("a warning")
+        raise RegionError("no default", "name one")
+
+    monkeypatch.setattr(module, "run", fail)
+    result = run("list", "--json")
+
+    assert (result.status, result.stdout) == (3, "")
+    assert json.loads(result.stderr) == {
+        "error": {"kind": "region", "message": "no default", "exit_status": 3, "hints": ["name one"]},
+        "warnings": ["a warning"],
+    }
+
+
+def test_only_a_bug_shows_a_traceback() -> None:
+    """What is not one of the program's own errors is for Python to show, and exits with 1."""
+    status, stdout, stderr = process("1 / 0")
+
+    assert (status, stdout) == (1, "")
+    assert stderr.startswith("Traceback")
+    assert stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """Return a pipe to write into that nobody reads."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    done = subprocess.run(["sh", "-c", command], stdout=write_end, stderr=subprocess.PIPE, check=False, text=True)
+    yield write_end
     os.close(write_end)
 
-    assert done.stderr == "141\n"
+
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("-h",)])
+def test_nobody_reads_the_result(nobody: int, arguments: tuple[str, ...]) -> None:
+    """Into a pipe that nobody reads the program ends as SIGPIPE ends a program, and says nothing."""
+    status, _, stderr = process(SAY, *arguments, stdout=nobody)
+
+    assert (status, stderr) == (141, "")
+
+
+def test_nobody_reads_the_warnings(nobody: int) -> None:
+    """A warning that cannot be written does not keep the result from being written."""
+    assert process(f'context.warn("a warning")\n{SAY}', stderr=nobody)[:2] == (0, "done\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_under_stdout_is_told(repo: Repo, service: Service) -> None:
+def test_a_full_disk() -> None:
     """A result that cannot be written is an error in one sentence, not a success."""
-    with open("/dev/full", "w") as full:
-        done = subprocess.run([*PROGRAM, "list"], stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    status, _, stderr = process(SAY, shell='exec "$@" >/dev/full')
 
-    assert (done.returncode, done.stderr) == (1, "error: cannot write the result: No space left on device\n")
-
-
-def test_a_locale_without_utf8(repo: Repo, program: Run) -> None:
-    """Names that the locale cannot write come out as escapes."""
-    repo.git("remote", "add", "日本", OSC_FR1)
-    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-
-    result = program("status", "--offline", env=environment)
-
-    assert result.status == 0
-    assert result.stdout.splitlines()[1].startswith(r"\xe6\x97\xa5\xe6\x9c\xac  osc-fr1")
+    assert (status, stderr) == (1, "error: cannot write the result: No space left on device\n")
 
 
-def test_only_a_bug_shows_a_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not one of the program's own errors escapes the boundary, for Python to show."""
-    from git_scalingo_region.commands import regions
+def test_closed_streams(tmp_path: Path) -> None:
+    """If the caller has closed the streams, no file that is opened takes their place."""
+    file = tmp_path / "file"
+    code = f'print(open("{file}", "w").fileno(), file=open("{file}.number", "w"))\n{SAY}'
 
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(regions, "load_regions", broken)
-    with pytest.raises(ZeroDivisionError):
-        run("list")
+    assert process(code, shell='exec "$@" <&- >&- 2>&-')[0] == 0
+    assert int((tmp_path / "file.number").read_text()) > 2
+    assert file.read_text() == ""
 
 
-def test_no_control_character_reaches_the_terminal(repo: Repo, run: Run) -> None:
-    """What a repository holds is escaped: names and urls with escapes, newlines or bidirectional marks."""
-    name = "x\u202ey\x9b"
-    repo.git("remote", "add", name, OSC_FR1)
-    with repo.config.open("a") as file:
-        file.write('[remote "scalingo"]\n\turl = "git@evil.example:a\\n\\b\x1b[2Jb"\n')
+def test_a_locale_without_utf8() -> None:
+    """What the locale cannot write comes out as escapes."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
-    shown = run("status", "--offline")
-    refused = run("add", "osc-fr1", "myapp", "--offline")
-
-    assert shown.stdout.splitlines()[1].startswith(r"x\u202ey\x9b  osc-fr1")
-    assert refused.stderr.splitlines()[1] == (
-        r"error: the remote 'scalingo' points elsewhere: git@evil.example:a\n\x08\x1b[2Jb"
-    )
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown.stdout + refused.stderr)
+    assert process('return result("\\u65e5")', environment=locale)[:2] == (0, "\\u65e5\n")
 
 
-def test_style_paints_nothing_without_colour() -> None:
-    """The style of a pipe returns texts as they are."""
-    assert Style().paint("text", 1) == "text"
-    assert Style(colour=True).paint("text", 1, 31) == "\x1b[1;31mtext\x1b[0m"
+@pytest.mark.parametrize(
+    ("environment", "columns", "style"),
+    [
+        ({}, 60, (True, 60)),
+        ({"NO_COLOR": "1"}, 60, (False, 60)),
+        ({"NO_COLOR": ""}, 80, (True, 80)),
+        ({"TERM": "dumb"}, 80, (False, 80)),
+    ],
+)
+def test_colours_and_width_of_a_terminal(environment: dict[str, str], columns: int, style: tuple[bool, int]) -> None:
+    """A terminal gets colours and a width; NO_COLOR and TERM=dumb turn the colours off."""
+    code = 'context.warn("w")\nmade = result("")\nmade.text = lambda style: f"{tuple(style)}\\n"\nreturn made'
+    shown = in_terminal(code, columns, {"TERM": "xterm", **environment})
+
+    assert f"{style}\n" in shown
+    assert ("\x1b[" in shown) == style[0]
+    assert shown.replace("\x1b[33m", "").replace("\x1b[0m", "").startswith("warning: w\n")
 
 
-def test_every_verb_is_listed() -> None:
-    """The registered verbs are the design's, in its order."""
-    assert list(cli.VERBS) == VERBS
+def in_terminal(code: str, columns: int, environment: dict[str, str]) -> str:
+    """Run `list` in a terminal of that width and return what the screen would get."""
+    controller, terminal = pty.openpty()
+    shell = f'stty cols {columns} -onlcr; exec "$@"'
+    process(code, shell=shell, environment=environment, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    while chunk := _read(controller):
+        shown += chunk
+    os.close(controller)
+    return shown.decode()
 
 
-@pytest.mark.parametrize("arguments", [["-h"], ["--version"], ["list"]])
-def test_nobody_reads(service: Service, arguments: list[str]) -> None:
-    """Whatever is written into a pipe that nobody reads, the status is that of SIGPIPE, and nothing is said."""
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    done = subprocess.run([*PROGRAM, *arguments], stdout=write_end, stderr=subprocess.PIPE, check=False)
-    os.close(write_end)
-
-    assert (done.returncode, done.stderr) == (141, b"")
+def _read(controller: int) -> bytes:
+    try:
+        return os.read(controller, 4096)
+    except OSError:  # Linux says so when the last process has closed the terminal
+        return b""
 
 
-def test_nobody_reads_the_warnings(repo: Repo) -> None:
-    """A warning that cannot be written keeps neither the work nor the result from being done."""
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    command = [*PROGRAM, "add", "osc-fr1", "myapp", "--offline"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=write_end, check=False, text=True)
-    os.close(write_end)
+# --- signals ---------------------------------------------------------------------------------------------------------
 
-    assert done.returncode == 0
-    assert done.stdout.startswith("Created remote 'scalingo'\n")
+UNWIND = """
+try:
+    os.kill(os.getpid(), signal.{name})
+    print("went on")
+except Exception:
+    print("swallowed")
+finally:
+    os.kill(os.getpid(), signal.SIGINT)
+    print("cleaned up")
+"""
+HOLD = """
+from git_scalingo_region import signals
+try:
+    with signals.held(), signals.held():
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        print("finished", flush=True)
+    print("went on", flush=True)
+finally:
+    with signals.held():
+        print("cleaned up", flush=True)
+"""
 
 
-def test_options_stand_after_the_command(run: Run) -> None:
-    """An option of a verb that is given before it is answered with where it belongs."""
-    assert run("--json", "list").error["hints"][0] == (
-        "options stand after the command: git scalingo-region list [OPTIONS]"
-    )
+@pytest.mark.parametrize(("name", "status"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGQUIT", 131), ("SIGTERM", 143)])
+def test_a_signal_unwinds_the_program(name: str, status: int) -> None:
+    """A signal runs every `finally`, cannot be swallowed, and is not interrupted by a second one."""
+    code = UNWIND.format(name=name).replace('")\n', '", flush=True)\n')
+
+    assert process(code) == (status, "cleaned up\n", "")
+
+
+def test_a_signal_that_is_held_is_acted_on_later() -> None:
+    """Within the block a signal is only noted; at the end of the outermost one the first signal counts, once."""
+    assert process(HOLD) == (143, "finished\ncleaned up\n", "")
+
+
+def test_a_held_signal_can_be_asked_for() -> None:
+    """A loop that waits within the block can give up as soon as a signal has arrived."""
+    code = HOLD.replace('print("finished", flush=True)', "signals.check()")
+
+    assert process(code) == (143, "cleaned up\n", "")
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """What the parent ignores, as nohup does, does not end the program."""
+    code = f"os.kill(os.getpid(), signal.SIGHUP)\n{SAY}"
+
+    assert process(code, shell="""trap '' HUP; exec "$@" """)[:2] == (0, "done\n")
+
+
+def test_nothing_is_held_back_without_handlers() -> None:
+    """Used as a library, the block does nothing."""
+    with signals.held():
+        signals.check()

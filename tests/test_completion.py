@@ -6,6 +6,7 @@ would, runs the shell's own completion on each line, and prints the words offere
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pty
 import select
@@ -15,15 +16,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
-import typer.main
 
+from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
 from git_scalingo_region.model import Region
 from git_scalingo_region.scalingo.builtin import REGIONS
 
-COMPLETIONS = Path(__file__).resolve().parents[1] / "completions"
+PROJECT = Path(__file__).resolve().parents[1]
+COMPLETIONS = PROJECT / "git_scalingo_region" / "completions"
 SHELLS = ("bash", "zsh", "fish")
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
@@ -122,21 +124,17 @@ class World:
 
     @property
     def repository(self) -> Path:
-        """The folder in which lines are completed."""
         return self.root / "repository"
 
     @property
     def called(self) -> Path:
-        """The file to which the programs that completion must not start would write."""
         return self.root / "called"
 
     @property
     def names(self) -> Path:
-        """The file in which the program leaves the names of the cached regions."""
         return self.root / "cache/git-scalingo-region/names"
 
     def environ(self, **more: str) -> dict[str, str]:
-        """Return an environment that leads nowhere but into this world."""
         environ = {
             "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "LC_ALL": "C.UTF-8",
@@ -153,12 +151,10 @@ class World:
         return environ | more
 
     def cache(self, content: bytes) -> None:
-        """Write the file of the cached names."""
         self.names.parent.mkdir(parents=True)
         self.names.write_bytes(content)
 
     def git(self, *args: str) -> None:
-        """Run git in the repository."""
         subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
 
 
@@ -302,77 +298,108 @@ def offers(request: pytest.FixtureRequest, world: World) -> Offer:
     return lambda *lines, **more: drive(world, *lines, **more)
 
 
-def program() -> tuple[list[str], dict[str, list[str]]]:
-    """Return the program's own options, and those of each of its commands."""
-    from git_scalingo_region.cli.run import app
-
-    group: Any = typer.main.get_command(app)
-    context = group.make_context(None, [], resilient_parsing=True)
-    commands = {name: group.get_command(context, name) for name in group.list_commands(context)}
-    return options(group, context), {
-        name: options(command, command.make_context(name, [], context, resilient_parsing=True))
-        for name, command in commands.items()
-        if not command.hidden
-    }
+def offered(offers: Offer, expected: dict[str, list[str]]) -> None:
+    """Check what is offered for each line, `sr` standing for `git scalingo-region`."""
+    lines = [line.replace("sr ", "git scalingo-region ", 1) for line in expected]
+    assert dict(zip(expected, offers(*lines))) == expected
 
 
-def options(command: Any, context: Any) -> list[str]:
-    """Return the options of a command, the long and the short ones."""
-    parameters = (p for p in command.get_params(context) if p.param_type_name == "option")
-    return sorted(o for p in parameters if not p.hidden for o in (*p.opts, *p.secondary_opts))
+def generator() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("generate", PROJECT / "tools" / "completions.py")
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
 
 
-def test_the_commands_are_those_of_the_program(offers: Offer) -> None:
-    """Every command of the program is offered, and no other word, in both ways to call it."""
-    commands = sorted(program()[1])
-    assert offers("git scalingo-region ", "git-scalingo-region ") == [commands, commands]
+def test_the_scripts_follow_from_the_declaration() -> None:
+    """Commands, options, descriptions, fields and built-in regions are what `tools/completions.py` writes."""
+    generate = generator()
+    for name in generate.SCRIPTS:
+        assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
 
 
-def test_the_options_are_those_of_the_program(offers: Offer) -> None:
-    """Each command offers the options that the program takes there, and no others."""
-    own, commands = program()
-    lines = [f"git-scalingo-region {command} -" for command in commands]
-    assert offers("git-scalingo-region -", *lines) == [own, *commands.values()]
+def test_commands_and_options(offers: Offer) -> None:
+    """Every command is offered, in both ways to call the program, and exactly the options that it takes."""
+    names = sorted(command.name for command in COMMANDS)
+    expected = {"sr ": names, "git-scalingo-region ": names, "sr -": sorted((*HELP.flags, *VERSION.flags))}
+    for command in COMMANDS:
+        flags = [flag for option in (*command.options, HELP) for flag in option.flags]
+        expected[f"git-scalingo-region {command.name} -"] = sorted(flags)
+
+    offered(offers, expected)
 
 
-def test_the_fields_are_those_of_a_region(offers: Offer) -> None:
-    """`show --field` offers the fields of a region, whichever way the value is attached."""
-    names = sorted(Region._fields)
-    lines = ["git scalingo-region show --field ", "git scalingo-region show --field="]
-    assert offers(*lines) == [names, names]
+def test_values(offers: Offer) -> None:
+    """Each place on the line is offered what it takes; an app, or one word too many, is offered nothing."""
+    fields = sorted(Region._fields)
+    offered(
+        offers,
+        {
+            "sr show --field ": fields,
+            "sr show --field=": fields,
+            "sr add --remote ": REMOTES,
+            "sr add --remote=s": ["scalingo"],
+            "sr add osc-fr1 origin -r ": REMOTES,
+            "sr doctor ": REMOTES,
+            "sr doctor origin s": [],
+            "sr status ": REMOTES,
+            "sr status --json origin ": ["scalingo"],
+            "sr sync origin scalingo ": [],
+            "sr trust osc-fr1 ": ["osc-secnum-fr1"],
+            "sr trust --known-hosts s": ["somefile"],
+            "sr trust --known-hosts=s": ["somefile"],
+            "sr trust --fingerprint ": [],
+            "sr trust --fingerprint x --fi": ["--fingerprint"],
+            "sr add osc-fr1 ": [],
+            "sr add osc-fr1 some": [],
+            "sr add some": [],
+            "sr url -q osc-fr1 some": [],
+            "sr add -- osc-fr1 ": [],
+            "sr add -- osc-fr1 --": [],
+            "sr show osc-fr1 some": [],
+            "sr list some": [],
+            "sr add osc-fr1 app --f": ["--fallback", "--force"],
+            "sr sync origin --dry": ["--dry-run"],
+            "sr add osc-fr1 app --remote=x --off": ["--offline"],
+        },
+    )
+
+
+def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
+    """The cached names are offered wherever a region can stand; whatever is not a name is left out."""
+    junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
+    world.cache(b"here-1\n" + junk + b"far.away_2\nunended")
+    regions = ["far.away_2", "here-1", "unended"]
+    offered(
+        offers,
+        {
+            "sr add ": regions,
+            "sr url ": regions,
+            "sr show ": regions,
+            "sr trust ": regions,
+            "sr trust far.away_2 ": ["here-1", "unended"],
+            "sr add -n --remote=x --json he": ["here-1"],
+            "sr add -r x --force he": ["here-1"],
+        },
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n\nNOT A NAME\n"], ids=["missing", "empty", "junk"])
 def test_regions_without_a_cached_list(offers: Offer, world: World, content: bytes | None) -> None:
-    """Without a usable cached list, the embedded regions are offered."""
+    """Without a usable cached list, the built-in regions are offered."""
     if content is not None:
         world.cache(content)
-    assert offers("git scalingo-region add ") == [EMBEDDED]
+    offered(offers, {"sr add ": EMBEDDED})
 
 
-@pytest.mark.parametrize("script", ["git-scalingo-region.bash", "_git-scalingo-region", "git-scalingo-region.fish"])
-def test_the_embedded_regions_stand_in_one_place(script: str) -> None:
-    """A script names each embedded region once, under the mark that says where they come from."""
-    text = (COMPLETIONS / script).read_text()
-    _, _, marked = text.partition("# EMBEDDED REGIONS")
-    assert [text.count(name) for name in EMBEDDED] == [1] * len(EMBEDDED)
-    assert [name for name in EMBEDDED if name in marked.splitlines()[1]] == EMBEDDED
-
-
-def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
-    """The cached names are offered where a region can stand; whatever is no name is left out."""
-    junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
-    world.cache(b"here-1\n" + junk + b"far.away_2\nunended")
-    regions = ["far.away_2", "here-1", "unended"]
-    assert offers(
-        "git scalingo-region add ",
-        "git scalingo-region url ",
-        "git scalingo-region show ",
-        "git scalingo-region trust ",
-        "git scalingo-region add he",
-        "git scalingo-region add -n --remote=x --json he",
-        "git scalingo-region add -r x --force he",
-    ) == [regions, regions, regions, regions, ["here-1"], ["here-1"], ["here-1"]]
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_cached_list_that_is_not_a_file(offers: Offer, world: World, make: Callable[[Path], None]) -> None:
+    """If a folder or a pipe is in the place of the cached names, the built-in ones are offered at once."""
+    world.names.parent.mkdir(parents=True)
+    make(world.names)
+    offered(offers, {"sr add ": EMBEDDED})
 
 
 def test_a_relative_cache_folder_does_not_count(offers: Offer, world: World) -> None:
@@ -386,101 +413,81 @@ def test_a_relative_cache_folder_does_not_count(offers: Offer, world: World) -> 
     assert offers("git scalingo-region add ", XDG_CACHE_HOME="") == [["at-home"]]
 
 
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_a_cached_list_that_is_no_file(offers: Offer, world: World, make: Callable[[Path], None]) -> None:
-    """Where a folder or a pipe is in the place of the cached names, the embedded ones come at once."""
-    world.names.parent.mkdir(parents=True)
-    make(world.names)
-    assert offers("git scalingo-region add ") == [EMBEDDED]
+def declare(world: World) -> Path:
+    """Declare two good remotes, and some whose names must not get onto a command line."""
+    file = world.repository / ".gitscalingo"
+    names = ["team/staging", "scalingo", "$(touch oops)", "two words", "-rf", "a;b", "\x1b[31m"]
+    file.write_text(
+        "".join(f'[remote "{name}"]\n\tapp = myapp\n' for name in names) + '[remote "none"]\n\tregion = x\n'
+    )
+    return file
 
 
-def test_remotes(offers: Offer) -> None:
-    """The repository's remotes are offered where a remote can stand, each of them once."""
-    assert offers(
-        "git scalingo-region add --remote ",
-        "git scalingo-region add --remote=s",
-        "git scalingo-region add osc-fr1 origin -r ",
-        "git scalingo-region doctor ",
-        "git scalingo-region doctor origin s",
-        "git scalingo-region status ",
-        "git scalingo-region status --json origin ",
-        "git scalingo-region sync origin scalingo ",
-    ) == [REMOTES, ["scalingo"], REMOTES, REMOTES, [], REMOTES, ["scalingo"], []]
+def test_declared_remotes(offers: Offer, world: World) -> None:
+    """`status` also offers what .gitscalingo declares, from a sub-folder too; hostile names are left out."""
+    declare(world)
+    offered(
+        offers,
+        {
+            "sr status ": ["origin", "scalingo", "team/staging"],
+            "sr status te": ["team/staging"],
+            "sr status team/staging ": REMOTES,
+            "sr sync ": REMOTES,
+            "sr doctor ": REMOTES,
+        },
+    )
+    assert not (world.repository / "oops").exists()
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, kind: str) -> None:
+    """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
+    file = declare(world)
+    moved = file.rename(world.root / "elsewhere")
+    if kind == "link":
+        file.symlink_to(moved)
+    elif kind == "fifo":
+        os.mkfifo(file)
+    else:
+        file.mkdir()
+    offered(offers, {"sr status ": REMOTES})
 
 
 def test_remotes_outside_a_repository(offers: Offer, world: World) -> None:
     """Outside a repository no remote is offered, and git's error message is not shown."""
     shutil.rmtree(world.repository / ".git")
-    ceiling = str(world.root)
     lines = ["git scalingo-region status ", "git scalingo-region add --remote "]
-    assert offers(*lines, GIT_CEILING_DIRECTORIES=ceiling) == [[], []]
+    assert offers(*lines, GIT_CEILING_DIRECTORIES=str(world.root)) == [[], []]
 
 
-def test_remotes_of_another_repository_in_bash(world: World) -> None:
-    """In bash `git -C` and `--git-dir` say whose remotes are offered."""
+@pytest.mark.parametrize("shell", ["bash", "zsh"])  # fish forwards without git's own options
+def test_remotes_of_another_repository(world: World, shell: str, request: pytest.FixtureRequest) -> None:
+    """`git -C` and `--git-dir` say whose remotes are offered."""
     lines = [f"git {option} scalingo-region doctor " for option in OTHER_REPOSITORY]
-    assert bash_offers(world, *lines) == [["staging"], ["staging"]]
-
-
-def test_remotes_of_another_repository_in_zsh(world: World, zsh_dump: Path) -> None:
-    """In zsh `git -C` and `--git-dir` say whose remotes are offered."""
-    lines = [f"git {option} scalingo-region doctor " for option in OTHER_REPOSITORY]
-    assert zsh(world, zsh_dump, *lines)[0] == [["staging"], ["staging"]]
-
-
-def test_nothing_is_offered_for_an_app(offers: Offer) -> None:
-    """Where an app or nothing more is to come, no word is offered, file names included."""
-    lines = [
-        "git scalingo-region add osc-fr1 ",
-        "git scalingo-region add osc-fr1 some",
-        "git scalingo-region add some",
-        "git scalingo-region url -q osc-fr1 some",
-        "git scalingo-region add -- osc-fr1 ",
-        "git scalingo-region add -- osc-fr1 --",
-        "git scalingo-region show osc-fr1 some",
-        "git scalingo-region list some",
-        "git scalingo-region trust --fingerprint ",
-    ]
-    assert offers(*lines) == [[]] * len(lines)
-
-
-def test_files_are_offered_for_known_hosts(offers: Offer) -> None:
-    """`trust --known-hosts` takes a file, whichever way the value is attached."""
-    lines = ["git scalingo-region trust --known-hosts s", "git scalingo-region trust --known-hosts=s"]
-    assert offers(*lines) == [["somefile"], ["somefile"]]
-
-
-def test_options_after_the_positionals(offers: Offer) -> None:
-    """Options may follow the arguments; the long ones alone come after two hyphens."""
-    assert offers(
-        "git scalingo-region add osc-fr1 app --f",
-        "git scalingo-region sync origin --dry",
-        "git scalingo-region add osc-fr1 app --remote=x --off",
-    ) == [["--fallback", "--force"], ["--dry-run"], ["--offline"]]
-
-
-def test_a_repeatable_option_is_offered_again(offers: Offer) -> None:
-    """`--fingerprint`, which may be given more than once, stays on offer."""
-    assert offers("git scalingo-region trust --fingerprint x --fi") == [["--fingerprint"]]
+    if shell == "bash":
+        assert bash_offers(world, *lines) == [["staging"], ["staging"]]
+    else:
+        assert zsh(world, request.getfixturevalue("zsh_dump"), *lines)[0] == [["staging"], ["staging"]]
 
 
 def test_completion_starts_no_python(offers: Offer, world: World) -> None:
     """No completion starts Python or the program: TAB answers at once."""
-    offers("git scal", "git scalingo-region ", *(f"git scalingo-region {command} " for command in program()[1]))
+    offers("git scal", "git scalingo-region ", *(f"git scalingo-region {command.name} " for command in COMMANDS))
     offers("git scalingo-region add -", "git scalingo-region add -r ", "git-scalingo-region ")
     assert not world.called.exists()
 
 
-def test_an_alias_completes_in_bash(world: World) -> None:
-    """A git alias of the command completes as the command does."""
+def test_an_alias_and_given_options_in_bash(world: World) -> None:
+    """In bash an alias of the command completes too, and an option that is on the line already is left out."""
     world.git("config", "alias.sr", "scalingo-region")
-    assert bash_offers(world, "git sr add osc-f", "git sr sync o") == [["osc-fr1"], ["origin"]]
-
-
-def test_given_options_are_not_offered_again_in_bash(world: World) -> None:
-    """An option that is on the line already is left out, with its value attached or not."""
-    lines = [f"git scalingo-region show {given} --f" for given in ("--field=x", "--field x", "")]
-    assert bash_offers(world, *lines) == [["--fallback"], ["--fallback"], ["--fallback", "--field"]]
+    lines = [f"git sr show {given} --f" for given in ("--field=x", "--field x", "")]
+    assert bash_offers(world, "git sr add osc-f", "git sr sync o", *lines) == [
+        ["osc-fr1"],
+        ["origin"],
+        ["--fallback"],
+        ["--fallback"],
+        ["--fallback", "--field"],
+    ]
 
 
 def test_lines_typed_in_bash(world: World) -> None:

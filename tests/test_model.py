@@ -8,12 +8,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, git
+from conftest import OSC_FR1, git, region_json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from git_scalingo_region.errors import ExitStatus, InvalidInput
 from git_scalingo_region.model import (
+    REGION_FIELDS,
+    ListSource,
+    Platform,
     Region,
     RegionList,
     RemoteUrl,
@@ -58,46 +61,40 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["a", "0", "myapp", "my-app-2", "a" * 48])
 def test_app_names_are_taken_as_they_are(name: str) -> None:
-    """What the platform calls an app's name is one, short names of older apps among them."""
+    """What the platform accepts is an app name, the short names of older apps among them."""
     assert check_app_name(name) == name
 
 
 @pytest.mark.parametrize(
-    ("text", "shown", "hints"),
-    [
-        ("", "an empty text", ()),
-        ("-x", "'-x'", ()),
-        ("x-", "'x-'", ()),
-        ("a--b", "'a--b'", ()),
-        ("a b", "'a b'", ()),
-        ("a/b", "'a/b'", ()),
-        ("myapp\n", "'myapp\n'", ()),
-        ("été", "'été'", ()),
-        ("\u0661", "'\u0661'", ()),
-        ("a" * 49, f"'{'a' * 49}'", ()),
-        ("a" * 300, f"'{'a' * 200}...'", ()),
-        ("A" * 49, f"'{'A' * 49}'", ()),
-        ("MyApp", "'MyApp'", ("did you mean myapp?",)),
-        ("my_app", "'my_app'", ("did you mean my-app?",)),
-        ("myapp.git", "'myapp.git'", ("did you mean myapp?",)),
-        (OSC_FR1, f"'{OSC_FR1}'", ("did you mean myapp?",)),
-        (
-            "git@ssh.osc-fr1.scalingo.com:myapp.git",
-            "'git@ssh.osc-fr1.scalingo.com:myapp.git'",
-            ("did you mean myapp?",),
-        ),
-    ],
+    "text",
+    ["-x", "x-", "a--b", "a b", "a/b", "myapp\n", "été", "\u0661", "a" * 49, "A" * 49, OSC_FR1 + "/x", ".git"],
 )
-def test_other_app_names_are_refused(text: str, shown: str, hints: tuple[str, ...]) -> None:
-    """A text that is no app's name is refused in one sentence that says what one looks like, and what was meant."""
+def test_other_app_names_are_refused(text: str) -> None:
+    """A text that cannot be an app name is refused in one sentence that says what one looks like."""
     with pytest.raises(InvalidInput) as caught:
         check_app_name(text)
-    assert caught.value.message == (
-        f"{shown} is not an app name: lower-case letters, digits and single hyphens, not at either end, "
-        "48 characters at most"
-    )
-    assert caught.value.hints == hints
+    rule = "use lower-case letters, digits and single hyphens inside the name, at most 48 characters"
+    assert (caught.value.message, caught.value.hints) == (f"'{text}' is not a valid app name: {rule}", ())
     assert caught.value.exit_status == ExitStatus.USAGE
+
+
+def test_a_long_name_is_shortened_and_an_empty_one_is_said_to_be_empty() -> None:
+    """A message never repeats more than 200 characters of what it refuses, and never quotes nothing."""
+    with pytest.raises(InvalidInput, match=rf"^'{'a' * 200}\.\.\.' is not a valid app name: "):
+        check_app_name("a" * 300)
+    with pytest.raises(InvalidInput, match=r"^the app name is empty$"):
+        check_app_name("")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("MyApp", "myapp"), ("my_app", "my-app"), ("myapp.git", "myapp"), (OSC_FR1, "myapp"), ("git@h:my-app", "my-app")],
+)
+def test_the_app_that_was_meant_is_a_hint(text: str, meant: str) -> None:
+    """Another spelling of a name, or the url of an app, tells which app was meant."""
+    with pytest.raises(InvalidInput) as caught:
+        check_app_name(text)
+    assert caught.value.hints == (f"did you mean {meant}?",)
 
 
 @pytest.mark.parametrize("name", ["osc-fr1", "osc_secnum.fr1", "r" * 63])
@@ -109,7 +106,9 @@ def test_region_names_are_plain_words(name: str) -> None:
 @pytest.mark.parametrize("text", ["", "-x", "a b", "a/b", "OSC-FR1", "a..b", "a\n", "osc-fr1;x", "$(x)", "r" * 64])
 def test_other_region_names_are_refused(text: str) -> None:
     """A text that is no plain word is refused as a region's name, with the command that lists them."""
-    with pytest.raises(InvalidInput, match="is not a region name: it looks like osc-fr1") as caught:
+    with pytest.raises(
+        InvalidInput, match=r"is not a valid region name: expected one|^the region name is empty$"
+    ) as caught:
         check_region_name(text)
     assert caught.value.hints == ("git scalingo-region list",)
 
@@ -130,7 +129,7 @@ def admitted_by_git(names: list[str], repository: Path) -> set[str]:
     return {line.removeprefix("refs/remotes/").removesuffix("/x") for line in answer if line}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.text(alphabet="aé./@{}-^~:?*[\\\x7f\x01'\"$\udc80", max_size=6)
@@ -165,15 +164,13 @@ def test_a_remote_name_is_refused_in_one_sentence() -> None:
     """The error says what a remote's name looks like."""
     with pytest.raises(InvalidInput) as caught:
         check_remote_name("a b")
-    assert caught.value.message == (
-        "'a b' is not a remote name: letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
-    )
+    rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
+    assert caught.value.message == f"'a b' is not a valid remote name: {rule}"
 
 
 # --- endpoints -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(endpoints)
 def test_an_endpoint_is_read_as_it_is_written(endpoint: SshEndpoint) -> None:
     """Writing and reading an endpoint gives the same endpoint, in upper case as well."""
@@ -211,7 +208,7 @@ def test_spellings_of_an_endpoint(text: str, host: str, port: int, known_hosts_n
 )
 def test_other_endpoints_are_refused(text: str) -> None:
     """What is not a plain host with a port from 1 to 65535 is no endpoint."""
-    with pytest.raises(InvalidInput, match=r"is not an ssh endpoint: it looks like ssh\.osc-fr1\.scalingo\.com:22"):
+    with pytest.raises(InvalidInput, match=r"is not an ssh endpoint: expected one like ssh\.osc-fr1\.scalingo\.com"):
         SshEndpoint.parse(text)
 
 
@@ -227,12 +224,12 @@ def spellings(url: RemoteUrl) -> list[str]:
     found = [f"{scheme}://{at}{place}:{port}{tilde}/{path}" for scheme in ("ssh", "git+ssh") for tilde in ("", "/~")]
     if port == 22:
         found += [f"ssh://{at}{place}/{path}", f"{at}{place}:{path}", f"{at}{place}:/{path}", f"[{at}{host}]:{path}"]
+    found.append(f"{found[0]}/")
     if ":" not in host:
         found += [f"[{at}{host}:{port}]:{path}", f"{at}[{host}:{port}]:/{path}"]
     return found
 
 
-@settings(deadline=None)
 @given(urls)
 def test_a_remote_url_is_read_in_every_spelling(url: RemoteUrl) -> None:
     """All of git's spellings of one place are the same value, and so is the text that it writes."""
@@ -251,7 +248,7 @@ def test_the_remote_url_of_an_app() -> None:
     "text",
     [
         *("", "app", "/app.git", "./h:app", "https://h/app.git", "git://h/app.git", "file:///app.git", "ext::sh -c x"),
-        *("SSH://h/app", "ssh:/h/app", "ssh://h", "ssh://h/", "ssh://h//app", "ssh://h/a/b", "ssh://h/app.git/"),
+        *("SSH://h/app", "ssh:/h/app", "ssh://h", "ssh://h/", "ssh://h//app", "ssh://h/a/b", "ssh://h/app.git//"),
         *("ssh://h/app.git.git", "ssh://h/App", "ssh://h/my%61pp", "ssh://h/app?x", "ssh://h/app#x", "ssh://h/app\n"),
         *("ssh://-oProxyCommand=x/app", "ssh://git@-h/app", "-h:app", "ssh://-u@h/app", "-u@h:app", "ssh://u:p@h/app"),
         *(
@@ -271,7 +268,7 @@ def test_other_urls_are_no_app(text: str) -> None:
     assert RemoteUrl.try_parse(text) is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(urls.flatmap(lambda url: st.sampled_from(spellings(url))) | url_like.filter(RemoteUrl.try_parse))
 def test_git_reads_a_remote_url_as_we_do(bare: Path, text: str) -> None:
     """Whatever is accepted as an app's url, git reads as ssh to the same user, host and port, and the same path."""
@@ -281,13 +278,13 @@ def test_git_reads_a_remote_url_as_we_do(bare: Path, text: str) -> None:
     user, _, host = said["userandhost"].rpartition("@")
     endpoint = SshEndpoint.parse(f"[{host}]" if ":" in host else host)
     port = 22 if said["port"] == "NONE" else int(said["port"])
-    path = said["path"].removeprefix("/").removeprefix("~/")
+    path = said["path"].removeprefix("/").removeprefix("~/").removesuffix("/")
     assert said["protocol"] == "ssh"
     assert RemoteUrl(SshEndpoint(endpoint.host, port), path.removesuffix(".git"), user, path[len(url.app) :]) == url
 
 
 @pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(endpoints)
 def test_ssh_reads_an_endpoint_as_we_do(endpoint: SshEndpoint) -> None:
     """The ssh program goes to exactly the host and the port that were parsed, as the user git."""
@@ -299,25 +296,18 @@ def test_ssh_reads_an_endpoint_as_we_do(endpoint: SshEndpoint) -> None:
 
 # --- regions ---------------------------------------------------------------------------------------------------------
 
-REGION = {
-    "name": "osc-fr1",
-    "display_name": "Paris - Outscale",
-    "api": "https://api.osc-fr1.scalingo.com",
-    "dashboard": "https://my.osc-fr1.scalingo.com",
-    "database_api": "https://db-api.osc-fr1.scalingo.com",
-    "ssh": "ssh.osc-fr1.scalingo.com:22",
-    "default": True,
-}
+REGION = {**region_json("osc-fr1", default=True), "display_name": "Paris - Outscale"}
 
 
-def test_a_region_has_the_shape_of_the_api() -> None:
-    """A region is read from, and written to, the API's own shape, field for field in the API's order."""
+def test_a_region_has_the_form_of_the_api() -> None:
+    """A region is read from, and written to, the API's own form, field for field in the API's order."""
     region = Region.from_json(REGION)
     assert list(region.to_json().items()) == list(REGION.items())
+    assert tuple(region.to_json()) == REGION_FIELDS
     assert str(region) == "osc-fr1 (Paris - Outscale)"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.builds(
         Region,
@@ -335,51 +325,47 @@ def test_a_region_is_read_as_it_is_written(region: Region) -> None:
     assert Region.from_json(region.to_json()) == region
 
 
-def test_a_region_needs_a_name_and_an_endpoint_alone() -> None:
+def test_a_region_only_needs_a_name_and_an_endpoint() -> None:
     """What the API may leave out counts as empty, as not default, and as port 22."""
     region = Region.from_json({"name": "r1", "ssh": "h.example", "api": None, "future_field": [1]})
     assert region == Region("r1", "", SshEndpoint("h.example", 22))
     assert str(region) == "r1"
 
 
+BAD_FIELDS: dict[str, list[object]] = {
+    "name": [None, 1, "-x", "a b", "a\x1b[0m"],
+    "ssh": [None, ["h"], "-oProxyCommand=x", "h:0", "ssh://h"],
+    "default": [None, 1, "true"],
+    "display_name": [1, "\x1b[2J", "\u202e"],
+    "api": [["x"]],
+    "dashboard": ["x\n"],
+    "database_api": ["x" * 201],
+}
+
+
 @pytest.mark.parametrize(
-    "change",
-    [
-        *(
-            {"name": None},
-            {"name": 1},
-            {"name": "-x"},
-            {"name": "a b"},
-            {"name": "a\x1b[0m"},
-            {"ssh": None},
-            {"ssh": ["h"]},
-        ),
-        *({"ssh": "-oProxyCommand=x"}, {"ssh": "h:0"}, {"ssh": "ssh://h"}, {"default": None}, {"default": 1}),
-        *({"default": "true"}, {"display_name": 1}, {"display_name": "\x1b[2J"}, {"display_name": "\u202e"}),
-        *({"api": ["x"]}, {"dashboard": "x\n"}, {"database_api": "x" * 201}),
-    ],
+    ("field", "value"), [(field, value) for field, values in BAD_FIELDS.items() for value in values]
 )
-def test_a_region_that_breaks_the_shape_is_refused(change: dict[str, object]) -> None:
+def test_a_region_that_breaks_the_form_is_refused(field: str, value: object) -> None:
     """A region with a field of a wrong type, or with anything but plain text, is refused."""
     with pytest.raises(InvalidInput):
-        Region.from_json({**REGION, **change})
+        Region.from_json({**REGION, field: value})
+
+
+NO_LISTS: list[object] = [None, [REGION], {}, {"regions": []}, {"regions": {}}]
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        (None, "it holds no list of regions"),
-        ([REGION], "it holds no list of regions"),
-        ({}, "it holds no list of regions"),
-        ({"regions": []}, "it holds no list of regions"),
-        ({"regions": {}}, "it holds no list of regions"),
+        *((value, "it holds no list of regions") for value in NO_LISTS),
         ({"regions": [None]}, "a region is not an object"),
         ({"regions": [{}]}, "a region has no name or no ssh endpoint"),
         ({"regions": [REGION, {**REGION, "default": False}]}, "a region is named twice"),
         ({"regions": [REGION, {**REGION, "name": "r2"}]}, "two regions are marked default"),
     ],
 )
-def test_a_list_that_breaks_the_shape_is_refused(value: object, reason: str) -> None:
+def test_a_list_that_breaks_the_form_is_refused(value: object, reason: str) -> None:
     """No regions, a name given twice, or two defaults make a list unusable, and the error says which."""
     with pytest.raises(InvalidInput) as caught:
         parse_regions(value)
@@ -388,15 +374,51 @@ def test_a_list_that_breaks_the_shape_is_refused(value: object, reason: str) -> 
 
 def test_a_list_finds_its_regions() -> None:
     """A list of regions knows its names in order, its default, and each region by name."""
-    first, second = (
-        Region("r2", "", SshEndpoint("h2.example")),
-        Region("r1", "", SshEndpoint("h1.example"), default=True),
-    )
-    regions = RegionList((first, second), "api", 0.0, anonymous=True)
-    assert (regions.names, regions.default, regions.find("r2"), regions.find("r3")) == (
-        ("r2", "r1"),
-        second,
-        first,
-        None,
-    )
-    assert RegionList((first,), "api", 0.0, anonymous=True).default is None
+    first = Region("r2", "", SshEndpoint("h2.example"))
+    second = Region("r1", "", SshEndpoint("h1.example"), default=True)
+    regions = RegionList((first, second), ListSource.API, 0.0, anonymous=True)
+    assert (regions.names, regions.default) == (("r2", "r1"), second)
+    assert (regions.find("r2"), regions.find("r3")) == (first, None)
+    assert RegionList((first,), ListSource.API, 0.0, anonymous=True).default is None
+
+
+# --- which region a url belongs to -----------------------------------------------------------------------------------
+
+PLATFORM = Platform(
+    [
+        Region("osc-fr1", "", SshEndpoint("ssh.osc-fr1.scalingo.com")),
+        Region("moved", "", SshEndpoint("new.example", 2222)),
+        Region("twin", "", SshEndpoint("new.example", 22)),
+        Region("late", "", SshEndpoint("new.example", 22)),
+        Region("alone", "", SshEndpoint("one.example", 2222)),
+    ],
+    "scalingo.com",
+    {"scalingo.com": "agora-fr1"},
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [
+        (OSC_FR1, "osc-fr1"),
+        ("git@ssh.osc-fr1.scalingo.com:myapp.git", "osc-fr1"),
+        ("ssh://me@ssh.osc-fr1.scalingo.com:2200/myapp", "osc-fr1"),
+        ("git@SSH.osc-fr2.scalingo.com:myapp.git", "osc-fr2"),
+        ("git@scalingo.com:myapp.git", "agora-fr1"),
+        ("ssh://git@scalingo.com:2200/myapp.git", "agora-fr1"),
+        ("git@ssh.scalingo.com:myapp.git", ""),
+        ("git@scw-par.scalingo.com:myapp.git", ""),
+        ("git@a.b.scalingo.com:myapp.git", ""),
+        ("ssh://git@new.example:2222/myapp.git", "moved"),
+        ("ssh://git@new.example/myapp.git", "twin"),
+        ("ssh://git@new.example:1/myapp.git", ""),
+        ("ssh://git@one.example:1/myapp.git", "alone"),
+        ("git@notscalingo.com:myapp.git", None),
+        ("git@ssh.osc-fr1.scalingo.com.evil.example:myapp.git", None),
+        ("git@evil.example:myapp.git", None),
+    ],
+)
+def test_a_host_tells_the_region(text: str, region: str | None) -> None:
+    """A url's endpoint, else its host, tells the region; "" if it does not tell, None if it is not Scalingo's."""
+    url = RemoteUrl.parse(text)
+    assert (PLATFORM.region_name(url) if PLATFORM.owns(url) else None) == region

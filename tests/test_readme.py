@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
-from conftest import OSC_FR1, Repo, Service
-from test_manual import tags
+from conftest import OSC_FR1, Repo, Service, send
 
 from git_scalingo_region.cli import run as cli
-from git_scalingo_region.scalingo import builtin as embedded
+from git_scalingo_region.cli.options import BY_NAME
+from git_scalingo_region.cli.parser import parse
+from git_scalingo_region.commands.completion import SCRIPTS
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.repository.declared import FILE
+from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.settings import DEFAULT_SERVICE
-from git_scalingo_region.ssh import known_hosts as hostkeys
+from git_scalingo_region.ssh import client
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-GROUP: Any = typer.main.get_command(cli.app)
-CONTEXT = typer.Context(GROUP)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHELLS = ("sh", "bash", "zsh", "fish")
 
 # The first is also what .ci/run looks for.
 TEST_LINE = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+    return [re.sub(f"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+USE, SETUP, TESTS, TEAM, JOB, COMPLETION = blocks("sh")
 
 
 def examples() -> list[tuple[str, str]]:
@@ -42,40 +50,57 @@ def examples() -> list[tuple[str, str]]:
 
 
 def program_lines() -> list[str]:
-    """Return every call of the program that the README shows, from its verb on."""
+    """Return every call of the program that the README shows, from the command on."""
     text = "\n".join([*blocks("sh"), *blocks("console"), *re.findall(r"`([^`\n]+)`", README)])
-    return re.findall(r"git scalingo-region ([^)&\n]+)", text)
+    return re.findall(r"(?:git|myapp) scalingo-region ([^)&>\n]+)", text)
 
 
-def table(heading: str) -> list[str]:
-    """Return the first cells of the table under a heading."""
-    section = README.partition(f"### {heading}\n")[2]
-    return re.findall(r"^\| (.*?) \|", section.partition("\n#")[0], re.MULTILINE)[1:]
+def need(*programs: str) -> None:
+    for program in programs:
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
 
 
-def fake_key(kind: str) -> hostkeys.HostKey:
+# --- the examples ----------------------------------------------------------------------------------------------------
+
+
+def fake_key(kind: str) -> client.HostKey:
     blob = len(kind).to_bytes(4, "big") + kind.encode() + bytes(32)
-    return hostkeys.HostKey(kind, base64.b64encode(blob).decode())
+    return client.HostKey(kind, base64.b64encode(blob).decode())
 
 
 @pytest.fixture
 def as_shown(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Make a platform on loopback like the real one; return what turns the output here into the output there."""
-    service.regions = [region.to_json() for region in embedded.REGIONS]
-    monkeypatch.setenv("SCALINGO_API_TOKEN", "aaa.bbb.ccc")
-    published = embedded.FINGERPRINTS
     keys = {kind: fake_key(kind) for kind in ("ssh-rsa", "ssh-ed25519")}
-    offered = {endpoint: {kind: key.fingerprint for kind, key in keys.items()} for endpoint in published}
-    monkeypatch.setattr(embedded, "FINGERPRINTS", offered)
-    monkeypatch.setattr(hostkeys, "scan", lambda endpoint, seconds: tuple(keys.values()))
+    published = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
+    offered = {kind: key.fingerprint for kind, key in keys.items()}
+    monkeypatch.setattr(builtin, "FINGERPRINTS", {region.ssh: offered for region in builtin.REGIONS})
+    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: tuple(keys.values()))
+    service.regions = [{**region.to_json(), "api": f"{service.url}/{region.name}"} for region in builtin.REGIONS]
+    service.routes["GET", "/osc-fr1/v1/apps/myapp"] = partial(send, status=200, body={"app": {"name": "myapp"}})
+    service.routes["GET", "/v1/keys"] = partial(send, status=200, body={"keys": [{"content": _make_key(home)}]})
+    monkeypatch.setenv("SCALINGO_API_TOKEN", "aaa.bbb.ccc")
+    ssh = os.environ["GIT_SSH_COMMAND"]
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{ssh} -o IdentityFile='{home}/.ssh/id_ed25519'")
 
     def translate(text: str) -> str:
         text = text.replace(service.url, DEFAULT_SERVICE).replace(str(home), "/home/you")
+        text = text.replace("A <a@example.org>", "You <you@example.org>")
         for kind, key in keys.items():
-            text = text.replace(key.fingerprint, published["ssh.osc-fr1.scalingo.com:22"][kind])
+            text = text.replace(key.fingerprint, published[kind])
         return text
 
     return translate
+
+
+def _make_key(home: Path) -> str:
+    """Make the user's ssh key; return its public part."""
+    need("ssh", "ssh-keygen")
+    file = home / ".ssh" / "id_ed25519"
+    file.parent.mkdir(mode=0o700)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "you", "-f", str(file)], check=True)
+    return file.with_suffix(".pub").read_text().strip()
 
 
 def run_in_terminal_order(line: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -98,88 +123,118 @@ def without_versions(text: str) -> str:
 @pytest.mark.usefixtures("repo")
 def test_examples_print_what_is_shown(as_shown: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The console examples, run one after the other in a repository, print exactly what the README shows."""
-    if not shutil.which("ssh"):
-        pytest.skip("ssh is not installed")
     printed = [(line, as_shown(run_in_terminal_order(line, monkeypatch))) for line, _ in examples()]
     assert [(line, without_versions(text)) for line, text in printed] == [
         (line, without_versions(text)) for line, text in examples()
     ]
 
 
-def test_there_is_an_example_of_every_verb() -> None:
-    """No verb is without an example whose output is shown."""
-    shown = {line.split()[2] for line, _ in examples() if line.startswith("git scalingo-region ")}
-    assert shown == set(GROUP.list_commands(CONTEXT))
+def test_pictures_show_what_the_program_prints() -> None:
+    """The pictures, drawn again from what the program prints on a terminal, are those in docs."""
+    spec = importlib.util.spec_from_file_location("picture", ROOT / "tools" / "picture.py")
+    assert spec
+    assert spec.loader
+    picture = importlib.util.module_from_spec(spec)
+    sys.modules["picture"] = picture
+    spec.loader.exec_module(picture)
+    need("ssh")
+    text = picture.session()
+    for name, theme in picture.THEMES.items():
+        assert f"docs/terminal-{name}.svg" in README
+        assert (ROOT / "docs" / f"terminal-{name}.svg").read_text(encoding="utf-8") == picture.draw(text, theme)
+
+
+# --- the command lines -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("line", program_lines())
 def test_every_call_is_one_that_the_program_takes(line: str) -> None:
-    """Each call in the README, in text and in scripts, has a verb and options that are there, and parses."""
-    verb, *words = shlex.split(line)
-    if verb != "-h":
-        GROUP.get_command(CONTEXT, verb).make_context(verb, words, parent=CONTEXT)
+    """Each call in the README, in text and in scripts, is one that the program can read."""
+    assert not isinstance(parse(shlex.split(line)), str)
 
 
-def test_setup_lines_are_one_line_each() -> None:
-    """From a fresh machine to a remote, and to the tests, is one command line each, and there is no other."""
-    setup, tests, *others = blocks("sh")
-    assert re.fullmatch(r"\./install\.sh && .* && git scalingo-region add osc-fr1 myapp\n", setup)
-    assert tests == f"{TEST_LINE}\n"
-    assert not any("install.sh &&" in other or "pytest" in other for other in others)
+def test_every_command_is_mentioned() -> None:
+    """A newcomer finds each command in the README."""
+    words = {word for text in re.findall(r"`([^`\n]+)`", README) for word in text.split()}
+    assert set(BY_NAME) <= words | {line.split()[0] for line in program_lines()}
 
 
-@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
-def test_the_setup_line_works_as_printed(shell: str, tmp_path: Path, home: Path) -> None:
-    """With an installer that does no more than to put the program into ~/.local/bin, the line makes the remote."""
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
-    installer = tmp_path / "install.sh"
+def test_setup_and_tests_are_one_line_each() -> None:
+    """From a fresh machine to a remote, and to the tests, is one command line each; the second comes right after it."""
+    assert re.fullmatch(r"\./install\.sh && .* add osc-fr1 myapp\n", SETUP)
+    assert f"{TEST_LINE}\n" == TESTS
+    assert README.count("pytest\n") == 1
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkout whose install.sh puts the program into ~/.local/bin; the program is there already."""
+    installer = tmp_path / "checkout" / "install.sh"
+    installer.parent.mkdir()
     installer.write_text(
         "#!/bin/sh\nmkdir -p ~/.local/bin && cat >~/.local/bin/git-scalingo-region <<'END'\n"
         f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m git_scalingo_region "$@"\n'
         "END\nchmod +x ~/.local/bin/git-scalingo-region\n"
     )
     installer.chmod(0o755)
-    subprocess.run([shell, "-c", blocks("sh")[0]], check=True, cwd=tmp_path, capture_output=True)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return installer.parent
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_setup_line_works_as_printed(shell: str, on_path: Path, home: Path) -> None:
+    """The line makes the remote in each shell, and leaves the reader in the checkout, where the tests are run."""
+    need(shell)
+    script = f"{SETUP}test -x install.sh && echo in the checkout\n"
+    done = subprocess.run([shell, "-c", script], check=True, cwd=on_path, capture_output=True, text=True)
+    assert done.stdout.endswith("in the checkout\n")
     assert Repo(home / "myapp").push_urls() == [OSC_FR1]
 
 
 @pytest.mark.parametrize("number", range(len(blocks("sh"))))
-@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+@pytest.mark.parametrize("shell", SHELLS)
 def test_shells_read_the_scripts(shell: str, number: int) -> None:
     """The command lines are the language of the shells that people paste them into."""
-    if not shutil.which(shell):
-        pytest.skip(f"{shell} is not installed")
+    need(shell)
     assert subprocess.run([shell, "-n"], check=False, input=blocks("sh")[number], text=True).returncode == 0
 
 
-def test_tables_are_those_of_the_manual() -> None:
-    """The exit statuses and the variables are the manual's, which are held against the program."""
-    assert table("Exit status") == tags("EXIT STATUS")
-    assert sorted(re.findall(r"`(\w+)`", " ".join(table("Environment")))) == sorted(
-        ", ".join(tags("ENVIRONMENT")).split(", ")
-    )
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_completion_lines_put_the_scripts_in_place(shell: str, on_path: Path, home: Path) -> None:
+    """Each line makes the folder that its shell looks in, and writes the whole script there."""
+    need(shell)
+    subprocess.run(["./install.sh"], check=True, cwd=on_path)
+    path = f"{home}/.local/bin:{os.environ['PATH']}"
+    subprocess.run([shell, "-c", COMPLETION], check=True, env={**os.environ, "PATH": path}, capture_output=True)
+    for line in COMPLETION.splitlines():
+        name, file = re.search(r"completion (\w+) >~/(\S+)$", line).groups()  # type: ignore[union-attr]
+        parts = [(ROOT / "git_scalingo_region" / "completions" / part).read_text() for part in SCRIPTS[name]]
+        assert (home / file).read_text() == "".join(parts)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_declared_remotes_are_made(repo: Repo) -> None:
+    """The file that the README shows declares two remotes, and the last line for a team makes them."""
+    (declared,) = blocks("ini")
+    (repo.path / FILE).write_text(declared)
+    line = TEAM.splitlines()[-1].replace(" --trust", " --offline").split()
+    assert cli.run(line[2:]) == 0
+    assert repo.git("remote").split() == ["production", "staging"]
+
+
+# --- the pages beside it ---------------------------------------------------------------------------------------------
 
 
 def test_the_files_it_names_are_there() -> None:
-    """What the README tells to copy or to run is in the checkout."""
-    for name in ("install.sh", *re.findall(r"completions/[\w.-]+\.fish", README)):
+    """What the README links to, and tells people to run, is in the checkout."""
+    links = re.findall(r"\]\(([\w./-]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
+    for name in ("install.sh", *(link or source for link, source in links)):
         assert (ROOT / name).is_file(), name
-
-
-def test_contributing_maps_every_module() -> None:
-    """The module map has a row for each module, and none for what is gone."""
-    rows = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
-    package = ROOT / "git_scalingo_region"
-    rooms = [path.parent for path in package.glob("*/__init__.py") if path.parent.name != "commands"]
-    modules = {path.stem for path in package.glob("*.py")} | {"commands"}
-    modules |= {f"{room.name}.{path.stem}" for room in rooms for path in room.glob("*.py")}
-    assert sorted(rows) == sorted(name for name in modules if not name.rpartition(".")[2].startswith("_"))
 
 
 def test_security_names_tests_that_are_there() -> None:
     """Each promise of SECURITY.md names its tests, and these exist."""
-    rows = re.findall(r"^\| [A-Z].* \| (`.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| [A-Z`].* \| (`.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
     assert rows
     assert {name for name in names if not (ROOT / "tests" / f"{name}.py").is_file()} == set()

@@ -2,106 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from git_scalingo_region.commands.changes import apply, retrying, shared_files, undo_commands
-from git_scalingo_region.commands.regions import (
-    Request,
-    load_regions,
-    platform_of,
-    read_words,
-    repository_candidates,
-    resolve,
-    settle,
-)
-from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.model import RemoteUrl, SshEndpoint, check_remote_name
-from git_scalingo_region.outcomes import Added
-from git_scalingo_region.repository.plan import Plan, Platform, plan_remote, refspec_to_push
-from git_scalingo_region.settings import Settings
+from git_scalingo_region import shell
+from git_scalingo_region.commands.selection import select
+from git_scalingo_region.commands.target import Target, choose_target, host_key_advice, undo, warn_about
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import ExitStatus
+from git_scalingo_region.model import Outcome
+from git_scalingo_region.repository.changes import carry_out
+from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.plan import Plan
+from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
+from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
+from git_scalingo_region.terminal import GREEN, Style, record
 
-if TYPE_CHECKING:
-    from git_scalingo_region.repository.configuration import Configuration
-    from git_scalingo_region.repository.git import Repository
+HEADLINES = {
+    (Outcome.CREATED, False): "Created remote '{}'",
+    (Outcome.UPDATED, False): "Updated remote '{}'",
+    (Outcome.UNCHANGED, False): "Remote '{}' is up to date",
+    (Outcome.CREATED, True): "Would create remote '{}'",
+    (Outcome.UPDATED, True): "Would update remote '{}'",
+    (Outcome.UNCHANGED, True): "Remote '{}' is up to date",
+}
 
 
-def add(request: Request, positionals: Sequence[str], remote: str, *, force: bool, dry_run: bool) -> Added:
+class Added(NamedTuple):
+    """What `add` did, or would do. `next` is the push command, "" if there is none that is exact."""
+
+    plan: Plan
+    choice: Choice
+    push_urls: tuple[str, ...]
+    undo: tuple[str, ...]
+    next: str
+    advice: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """0: anything else is an error."""
+        return ExitStatus.DONE
+
+    def text(self, style: Style) -> str:
+        """Show what was done, in which region and why, how to undo it, and what to do next."""
+        fields = (
+            *(self.plan.replacements or [("url", self.plan.held_url)]),
+            ("region", self.choice.why),
+            ("undo", " && ".join(self.undo)),
+            ("next", self.next),
+        )
+        return record(HEADLINES[self.plan.outcome, self.dry_run].format(self.plan.remote), fields, style, GREEN)
+
+    def json(self) -> dict[str, Any]:
+        """Return the outcome, the remote and its urls, and the region with its reason."""
+        return {
+            "outcome": self.plan.outcome.value,
+            "remote": self.plan.remote,
+            "url": self.plan.held_url,
+            "previous_url": self.plan.previous_url,
+            "push_urls": list(self.push_urls),
+            "app": self.plan.url.app,
+            **self.choice.json(),
+            "app_found": self.choice.app_found,
+            "undo": list(self.undo),
+            "next": self.next or None,
+            "dry_run": self.dry_run,
+        }
+
+    def hints(self) -> Sequence[str]:
+        """Return what may keep the first push from working."""
+        return self.advice
+
+
+def run(context: Context, *, region: str, app: str, remote: str, force: bool, dry_run: bool) -> Added:
     """Add the remote of an app, or bring it up to date.
 
     Raises `InvalidInput`, `RegionError`, `CredentialsError`, `RepositoryError` or `RemoteConflict`.
     """
-    check_remote_name(remote)
-    words = read_words(positionals, request.settings, "add")
-    from git_scalingo_region.repository.git import Repository
-
     repository = Repository()
     configuration = repository.read()
-    regions = load_regions(request)
-    words = settle(words, regions, request, "add")
-    platform = platform_of(regions)
-    resolution = resolve(
-        request,
-        regions,
-        [
-            ("argument", words.region),
-            ("environment", request.settings.region),
-            *repository_candidates(request.settings, configuration, platform, remote),
-        ],
-    )
-    url = resolution.region.remote_url(words.app)
-    plan = _carry_out(repository, configuration, platform, remote, url, force=force, dry_run=dry_run)
-    for path in shared_files(repository, [plan]):
-        request.warn(f"the remote '{remote}' stands in {path}, which other repositories may include")
-    push_urls = plan.push_urls if dry_run else repository.push_urls(remote)
-    for elsewhere in push_urls:
-        if RemoteUrl.try_parse(elsewhere) != url:
-            request.warn(f"git push {remote} goes to {elsewhere}: the git configuration rewrites the url")
+    catalog = Catalog(context)
+    selection = select(context, catalog, configuration, remote)
+    words = read_arguments(context, catalog, "add", region, app, remote_app=selection.app)
+    wish = Wish(RegionSource.ARGUMENT, words.region)
+    target = choose_target(selection, repository, wish, words.app, force=force)
+    (plan,) = carry_out(repository, configuration, lambda now: [target.plan(now)], dry_run=dry_run)
+    push_urls = plan.push_urls if dry_run else repository.push_urls(plan.remote)
+    warn_about(context, repository, plan, push_urls)
     head = repository.head()
+    stops = obstacles(repository, configuration, plan.remote)
     return Added(
-        outcome=plan.outcome,
-        remote=remote,
-        url=url,
-        previous_url=plan.previous_url,
-        push_urls=push_urls,
-        resolution=resolution,
-        replacements=plan.replacements,
-        undo=undo_commands(repository, plan),
-        refspec=refspec_to_push(head.branch),
-        has_commit=head.has_commit,
-        host_is_known=_host_is_known(url.endpoint, request.settings),
+        plan,
+        target.choice,
+        push_urls,
+        undo=() if dry_run else undo(repository, plan),
+        next="" if stops else push_command(head, configuration, plan.remote),
+        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit)),
         dry_run=dry_run,
     )
 
 
-def _carry_out(
-    repository: Repository,
-    configuration: Configuration,
-    platform: Platform,
-    remote: str,
-    url: RemoteUrl,
-    *,
-    force: bool,
-    dry_run: bool,
-) -> Plan:
-    """Plan and apply; a dry run only plans."""
-
-    def attempt(configuration: Configuration) -> Plan:
-        plan = plan_remote(configuration.remote(remote), url, platform, configuration, force=force)
-        if plan.changes and not dry_run:
-            repository.own_push_urls(remote)  # what git refuses is not written to
-            apply(repository, [plan])
-        return plan
-
-    return retrying(repository, configuration, attempt, f"the remote '{remote}'")
-
-
-def _host_is_known(endpoint: SshEndpoint, settings: Settings) -> bool:
-    """Whether ssh knows the host's key already; where ssh cannot be asked there is nothing to advise."""
-    from git_scalingo_region.ssh import known_hosts as hostkeys
-
-    try:
-        place = hostkeys.lookup(endpoint, settings.ssh)
-    except RepositoryError:
-        return True
-    return bool(hostkeys.trusted_keys(place))
+def _advice(target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
+    if stops:
+        yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
+        yield shell.plugin("doctor", plan.remote)
+    if not has_commit:
+        yield "there is no commit to push yet"
+    if plan.outcome is not Outcome.UNCHANGED:
+        yield from host_key_advice(target)

@@ -1,34 +1,31 @@
-"""`doctor`: find what would make the first push fail, and say what fixes it. Changes nothing."""
+"""`doctor`: find what would make the first push fail, and say what fixes it. It changes nothing."""
 
 from __future__ import annotations
 
 import re
-import shlex
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from git_scalingo_region.commands.regions import Request, load_regions, platform_of
-from git_scalingo_region.errors import CredentialsError, RemoteConflict, ScalingoRegionError
-from git_scalingo_region.model import Region, RegionList, RemoteUrl, check_remote_name
-from git_scalingo_region.outcomes import Check, Diagnosis, RemoteStatus
-from git_scalingo_region.repository.plan import DEPLOYED_BRANCHES, STALE, refspec_to_push
-from git_scalingo_region.scalingo import builtin as embedded
-from git_scalingo_region.settings import DEFAULT_REMOTE
-from git_scalingo_region.ssh import known_hosts as hostkeys
+from git_scalingo_region import shell
+from git_scalingo_region.commands import access, checks
+from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Subject, Target
+from git_scalingo_region.commands.selection import examiner_of, select
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
+from git_scalingo_region.model import RemoteUrl, check_remote_name
+from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.declared import read_declared
+from git_scalingo_region.repository.git import MINIMUM, Repository
+from git_scalingo_region.repository.git import version as git_version
+from git_scalingo_region.repository.plan import State
+from git_scalingo_region.scalingo.apps import find_app
+from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.credentials import find_token
+from git_scalingo_region.settings import Settings
+from git_scalingo_region.ssh.client import version as ssh_version
+from git_scalingo_region.terminal import GREEN, RED, Style, plural, printable
 
-if TYPE_CHECKING:
-    from git_scalingo_region.repository.configuration import Configuration
-    from git_scalingo_region.repository.git import Repository
-
-# git config --show-scope came with 2.26, rsa-sha2 signatures with OpenSSH 7.2.
-MIN_GIT = (2, 26)
-MIN_SSH = (7, 2)
-PROGRAM_SECONDS = 10.0
-CONNECT_SECONDS = 20.0
-OK, PROBLEM, SKIPPED = "ok", "problem", "skipped"
+MINIMUM_SSH = (7, 2)  # the signatures rsa-sha2-256 and rsa-sha2-512
 
 _INSTALLERS = {
     "apt-get": "sudo apt-get install git openssh-client",
@@ -36,90 +33,97 @@ _INSTALLERS = {
     "apk": "sudo apk add git openssh-client",
     "brew": "brew install git openssh",
 }
-
-# What ssh says, most telling first: pattern, what it means, and the fix.
-_SSH_FAILURES = (
-    (r"Could not resolve hostname", "the name {host} is not resolved", "{probe}"),
-    (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", "the host key is not the one known", "{renew}"),
-    (r"Host key verification failed|No .* host key is known", "the host key is unknown", "{trust}"),
-    (r"ssh: connect to host|Connection timed out", "port {port} of {host} is unreachable", "{probe}"),
-    (r"Permission denied \(|Too many authentication failures", "no ssh key of yours is accepted", "{key}"),
-    (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", "{probe}"),
-    (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", "{probe}"),
-)
-# Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
-_NOISE = re.compile(r"\s*$|\*\*|Warning: |fatal: (Could not read|the remote end)|Please make sure|and the repository")
-
-
-class Finding(NamedTuple):
-    """What one check comes to, before it is given its name."""
-
-    status: str
-    detail: str
-    fix: str = ""
-
-
-@dataclass(frozen=True)
-class Place:
-    """The repository, and its configuration as it was read."""
-
-    repository: Repository
-    configuration: Configuration
-
-
-@dataclass(frozen=True)
-class Target:
-    """A remote of a known region, and what was read to find that out."""
-
-    request: Request
-    place: Place
-    regions: RegionList
-    status: RemoteStatus
-    region: Region
-
-    def is_reached_by(self, url: str) -> bool:
-        """Whether a push url leads to the app, in the region that the remote is of."""
-        parsed = RemoteUrl.try_parse(url)
-        if parsed is None or parsed.app != self.status.app:
-            return False
-        return platform_of(self.regions).region_name(parsed) == self.region.name
-
-    @property
-    def trust(self) -> str:
-        """The command that makes the host key known."""
-        return f"git scalingo-region trust {self.region.name}"
-
+_NO_REPOSITORY = "there is no repository"
+_NO_REMOTE = "there is no remote of a known region"
 
 T = TypeVar("T")
 
 
-def doctor(request: Request, remote: str, *, connect: bool) -> Diagnosis:
-    """Check all that a push to the remote needs; `connect` tries a connection as well."""
-    check_remote_name(remote)
-    return Diagnosis(tuple(Check(name, *finding) for name, finding in _findings(request, remote, connect=connect)))
+class Check(NamedTuple):
+    """A check by its name, which is stable, and what it comes to."""
+
+    name: str
+    finding: Finding
+
+    def lines(self, style: Style) -> str:
+        """Return the check for a person, with the command that fixes it or tells more on a line of its own."""
+        status, detail, fix, probe = self.finding
+        first = f"{style.paint_word(status, status.ljust(7))}  {self.name.ljust(11)}  {printable(detail)}\n"
+        commands = (("fix", fix), ("try", probe))
+        return first + "".join(f"{' ' * 22}{label}: {command}\n" for label, command in commands if command)
 
 
-def _findings(request: Request, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
-    """Yield the checks' names, which are stable, and findings; what cannot be looked at is skipped."""
-    yield "git", _program("git", ["git", "version"], r"version (\d+)\.(\d+)", MIN_GIT)
-    yield "ssh", _program("OpenSSH", ["ssh", "-V"], r"OpenSSH_(\d+)\.(\d+)", MIN_SSH)
+class Diagnosis(NamedTuple):
+    """The checks, in the order in which they are shown."""
+
+    checks: tuple[Check, ...]
+
+    def _count(self, status: str) -> int:
+        return sum(check.finding.status == status for check in self.checks)
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """7 if there is a problem; a warning is none."""
+        return ExitStatus.PROBLEM if self._count(PROBLEM) else ExitStatus.DONE
+
+    def text(self, style: Style) -> str:
+        """Show every check, and the sum."""
+        problems, warnings = self._count(PROBLEM), self._count(WARNING)
+        total = f"{plural(problems, 'problem')} found" if problems else "No problem found"
+        total = style.paint(total, RED if problems else GREEN) + (
+            f", {plural(warnings, 'warning')}" if warnings else ""
+        )
+        return "".join(check.lines(style) for check in self.checks) + total + "\n"
+
+    def json(self) -> dict[str, Any]:
+        """Return the checks; a `fix` or `try` that does not exist is null."""
+        return {"checks": [_check_json(check) for check in self.checks]}
+
+    def hints(self) -> Sequence[str]:
+        """Return nothing: each check has its own command."""
+        return ()
+
+
+def _check_json(check: Check) -> dict[str, Any]:
+    status, detail, fix, probe = check.finding
+    return {"check": check.name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
+
+
+def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
+    """Check everything that a push to the remote needs; with `connect`, try a connection as well.
+
+    Raises `InvalidInput` for a name that no remote can have, and if it is not clear which remote is meant.
+    """
+    if remote:
+        check_remote_name(remote)
+    return Diagnosis(tuple(Check(name, finding) for name, finding in _findings(context, remote, connect=connect)))
+
+
+def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
+    """Yield the checks; what cannot be looked at is skipped."""
+    git_finding, ssh_finding = _git(), _ssh()
     place, repository_finding = _find_place()
-    regions, regions_finding = _find_regions(request)
-    target, remote_finding = _find_target(request, place, regions, remote)
+    catalog, regions_finding = _find_regions(context)
+    subject = _find_subject(context, catalog, remote, *place) if place else None
+    target = _target_of(subject) if subject else None
+    key = _look(access.key, target, _NO_REMOTE)
+    connection = _connection(target) if connect else access.Attempt(Finding(SKIPPED, "only with --connect"))
+    yield "git", git_finding
+    yield "ssh", ssh_finding
     yield "repository", repository_finding
-    yield "remote", remote_finding
-    yield "push-url", _look(_push_url, target, "there is no remote of a known region")
+    yield "remote", _look(_remote, subject, _NO_REPOSITORY)
+    yield "push-url", _look(checks.push_url, target, _NO_REMOTE)
     yield "regions", regions_finding
-    yield "host-key", _look(_host_key, target, "there is no remote of a known region")
-    for name, look in (("history", _history), ("follow-tags", _follow_tags), ("commit", _commit)):
-        yield name, _look(look, place, "there is no repository")
-    yield "branch", _look(lambda place: _branch(place, remote), place, "there is no repository")
-    missing = "there is no remote of a known region" if connect else "only with --connect"
-    yield "connection", _look(_connection, target if connect else None, missing)
+    yield "app", _look(access.app, target, _NO_REMOTE)
+    yield "host-key", _look(access.host_key, target, _NO_REMOTE)
+    yield "key", _corrected(key, connection.accepted, target)
+    for name in ("history", "refspec", "follow-tags", "commit", "identity", "submodules", "branch"):
+        yield name, _look(getattr(checks, name.replace("-", "_")), subject, _NO_REPOSITORY)
+    yield "connection", connection.finding
 
 
 def _look(look: Callable[[T], Finding], subject: T | None, missing: str) -> Finding:
-    """Run one check: a failure of its own is its problem, not the end of the examination."""
+    """Run one check. If it fails, that is its problem, and the others are still run."""
     if subject is None:
         return Finding(SKIPPED, missing)
     try:
@@ -129,210 +133,199 @@ def _look(look: Callable[[T], Finding], subject: T | None, missing: str) -> Find
 
 
 def _failed(error: ScalingoRegionError) -> Finding:
-    fix = next((hint for hint in error.hints if hint.startswith(("git ", "ssh ", "install "))), "git status")
-    return Finding(PROBLEM, error.message, fix)
+    if "is not installed" in error.message:  # that is the problem of a check of its own
+        return Finding(SKIPPED, error.message)
+    return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
+
+
+def _connection(target: Target | None) -> access.Attempt:
+    if target is None:
+        return access.Attempt(Finding(SKIPPED, _NO_REMOTE))
+    try:
+        return access.connect(target)
+    except ScalingoRegionError as error:
+        return access.Attempt(_failed(error))
+
+
+def _corrected(key: Finding, accepted: bool | None, target: Target | None) -> Finding:
+    """Return the check of the user's key, given what the host said: it knows better than the account's list."""
+    if accepted and target and key.status != OK:
+        return Finding(OK, f"{target.region.ssh} accepts your ssh key")
+    if accepted is False and target and key.status != PROBLEM:
+        return access.refused(target, f"{target.region.ssh.host} accepts none of your ssh keys")
+    return key
 
 
 # --- the programs ----------------------------------------------------------------------------------------------------
 
 
-def _program(name: str, command: Sequence[str], version: str, minimum: tuple[int, int]) -> Finding:
+def _git() -> Finding:
     try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,  # where ssh -V writes to
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=PROGRAM_SECONDS,
-        ).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return Finding(PROBLEM, f"{command[0]} is not on PATH", _installation(name, minimum))
-    found = re.search(version, answer)
-    if not found:
-        return Finding(PROBLEM, f"{command[0]} does not say that it is {name}", _installation(name, minimum))
-    if (int(found[1]), int(found[2])) < minimum:
-        return Finding(PROBLEM, f"{name} {found[1]}.{found[2]} is too old", _installation(name, minimum))
-    return Finding(OK, f"{name} {found[1]}.{found[2]}")
+        return _judged("git", "git", git_version(), MINIMUM)
+    except RepositoryError as error:
+        return Finding(PROBLEM, error.message, "", _installation())
 
 
-def _installation(name: str, minimum: tuple[int, int]) -> str:
-    known = (command for program, command in _INSTALLERS.items() if shutil.which(program))
-    return next(known, f"install {name} {minimum[0]}.{minimum[1]} or newer")
+def _ssh() -> Finding:
+    try:
+        found = re.match(r"OpenSSH_(\d+)\.(\d+)", ssh_version())
+    except RepositoryError as error:
+        return Finding(PROBLEM, error.message, "", _installation())
+    return _judged("ssh", "OpenSSH", (int(found[1]), int(found[2])) if found else (0, 0), MINIMUM_SSH)
 
 
-# --- what the other checks stand on ----------------------------------------------------------------------------------
+def _judged(command: str, name: str, version: tuple[int, int], minimum: tuple[int, int]) -> Finding:
+    shown, needed = (f"{name} {major}.{minor}" for major, minor in (version, minimum))
+    if version == (0, 0):
+        return Finding(PROBLEM, f"{command} does not say that it is {name}", "", _installation())
+    if version < minimum:
+        return Finding(PROBLEM, f"{shown} is too old: {needed} is needed", "", _installation())
+    return Finding(OK, shown)
 
 
-def _find_place() -> tuple[Place | None, Finding]:
-    from git_scalingo_region.repository.git import Repository
+def _installation() -> str:
+    """Return the command that installs both programs here, or "". Whether it works is not known."""
+    import shutil
 
+    return next((command for program, command in _INSTALLERS.items() if shutil.which(program)), "")
+
+
+# --- what the other checks need --------------------------------------------------------------------------------------
+
+
+def _find_place() -> tuple[tuple[Repository, Configuration] | None, Finding]:
     try:
         repository = Repository()
-        return Place(repository, repository.read()), Finding(OK, "git reads its configuration")
-    except ScalingoRegionError as error:
-        finding = _failed(error)
-        return None, finding._replace(fix="git init") if "not a git repository" in error.message else finding
+        return (repository, repository.read()), Finding(OK, "git reads its configuration")
+    except RepositoryError as error:
+        if "not installed" in error.message:
+            return None, Finding(SKIPPED, "git is not installed")
+        ours = ("git init", "git config --global --add safe.directory ")
+        fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
+        return None, Finding(PROBLEM, error.message, fix, "" if fix else "git status")
 
 
-def _find_regions(request: Request) -> tuple[RegionList, Finding]:
-    """Ask for the list anew: only so is the token's acceptance found out."""
-    warnings: list[str] = []
-    service = request.settings.service
+def _find_regions(context: Context) -> tuple[Catalog, Finding]:
+    """Ask for the list anew: only then it is known whether the token is accepted.
+
+    The catalog has a context of its own, since its warnings are findings here.
+    """
+    settings = context.settings
+    catalog = Catalog(Context(settings, refresh=not context.offline, offline=context.offline))
     try:
-        regions = load_regions(replace(request, warn=warnings.append, refresh=not request.offline))
+        regions = catalog.load()
     except CredentialsError as error:
-        # It is this check's problem alone: the remote is still to be looked at.
-        fix = "unset SCALINGO_API_TOKEN" if request.settings.api_token else "scalingo login"
-        return _kept_regions(request), Finding(PROBLEM, error.message, fix)
-    if request.offline:
-        return regions, Finding(SKIPPED, "--offline")
-    if warnings:
-        reason, _, _ = warnings[0].partition("; using ")  # which list stands in is of no matter here
-        return regions, Finding(PROBLEM, reason, f"curl -sS {service}/v1/regions")
+        # It is a problem of this check only: the remote can still be looked at.
+        return _kept_catalog(settings), Finding(PROBLEM, error.message, *_without_token(settings))
+    if context.offline:
+        return catalog, Finding(SKIPPED, "--offline")
+    if catalog.context.warnings:
+        reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
+        return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
     whose = "the public ones" if regions.anonymous else "the token is accepted"
-    return regions, Finding(OK, f"{len(regions.regions)} from {service}, {whose}")
+    return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
 
 
-def _kept_regions(request: Request) -> RegionList:
+def _without_token(settings: Settings) -> tuple[str, str]:
+    """Return the command that gets rid of a bad token, or else the one that gets a new one."""
+    login = ("", "scalingo login")
     try:
-        return load_regions(replace(request, warn=lambda _: None, refresh=False, offline=True))
+        others = find_token(settings._replace(api_token=""))
     except CredentialsError:
-        return RegionList(embedded.REGIONS, "embedded", None, anonymous=True)
+        return login
+    return ("unset SCALINGO_API_TOKEN", "") if settings.api_token and not others else login
 
 
-def _find_target(
-    request: Request, place: Place | None, regions: RegionList, name: str
-) -> tuple[Target | None, Finding]:
-    from git_scalingo_region.commands.status import statuses
-
-    if place is None:
-        return None, Finding(SKIPPED, "there is no repository")
-    add = "git scalingo-region add" + ("" if name == DEFAULT_REMOTE else f" -r {shlex.quote(name)}")
-    if name not in place.configuration.remote_names:
-        return None, Finding(PROBLEM, f"there is no remote '{name}'", f"{add} REGION APP")
+def _kept_catalog(settings: Settings) -> Catalog:
+    """Return a catalog that asks nobody: with the account's cached list, or without the token if that is unusable."""
+    catalog = Catalog(Context(settings, offline=True))
     try:
-        status, region = next(statuses(place.configuration, regions, [place.configuration.remote(name)], named=True))
-    except RemoteConflict as conflict:
-        # Another remote is there for a reason: it is not to be replaced.
-        fix = f"{add} --force REGION APP" if name == DEFAULT_REMOTE else "git scalingo-region add REGION APP"
-        return None, Finding(PROBLEM, conflict.message, fix)
+        catalog.load()
+    except CredentialsError:
+        return Catalog(Context(settings._replace(api_token="", cli_auth_file=""), offline=True))
+    return catalog
+
+
+def _find_subject(
+    context: Context, catalog: Catalog, remote: str, repository: Repository, configuration: Configuration
+) -> Subject:
+    selection = select(context, catalog, configuration, remote, existing=True)
+    if not remote and selection.remote not in configuration.remote_names:
+        _refuse_several(catalog, configuration)
+    examined = selection.examined
+    found = catalog.find(examined.region) if examined and examined.region else None
+    is_known = found is not None and examined is not None and examined.state is not State.UNKNOWN_REGION
+    return Subject(
+        context,
+        catalog,
+        repository,
+        configuration,
+        repository.head(),
+        selection.remote,
+        examiner_of(catalog, configuration),
+        examined,
+        found.region if found and is_known else None,
+    )
+
+
+def _refuse_several(catalog: Catalog, configuration: Configuration) -> None:
+    examiner = examiner_of(catalog, configuration)
+    ours = [name for name in configuration.remote_names if examiner.examine(name)]
+    if len(ours) > 1:
+        commands = [shell.plugin("doctor", name) for name in ours]
+        raise InvalidInput(
+            f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *filter(None, commands)
+        )
+
+
+def _target_of(subject: Subject) -> Target | None:
+    return Target(subject, subject.examined, subject.region) if subject.examined and subject.region else None
+
+
+# --- the remote ------------------------------------------------------------------------------------------------------
+
+
+def _remote(subject: Subject) -> Finding:
+    """Look whether the remote is there, is Scalingo's, and is up to date."""
+    name, examined, region = subject.remote, subject.examined, subject.region
+    if examined is None:
+        return _not_ours(subject)
     if region is None:
-        fix = f"{add} REGION {status.app}"
-        return None, Finding(PROBLEM, f"its region, {status.region}, is not in the list", fix)
-    target = Target(request, place, regions, status, region)
-    if status.state == STALE:
-        fix = f"git scalingo-region sync {shlex.quote(name)}"
-        return target, Finding(PROBLEM, f"{status.url} is not what {region.name} has now: {region.ssh}", fix)
-    return target, Finding(OK, f"{name} is {status.app} in {region.name}")
+        gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
+        fix = _follow(subject, examined.url.app)
+        probe = "" if fix else f"{shell.plugin(*subject.add)} REGION {examined.url.app}"
+        return Finding(PROBLEM, gone, fix, probe)
+    if examined.state is State.STALE:
+        target = Target(subject, examined, region)
+        parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for _, entry in examined.remote.located)
+        old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
+        detail = f"{old} is not what {region.name} has now: {region.ssh}"
+        return Finding(PROBLEM, detail, checks.bring_up_to_date(target))
+    return Finding(OK, f"{name} is {examined.url.app} in {region.name}")
 
 
-# --- the checks of a remote ------------------------------------------------------------------------------------------
+def _not_ours(subject: Subject) -> Finding:
+    """Return what to do about a remote that is missing, or that is there for something else."""
+    name, remote = subject.remote, subject.configuration.remote(subject.remote)
+    add = f"{shell.plugin(*subject.add)} REGION APP"
+    if remote.exists:
+        other = (
+            f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
+        )
+        where = f"it points to {remote.located[0][1].value}" if remote.located else "it has no url"
+        return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", other)
+    if file := subject.repository.legacy_file(name):
+        return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
+    declared = (read_declared(subject.context, subject.repository) or {}).get(name)
+    if declared and declared.region and subject.catalog.find(declared.region):
+        return Finding(PROBLEM, f"there is no remote '{name}', but it is declared", shell.plugin("setup", name))
+    return Finding(PROBLEM, f"there is no remote '{name}'", "", add)
 
 
-def _push_url(target: Target) -> Finding:
-    name = target.status.remote
-    urls = target.place.repository.push_urls(name)
-    elsewhere = [url for url in urls if not target.is_reached_by(url)]
-    if not elsewhere:
-        return Finding(OK, ", ".join(urls))
-    return Finding(PROBLEM, f"git push {name} goes to {', '.join(elsewhere)}", _redirection(target))
-
-
-def _redirection(target: Target) -> str:
-    """Return the command that makes the push go to the app, whatever diverts it."""
-    for entry in target.place.configuration.remote(target.status.remote).pushurls:
-        if not entry.own:  # it counts beside every pushurl of the repository's own
-            file = entry.origin.removeprefix("file:")
-            return shlex.join(["git", "config", "--file", file, "--unset-all", entry.key])
-    url = str(target.region.remote_url(target.status.app))
-    # A pushurl hides every url, and knows no pushInsteadOf.
-    command = shlex.join(["git", "config", "--replace-all", f"remote.{target.status.remote}.pushurl", url])
-    if target.place.configuration.rewritten(url) == url:
-        return command
-    # The longest prefix wins: a url that stands for itself is left alone.
-    return f"{command} && {shlex.join(['git', 'config', f'url.{url}.insteadOf', url])}"
-
-
-def _host_key(target: Target) -> Finding:
-    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh)
-    published = embedded.FINGERPRINTS.get(str(target.region.ssh), {})
-    trusted = hostkeys.trusted_keys(place)
-    for entry in hostkeys.known_keys(place.name, place.files):
-        renew = f"{entry.removal} && {target.trust}"
-        if not entry.marker and entry not in trusted:
-            return Finding(PROBLEM, f"the key that {entry.path} holds for {place.name} is revoked", renew)
-        if not entry.marker and published.get(entry.key.type, entry.key.fingerprint) != entry.key.fingerprint:
-            return Finding(PROBLEM, f"{entry.path} holds a key for {place.name} that is not the published one", renew)
-    if not trusted:
-        return Finding(PROBLEM, f"ssh does not know {place.name} yet", target.trust)
-    if not published:
-        return Finding(OK, "known; no fingerprint is published for it")
-    if not any(entry.key.fingerprint in published.values() for entry in trusted):
-        return Finding(PROBLEM, f"ssh knows {place.name} by a key that is not published", target.trust)
-    return Finding(OK, "known, and the published one")
-
-
-def _connection(target: Target) -> Finding:
-    if target.request.offline:
-        return Finding(SKIPPED, "--offline")
-    url = target.status.push_urls[0]
-    parsed = RemoteUrl.try_parse(url)
-    if parsed is None or not target.is_reached_by(url):
-        return Finding(SKIPPED, "git push does not go to the app")
-    # As git itself chooses it; core.sshCommand may come from the repository, and git push would run it as well.
-    settings = target.request.settings
-    ssh = settings.ssh_command or target.place.configuration.get("core.sshcommand") or settings.ssh or "ssh"
-    status, said = target.place.repository.connect(url, ssh, seconds=CONNECT_SECONDS)
-    probe = f"ssh -v -p {parsed.endpoint.port} git@{parsed.endpoint.host}"
-    if status is None:
-        return Finding(PROBLEM, f"{parsed.endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds", probe)
-    if status == 0:
-        return Finding(OK, f"{parsed.endpoint} lets you in, and {parsed.app} is there")
-    words = next((line for line in reversed(said.splitlines()) if not _NOISE.match(line)), "it does not say why")
-    names = {"host": parsed.endpoint.host, "port": parsed.endpoint.port, "said": words, "probe": probe}
-    names |= {"trust": target.trust, "renew": _renewal(target), "key": "scalingo keys-add KEY ~/.ssh/id_ed25519.pub"}
-    for pattern, meaning, fix in _SSH_FAILURES:
-        if re.search(pattern, said):
-            return Finding(PROBLEM, meaning.format(**names), fix.format(**names))
-    fix = f"scalingo --region {target.region.name} apps"
-    return Finding(PROBLEM, f"there is no app {parsed.app}, or you have no right on it: {words}", fix)
-
-
-def _renewal(target: Target) -> str:
-    """Return the command that takes out what is known of the host, and learns its key anew, verified."""
-    place = hostkeys.lookup(target.region.ssh, target.request.settings.ssh)
-    removals = dict.fromkeys(e.removal for e in hostkeys.known_keys(place.name, place.files) if not e.marker)
-    return " && ".join([*removals, target.trust])
-
-
-# --- the checks of a repository --------------------------------------------------------------------------------------
-
-
-def _history(place: Place) -> Finding:
-    if place.repository.is_shallow():
-        return Finding(PROBLEM, "the clone is shallow, and such a push is refused", "git fetch --unshallow")
-    return Finding(OK, "the clone is whole")
-
-
-def _follow_tags(place: Place) -> Finding:
-    if place.configuration.get_bool("push.followtags"):
-        return Finding(PROBLEM, "push.followTags is set, and Scalingo refuses tags", "git config push.followTags false")
-    return Finding(OK, "push.followTags is not set")
-
-
-def _commit(place: Place) -> Finding:
-    if place.repository.head().has_commit:
-        return Finding(OK, "there is something to push")
-    return Finding(PROBLEM, "there is no commit yet", "git add --all && git commit --message 'First commit'")
-
-
-def _branch(place: Place, remote: str) -> Finding:
-    branch = place.repository.head().branch
-    push = shlex.join(["git", "push", remote, refspec_to_push(branch)])
-    if branch is None:
-        return Finding(OK, f"HEAD is detached: {push}")
-    deployed = "is deployed" if branch in DEPLOYED_BRANCHES else "is not deployed under its own name"
-    return Finding(OK, f"{branch} {deployed}: {push}")
+def _follow(subject: Subject, app: str) -> str:
+    """Return the command that moves the remote to the one region where the app is now; "" if that is not known."""
+    try:
+        whereabouts = find_app(subject.catalog, app)
+    except CredentialsError:
+        return ""
+    return subject.move(whereabouts.present[0], app) if whereabouts and len(whereabouts.present) == 1 else ""

@@ -1,140 +1,184 @@
-"""`status` and `sync`: the Scalingo remotes of the repository, and those whose region has moved.
-
-However many remotes there are, the configuration is read once and written once.
-"""
+"""`status`: the Scalingo remotes of this repository, and their state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from git_scalingo_region.commands.changes import apply, retrying, shared_files, undo_commands
-from git_scalingo_region.commands.regions import Request, find_region, load_regions, may_look_again, platform_of
-from git_scalingo_region.errors import RemoteConflict, RepositoryError
-from git_scalingo_region.model import Region, RegionList, RemoteUrl
-from git_scalingo_region.outcomes import RemoteStatus, Statuses, Synced, SyncedRemote
-from git_scalingo_region.repository.plan import (
-    STALE,
-    UNKNOWN_REGION,
-    Plan,
-    Platform,
-    plan_remote,
-    remote_state,
-    remote_url,
-)
-
-if TYPE_CHECKING:
-    from git_scalingo_region.repository.configuration import Configuration, Remote
+from git_scalingo_region import shell
+from git_scalingo_region.commands.selection import examiner_of, move_form
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
+from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.declared import FILE, Declared, read_declared
+from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.plan import Examined, State
+from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.terminal import Style, table
 
 
-def status(request: Request, names: Sequence[str]) -> Statuses:
-    """Return the state of each Scalingo remote, or of the remotes named.
+class RemoteStatus(NamedTuple):
+    """A Scalingo remote, or one that is declared: what it points at, and its state."""
 
-    Raises `RepositoryError` for a name that is no remote, `RemoteConflict` for one that is not Scalingo's.
+    remote: str
+    app: str
+    region: str
+    url: str
+    push_urls: tuple[str, ...]
+    state: State
+    advice: str = ""
+
+    @property
+    def shown_region(self) -> str:
+        """The region for a person; a hyphen for a missing remote that may be in any region."""
+        return self.region or ("unknown" if self.url else "-")
+
+
+class Statuses(NamedTuple):
+    """The Scalingo remotes and the declared ones, each with its state."""
+
+    remotes: tuple[RemoteStatus, ...]
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """7 unless every remote is current."""
+        current = all(item.state is State.CURRENT for item in self.remotes)
+        return ExitStatus.DONE if current else ExitStatus.PROBLEM
+
+    def text(self, style: Style) -> str:
+        """Show the remotes as a table."""
+        if not self.remotes:
+            return "No Scalingo remote in this repository\n"
+        rows = [
+            (
+                item.remote,
+                item.shown_region,
+                item.app,
+                item.state.value,
+                ", ".join(item.push_urls),
+            )
+            for item in self.remotes
+        ]
+        return table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style)
+
+    def json(self) -> dict[str, Any]:
+        """Return the remotes; a region or a url that is not known is null."""
+        return {
+            "remotes": [
+                {
+                    "remote": item.remote,
+                    "app": item.app,
+                    "region": item.region or None,
+                    "url": item.url or None,
+                    "push_urls": list(item.push_urls),
+                    "state": item.state.value,
+                }
+                for item in self.remotes
+            ]
+        }
+
+    def hints(self) -> Sequence[str]:
+        """Return what to do about the remotes that are not current."""
+        if not self.remotes:
+            return [f"add one: {shell.PROGRAM} add [REGION] APP"]
+        return list(dict.fromkeys(hint for item in self.remotes if (hint := item.advice)))
+
+
+def _advice(configuration: Configuration, item: Examined, state: State) -> str:
+    """Return what to do about a remote that is not current; a command only if it can do what the line says."""
+    name = item.remote.name
+    if state is State.STALE and item.remote.inherited:
+        return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
+    if state is State.STALE:
+        return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
+    if state is State.DIFFERS:
+        return SET_UP
+    if state is State.DIVERTED:
+        return f"see what diverts the push: {shell.plugin('doctor', name)}"
+    return move_hint(configuration, item) if state is State.UNKNOWN_REGION else ""
+
+
+SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
+
+
+def move_hint(configuration: Configuration, item: Examined) -> str:
+    """Return how to move a remote whose region is unknown or gone."""
+    name, app = item.remote.name, item.url.app
+    return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
+
+
+def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
+    """Return the state of each Scalingo remote and of each declared one, or of the remotes named.
+
+    Raises `RepositoryError` for a name that is no remote, `RemoteConflict` for one that is not Scalingo's, and what
+    reading `.gitscalingo` raises.
     """
-    from git_scalingo_region.repository.git import Repository
-
-    configuration = Repository().read()
-    remotes = _remotes(configuration, names)
-    regions = _regions(request, configuration, remotes)
-    return Statuses(tuple(item for item, _ in statuses(configuration, regions, remotes, named=bool(names))))
-
-
-def sync(request: Request, names: Sequence[str], *, dry_run: bool) -> Synced:
-    """Bring stale remotes to their region's endpoint, and leave all others as they are.
-
-    Raises what `status` raises, and `RepositoryError` where the configuration cannot be written.
-    """
-    from git_scalingo_region.repository.git import Repository
-
     repository = Repository()
     configuration = repository.read()
-    regions = _regions(request, configuration, _remotes(configuration, names))
-
-    def attempt(configuration: Configuration) -> tuple[list[tuple[Plan, str]], list[str], int]:
-        planned = _plan(configuration, regions, _remotes(configuration, names), named=bool(names))
-        if not dry_run:
-            apply(repository, [plan for plan, _ in planned[0]])
-        return planned
-
-    plans, refused, left = retrying(repository, configuration, attempt, "the remotes")
-    for conflict in refused:
-        request.warn(conflict)
-    for path in shared_files(repository, [plan for plan, _ in plans]):
-        request.warn(f"remotes stand in {path}, which other repositories may include")
-    synced = tuple(
-        SyncedRemote(
-            plan.remote,
-            region,
-            plan.previous_url or "",
-            str(plan.url),
-            plan.replacements,
-            undo_commands(repository, plan),
+    declared = read_declared(context, repository) or {}
+    check_names(repository, configuration, (name for name in remotes if name not in declared))
+    examined = examine(Catalog(context), configuration, remotes, spare=declared)
+    found = {item.remote.name: item for item in examined}
+    wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
+    return Statuses(
+        tuple(
+            _status(configuration, found[name], declared.get(name))
+            if name in found
+            else _absent(configuration, declared[name])
+            for name in wanted
         )
-        for plan, region in plans
     )
-    return Synced(synced, left, tuple(refused), dry_run)
 
 
-def _remotes(configuration: Configuration, names: Sequence[str]) -> list[Remote]:
-    unknown = [name for name in names if name not in configuration.remote_names]
-    if unknown:
-        raise RepositoryError(f"there is no remote '{unknown[0]}'", "git remote -v")
-    return [configuration.remote(name) for name in dict.fromkeys(names) or configuration.remote_names]
+def _status(configuration: Configuration, item: Examined, declared: Declared | None) -> RemoteStatus:
+    state = item.state
+    if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
+        state = State.DIFFERS
+    advice = _advice(configuration, item, state)
+    return RemoteStatus(item.remote.name, item.url.app, item.region, item.held_url, item.push_urls, state, advice)
 
 
-def _regions(request: Request, configuration: Configuration, remotes: Sequence[Remote]) -> RegionList:
-    """Return the regions, asked for anew where a cached list lacks the region of a remote."""
-    regions = load_regions(request)
-    if may_look_again(request, regions):
-        found = statuses(configuration, regions, remotes, named=False)
-        if any(item.state == UNKNOWN_REGION for item, _ in found):
-            return load_regions(replace(request, refresh=True))
-    return regions
-
-
-def statuses(
-    configuration: Configuration, regions: RegionList, remotes: Sequence[Remote], *, named: bool
-) -> Iterator[tuple[RemoteStatus, Region | None]]:
-    """Yield the status and the region of each Scalingo remote; raise `RemoteConflict` for a `named` other one."""
-    platform = platform_of(regions)
-    for remote in remotes:
-        url = remote_url(remote, platform, configuration)
-        if url:
-            yield _status(remote, url, platform, configuration, regions)
-        elif named:
-            where = f"it points to {remote.urls[0].value}" if remote.urls else "it has no url"
-            raise RemoteConflict(f"the remote '{remote.name}' is not Scalingo's: {where}")
-
-
-def _status(
-    remote: Remote, url: RemoteUrl, platform: Platform, configuration: Configuration, regions: RegionList
-) -> tuple[RemoteStatus, Region | None]:
-    name = platform.region_name(url) or ""
-    region, _ = find_region(regions, name)
-    urls, pushurls = [entry.value for entry in remote.urls], [entry.value for entry in remote.pushurls]
+def _absent(configuration: Configuration, declared: Declared) -> RemoteStatus:
+    """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
+    remote = configuration.remote(declared.remote)
+    urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
+    state, advice = State.MISSING, SET_UP
+    if remote.exists:
+        state = State.DIFFERS
+        see = shell.plugin("setup", "-n", declared.remote)
+        advice = f"'{declared.remote}' is not Scalingo's; to see what keeps setup from changing it: {see}"
     push_urls = configuration.push_urls(urls, pushurls)
-    state = remote_state(url, push_urls, region, platform)
-    return RemoteStatus(remote.name, url.app, name, (urls or pushurls)[0], push_urls, state), region
+    url = (*urls, *pushurls, "")[0]
+    return RemoteStatus(declared.remote, declared.app, declared.region, url, push_urls, state, advice)
 
 
-def _plan(
-    configuration: Configuration, regions: RegionList, remotes: Sequence[Remote], *, named: bool
-) -> tuple[list[tuple[Plan, str]], list[str], int]:
-    """Return the plans with their regions' names, why the others that are stale are refused, and how many are not."""
-    platform = platform_of(regions)
-    plans: list[tuple[Plan, str]] = []
-    refused: list[str] = []
-    left = 0
-    for item, region in statuses(configuration, regions, remotes, named=named):
-        if item.state != STALE or region is None:
-            left += 1
-            continue
-        try:
-            remote = configuration.remote(item.remote)
-            plan = plan_remote(remote, region.remote_url(item.app), platform, configuration)
-            plans.append((plan, region.name))
-        except RemoteConflict as conflict:
-            refused.append(conflict.message)
-    return plans, refused, left
+def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:
+    """Raise `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that a legacy file defines."""
+    for name in names:
+        if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
+            raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
+        if name not in configuration.remote_names:
+            raise RepositoryError(f"there is no remote '{name}'", "git remote -v")
+
+
+def examine(
+    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
+    """
+    remotes = dict.fromkeys(names) or configuration.remote_names
+    examiner = examiner_of(catalog, configuration)
+    known = catalog.load()
+    found = [examiner.examine(name) for name in remotes]
+    if catalog.load() is not known:  # a region that the cached list lacked was looked up: it may tell more urls
+        examiner = examiner_of(catalog, configuration)
+        found = [examiner.examine(name) for name in remotes]
+    for name, item in zip(remotes, found):
+        if item:
+            yield item
+        elif names and name not in spare:
+            entries = configuration.remote(name).located
+            where = f"it points to {entries[0][1].value}" if entries else "it has no url"
+            raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")

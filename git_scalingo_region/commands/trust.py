@@ -1,88 +1,249 @@
-"""`trust`: put a region's host key into `known_hosts`, if the platform, or the user, vouches for it."""
+"""`trust`: put the host keys of regions into `known_hosts`, if the platform, or the user, vouches for them."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from git_scalingo_region.commands.regions import Request, load_regions, resolve, selected_candidates
-from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ServiceError
-from git_scalingo_region.model import Region, SshEndpoint
-from git_scalingo_region.outcomes import Trusted, TrustedKey
-from git_scalingo_region.scalingo import builtin as embedded
-from git_scalingo_region.ssh import known_hosts as hostkeys
-from git_scalingo_region.ssh.known_hosts import HostKey, KnownKey, Lookup
+from git_scalingo_region import shell
+from git_scalingo_region.commands.selection import read_or_warn, select_region, ssh_command
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import (
+    ExitStatus,
+    HostKeyError,
+    InvalidInput,
+    RepositoryError,
+    ScalingoRegionError,
+    ServiceError,
+)
+from git_scalingo_region.model import Outcome, Region
+from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.ssh import client, known_hosts
+from git_scalingo_region.ssh.client import HostKey, Lookup
+from git_scalingo_region.ssh.known_hosts import KnownKey
+from git_scalingo_region.terminal import GREEN, Style, plural, record
 
 SCAN_SECONDS = 5.0
 DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
+# Who vouches for the keys.
+GIVEN = "the fingerprint given"
+KNOWN_BEFORE = "trusted before; no fingerprint is published"
 
 
-def trust(request: Request, region: str, *, known_hosts: str, fingerprints: Sequence[str], dry_run: bool) -> Trusted:
-    """Append the keys of the region's ssh endpoint that are vouched for.
+class TrustedHost(NamedTuple):
+    """A region's verified host keys, where they belong, and those of them that were missing there."""
+
+    region: Region
+    place: Lookup
+    keys: tuple[HostKey, ...]
+    added: tuple[HostKey, ...]
+    vouched_by: str
+    is_known: bool
+
+    @property
+    def outcome(self) -> Outcome:
+        """What happened to the entries of the host."""
+        return Outcome.UNCHANGED if not self.added else Outcome.UPDATED if self.is_known else Outcome.CREATED
+
+    def text(self, style: Style, *, dry_run: bool) -> str:
+        """Show which keys are trusted now, and who vouches for them."""
+        one = len(self.keys) == 1
+        keys = f"host {'key' if one else 'keys'} of {self.region.ssh}"
+        if self.added:
+            headline = f"{'Would trust' if dry_run else 'Trusted'} the {keys}"
+        else:
+            headline = f"The {keys} {'is' if one else 'are'} trusted already"
+        added = () if dry_run else self.added
+        fields = [(key.type, key.fingerprint + (" (added)" if key in added else "")) for key in self.keys]
+        fields += [("region", self.region.name), ("file", self.place.user_file), ("source", self.vouched_by)]
+        return record(headline, fields, style, GREEN)
+
+    def json(self) -> dict[str, Any]:
+        """Return the host's part of the JSON."""
+        return {
+            "outcome": self.outcome.value,
+            "region": self.region.name,
+            "endpoint": str(self.region.ssh),
+            "file": self.place.user_file,
+            "keys": [
+                {"type": key.type, "fingerprint": key.fingerprint, "added": key in self.added} for key in self.keys
+            ],
+        }
+
+
+class Trusted(NamedTuple):
+    """What `trust` did, or would do. `is_list` is set if several regions, or `--all`, were asked for."""
+
+    hosts: tuple[TrustedHost, ...]
+    is_list: bool
+    dry_run: bool
+    exit_status: ExitStatus = ExitStatus.DONE
+
+    def text(self, style: Style) -> str:
+        """Show each host, with a blank line between two of them."""
+        return "\n".join(host.text(style, dry_run=self.dry_run) for host in self.hosts)
+
+    def json(self) -> dict[str, Any]:
+        """Return `{"outcome", "region", "endpoint", "file", "keys", "dry_run"}` for one region.
+
+        For several regions, and for `--all`, return `{"hosts": [...], "dry_run"}`: the rest of it is in each host.
+        """
+        hosts = [host.json() for host in self.hosts]
+        return {**({"hosts": hosts} if self.is_list else hosts[0]), "dry_run": self.dry_run}
+
+    def hints(self) -> Sequence[str]:
+        """Return none: nothing is left to be done."""
+        return ()
+
+
+def run(
+    context: Context,
+    regions: tuple[str, ...] = (),
+    all: bool = False,  # noqa: A002 - the option's name
+    known_hosts: str = "",
+    fingerprint: tuple[str, ...] = (),
+    dry_run: bool = False,
+) -> Trusted:
+    """Append the keys of the regions' ssh endpoints that are vouched for; nothing is written before all are verified.
 
     Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
     """
+    _check_fingerprints(fingerprint)
+    if fingerprint and (all or len(set(regions)) > 1):
+        raise InvalidInput("--fingerprint is for one region: name that region only")
+    chosen = _chosen(context, regions, everything=all)
+    if context.offline:
+        raise ServiceError(f"{chosen[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
+    hosts = _verified(context, chosen, known_hosts, fingerprint)
+    if not dry_run:
+        hosts = [_append(host) for host in hosts]
+    return Trusted(tuple(hosts), is_list=all or len(regions) > 1, dry_run=dry_run)
+
+
+def _append(host: TrustedHost) -> TrustedHost:
+    place = host.place
+    if not host.added:
+        return host
+    added = known_hosts.append(place.user_file, place.name, host.added, hashed=place.hash_known_hosts)
+    return host._replace(added=added)
+
+
+# --- which regions, which file ---------------------------------------------------------------------------------------
+
+
+def _check_fingerprints(fingerprints: Sequence[str]) -> None:
     for text in fingerprints:
-        if not hostkeys.is_fingerprint(text):
+        if not known_hosts.is_fingerprint(text):
             raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
-    regions = load_regions(request)
-    found = resolve(request, regions, selected_candidates(request, regions, region)).region
-    if request.offline:
-        raise ServiceError(f"{found.ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
-    place = _place(found.ssh, request.settings.ssh, known_hosts)
-    offered = hostkeys.scan(place.endpoint, seconds=SCAN_SECONDS)
-    verified = _verified(found, offered, fingerprints)
-    _check_entries(request, place, offered, _expected(found, fingerprints))
-    held = {entry.key for entry in hostkeys.trusted_keys(place)}
-    missing = [key for key in verified if key not in held]
-    added = missing if dry_run or not missing else hostkeys.append(place.user_file, place.name, missing)
-    return Trusted(
-        outcome="unchanged" if not added else "updated" if held else "created",
-        region=found.name,
-        endpoint=str(found.ssh),
-        file=place.user_file,
-        keys=tuple(TrustedKey(key.type, key.fingerprint, key in added) for key in verified),
-        vouched_by="the fingerprint given" if fingerprints else embedded.SOURCE,
-        dry_run=dry_run,
-    )
 
 
-def _place(endpoint: SshEndpoint, ssh_command: str, known_hosts: str) -> Lookup:
+def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tuple[Region, ...]:
+    if everything and names:
+        raise InvalidInput("REGION and --all contradict each other: use one of them")
+    catalog = Catalog(context)
+    names = _regions_of_repository(context, catalog) if everything else names or ("",)
+    if not names:
+        raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
+    found = (select_region(context, catalog, name).region for name in names)
+    return tuple({region.name: region for region in found}.values())
+
+
+def _regions_of_repository(context: Context, catalog: Catalog) -> tuple[str, ...]:
+    """Return the names of the regions of the Scalingo remotes here, and of those that `.gitscalingo` declares.
+
+    A remote whose region is unknown or gone has no host to trust: it is warned about.
+    """
+    from git_scalingo_region.commands.status import examine
+    from git_scalingo_region.repository.declared import read_declared
+    from git_scalingo_region.repository.git import Repository
+    from git_scalingo_region.repository.plan import State
+
+    repository = Repository()
+    names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
+    for item in examine(catalog, repository.read(), ()):
+        if item.state is State.UNKNOWN_REGION:
+            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+        else:
+            names.append(item.region)
+    return tuple(dict.fromkeys(names))
+
+
+def _place(region: Region, command: str, file: str) -> Lookup:
     """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
-    if known_hosts:
+    if not file:
+        place = client.lookup(region.ssh, command)
+        if not place.user_file:
+            raise RepositoryError(
+                "ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE"
+            )
+    else:
         try:
-            path = os.path.abspath(known_hosts)
+            path = os.path.abspath(file)
         except OSError as error:
-            raise RepositoryError(f"cannot use {known_hosts}: {error.strerror}") from None
-        return Lookup(endpoint, endpoint.known_hosts_name, path, (path,))
-    place = hostkeys.lookup(endpoint, ssh_command)
-    if not place.user_file:
-        raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
+            raise RepositoryError(f"cannot use {file}: {error.strerror}") from None
+        place = Lookup(region.ssh, region.ssh.known_hosts_name, path, (path,))
+    known_hosts.check_file(place.user_file)
     return place
 
 
-def _expected(region: Region, fingerprints: Sequence[str]) -> Collection[str]:
-    """Return the fingerprints that vouch for a key: the user's word counts alone, where it is given."""
-    return fingerprints or embedded.FINGERPRINTS.get(str(region.ssh), {}).values()
+# --- which keys ------------------------------------------------------------------------------------------------------
 
 
-def _verified(region: Region, offered: Sequence[HostKey], fingerprints: Sequence[str]) -> list[HostKey]:
-    """Return the offered keys that are vouched for; raise `HostKeyError` where one contradicts, or none is."""
-    published = {} if fingerprints else embedded.FINGERPRINTS.get(str(region.ssh), {})
+def _verified(context: Context, regions: Sequence[Region], file: str, fingerprints: Sequence[str]) -> list[TrustedHost]:
+    """Verify all regions; raise the error of the one that fails, or one error that reports all that fail."""
+    command = "" if file else ssh_command(context, read_or_warn(context))
+    hosts: list[TrustedHost] = []
+    failed: dict[str, ScalingoRegionError] = {}
+    for region in regions:
+        with _collecting(failed, region.name):
+            hosts.append(_verify(context, region, _place(region, command, file), fingerprints))
+    if failed:
+        raise _together(failed) if len(regions) > 1 else failed[regions[0].name]
+    return hosts
+
+
+@contextlib.contextmanager
+def _collecting(failed: dict[str, ScalingoRegionError], name: str) -> Iterator[None]:
+    try:
+        yield
+    except (HostKeyError, RepositoryError, ServiceError) as error:
+        failed[name] = error
+
+
+def _together(failed: Mapping[str, ScalingoRegionError]) -> ScalingoRegionError:
+    kinds = [type(error) for error in failed.values()]
+    kind = HostKeyError if HostKeyError in kinds else kinds[0]
+    hints = [line for name, error in failed.items() for line in (f"{name}: {error.message}", *error.hints)]
+    return kind(f"{plural(len(failed), 'region')} cannot be trusted; nothing was changed", *dict.fromkeys(hints))
+
+
+def _verify(context: Context, region: Region, place: Lookup, fingerprints: Sequence[str]) -> TrustedHost:
+    with context.network() as seconds:
+        offered = client.scan(place.endpoint, seconds=min(SCAN_SECONDS, seconds))
+    trusted = {entry.key for entry in known_hosts.trusted_keys(place)}
+    published = {} if fingerprints else builtin.fingerprints(region.ssh)
+    expected = fingerprints or published.values()
+    if not expected and (known := tuple(key for key in offered if key in trusted)):
+        return TrustedHost(region, place, known, (), KNOWN_BEFORE, is_known=True)
     listed = [f"{region.ssh} offers {key.type} {key.fingerprint}" for key in offered]
-    if not published and not fingerprints:
+    if not expected:
         raise HostKeyError(
             f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
             *listed,
-            f"compare with {DOCUMENTATION}, then: git scalingo-region trust {region.name} --fingerprint SHA256:...",
+            f"compare with {DOCUMENTATION}, then: {shell.PROGRAM} trust {region.name} --fingerprint SHA256:...",
         )
     for key in offered:
         if published.get(key.type, key.fingerprint) != key.fingerprint:
             raise _mismatch(region, f"its {key.type} key is not the published one", listed)
-    verified = [key for key in offered if key.fingerprint in _expected(region, fingerprints)]
-    if not verified:
+    keys = tuple(key for key in offered if key.fingerprint in expected)
+    if not keys:
         raise _mismatch(region, f"none of its keys is {'the one given' if fingerprints else 'published'}", listed)
-    return verified
+    _check_entries(context, place, offered, expected)
+    added = tuple(key for key in keys if key not in trusted)
+    return TrustedHost(region, place, keys, added, GIVEN if fingerprints else builtin.SOURCE, is_known=bool(trusted))
 
 
 def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
@@ -93,23 +254,38 @@ def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     )
 
 
-def _check_entries(request: Request, place: Lookup, offered: Collection[HostKey], expected: Collection[str]) -> None:
-    """Raise `HostKeyError` where a file holds another key for the host, or revokes one that is vouched for."""
-    for entry in hostkeys.known_keys(place.name, place.files):
-        what = f"{entry.key.type} {entry.key.fingerprint}"
+def _check_entries(context: Context, place: Lookup, offered: Collection[HostKey], expected: Collection[str]) -> None:
+    """Raise `HostKeyError` if a file holds another key for the host, or revokes one that is vouched for."""
+    others: list[KnownKey] = []
+    revoked: list[KnownKey] = []
+    for entry in known_hosts.known_keys(place.name, place.files):
         vouched = entry.key.fingerprint in expected
-        if vouched and entry.marker == hostkeys.REVOKED:
-            raise HostKeyError(f"{entry.path} revokes the host key {what} of {place.name}; nothing was changed")
-        if vouched or entry.marker:
-            continue
-        if entry.key not in offered:
-            raise _other_entry(entry, what)
-        # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys in ssh_config(5)).
-        request.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {what}")
+        if vouched and entry.marker == known_hosts.REVOKED:
+            revoked.append(entry)
+        elif entry.key not in offered and not vouched and not entry.marker:
+            others.append(entry)
+        elif not vouched and not entry.marker:
+            # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys).
+            context.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {_what(entry)}")
+    if revoked:
+        raise HostKeyError(
+            f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {place.name}; nothing was changed",
+            _removal("if it was revoked by mistake, take that back", revoked),
+        )
+    if others:
+        raise HostKeyError(
+            f"{others[0].path} holds another key for {place.name}, which the host does not offer: {_what(others[0])}"
+            "; nothing was changed",
+            *(f"{entry.path} also holds {_what(entry)}" for entry in others[1:]),
+            _removal("if the platform announced a new key, remove the old one", others),
+        )
 
 
-def _other_entry(entry: KnownKey, what: str) -> HostKeyError:
-    return HostKeyError(
-        f"{entry.path} holds another key for {entry.name}, which the host does not offer: {what}; nothing was changed",
-        f"if the platform announced a new key, remove the old one: {entry.removal}",
-    )
+def _what(entry: KnownKey) -> str:
+    return f"{entry.key.type} {entry.key.fingerprint}"
+
+
+def _removal(advice: str, entries: Sequence[KnownKey]) -> str:
+    """Return a hint with the command that takes the entries out, or with the lines to look at."""
+    lines = " and ".join(f"line {entry.line} of {entry.path}" for entry in entries)
+    return f"{advice}: {known_hosts.removal(entries) or lines}"

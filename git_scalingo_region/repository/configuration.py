@@ -1,12 +1,11 @@
-"""git's configuration of all scopes, as `git config --list` tells it: entries, remotes, and url rewriting.
+"""git's configuration of all scopes, as `git config --list` prints it: entries, remotes, and url rewriting.
 
-Pure: `remotes` asks git. Knows nothing of regions or of files. Imports nothing of this package.
+Pure: `repository.git` asks git for the listing. It knows nothing of regions.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
 from typing import NamedTuple
 
 # Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
@@ -14,22 +13,13 @@ OWN_SCOPES = ("local", "worktree")
 
 # A variable without "=" is true (git-config(1), "Values").
 VALUELESS = "true"
-_TRUE = r"true|yes|on|[+-]?0*[1-9][0-9]*[kmg]?"
 
-
-# What to ask git for the whole configuration, as `parse_listing` reads it.
+# How to ask git for the whole configuration, in the form that `parse_listing` reads.
 LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
 
 
-def reason_of(stderr: str) -> str:
-    """Return why git failed, in its own words: its `fatal:` or `error:` line, else its first."""
-    lines = stderr.strip().split("\n")
-    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
-    return told.removeprefix("fatal: ").removeprefix("error: ").strip()
-
-
 class Entry(NamedTuple):
-    """One line of `git config --list --show-scope --show-origin`; a tuple, since there may be ten thousands."""
+    """One line of `git config --list --show-scope --show-origin`."""
 
     scope: str
     origin: str
@@ -38,8 +28,13 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the repository's own configuration, includes among it, holds the entry."""
+        """Whether the entry is in the repository's own configuration, or in a file that this includes."""
         return self.scope in OWN_SCOPES
+
+    @property
+    def place(self) -> str:
+        """The file of the entry, or `the command line` (`git -c` and the environment)."""
+        return self.origin.removeprefix("file:") if self.origin.startswith("file:") else "the command line"
 
 
 def parse_listing(text: str) -> Iterator[Entry]:
@@ -64,34 +59,60 @@ def _item(text: str) -> tuple[str, str]:
 
 
 class Remote(NamedTuple):
-    """What the configuration of all scopes says of one remote."""
+    """What the configuration of all scopes says about one remote; `urls` and `pushurls` are those in force."""
 
     name: str
     urls: tuple[Entry, ...] = ()
     pushurls: tuple[Entry, ...] = ()
-    has_fetch: bool = False
-    helper: str = ""
+    variables: Mapping[str, Sequence[Entry]] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether git takes it for a remote: it has a url, a pushurl or a helper."""
+        return bool(self.urls or self.pushurls or self.helper)
+
+    @property
+    def helper(self) -> str:
+        """The remote helper that git runs instead of connecting to the url (`remote.NAME.vcs`)."""
+        return self.last("vcs")
+
+    @property
+    def located(self) -> tuple[tuple[str, Entry], ...]:
+        """Each url in force, with its variable: `url` or `pushurl`."""
+        return (*(("url", entry) for entry in self.urls), *(("pushurl", entry) for entry in self.pushurls))
 
     @property
     def inherited(self) -> tuple[Entry, ...]:
         """The urls that come from outside the repository."""
-        return tuple(entry for entry in (*self.urls, *self.pushurls) if not entry.own)
+        return tuple(entry for _, entry in self.located if not entry.own)
 
     def key(self, variable: str) -> str:
         """Return the full key of one of the remote's variables."""
         return f"remote.{self.name}.{variable}"
 
+    def last(self, variable: str) -> str:
+        """Return the last value of a variable (in lower case), or ""."""
+        entries = self.variables.get(variable)
+        return entries[-1].value if entries else ""
+
+    def held(self, origin: str, variable: str) -> tuple[str, ...]:
+        """Return all values of a variable in one file, those that a later empty value hides included."""
+        return tuple(entry.value for entry in self.variables.get(variable, ()) if entry.origin == origin)
+
 
 class Configuration:
     """The whole configuration that git sees from the current folder, read once."""
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self._last: dict[str, str] = {}
+    def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
+        """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
+        self.resets = empty_resets
+        self._listed = list(entries)
+        self._entries: dict[str, list[Entry]] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
-        # By kind, then by base: of two bases with one prefix, git takes the one that it met first.
+        # By kind, then by base: if two bases match equally well, git uses the one that it met first.
         self._rewrites: dict[str, dict[str, list[str]]] = {"insteadof": {}, "pushinsteadof": {}}
-        for entry in entries:
-            self._last[entry.key] = entry.value
+        for entry in self._listed:
+            self._entries.setdefault(entry.key, []).append(entry)
             section, _, rest = entry.key.partition(".")
             name, dot, variable = rest.rpartition(".")
             if dot and section == "remote":
@@ -100,12 +121,31 @@ class Configuration:
                 self._rewrites[variable].setdefault(name, []).append(entry.value)
 
     def get(self, key: str) -> str:
-        """Return the last value of a key, as git does, or an empty text."""
-        return self._last.get(key, "")
+        """Return the last value of a key, as git does, or ""."""
+        return self._entries[key][-1].value if key in self._entries else ""
 
-    def get_bool(self, key: str) -> bool:
-        """Return the last value of a key as git reads a boolean; what is none counts as false."""
-        return bool(re.fullmatch(_TRUE, self.get(key).lower()))
+    def entries(self, key: str) -> Sequence[Entry]:
+        """Return every entry of a key, in the order in which git read them."""
+        return self._entries.get(key, ())
+
+    def last_of(self, *keys: str) -> str:
+        """Return the one of these keys that git read last, or ""."""
+        return next((entry.key for entry in reversed(self._listed) if entry.key in keys), "")
+
+    def users_own(self, key: str) -> str:
+        """Return the last value of a key outside the repository: from the system, the user or `git -c`."""
+        return next((entry.value for entry in reversed(self.entries(key)) if not entry.own), "")
+
+    @property
+    def readings(self) -> Set[tuple[str, str]]:
+        """The scope and the origin of each file, or other place, that the entries come from."""
+        return {(entry.scope, entry.origin) for entry in self._listed}
+
+    @property
+    def has_empty_urls(self) -> bool:
+        """Whether a remote has an empty url or pushurl."""
+        lists = (variables.get(name, ()) for variables in self._remotes.values() for name in ("url", "pushurl"))
+        return any(not entry.value for entries in lists for entry in entries)
 
     @property
     def remote_names(self) -> KeysView[str]:
@@ -113,16 +153,16 @@ class Configuration:
         return self._remotes.keys()
 
     def remote(self, name: str) -> Remote:
-        """Return the remote of that name; one without settings where there is none."""
+        """Return the remote of that name; one without settings if there is none."""
         variables = self._remotes.get(name, {})
-        helpers = variables.get("vcs", [])
-        return Remote(
-            name,
-            urls=tuple(variables.get("url", ())),
-            pushurls=tuple(variables.get("pushurl", ())),
-            has_fetch="fetch" in variables,
-            helper=helpers[-1].value if helpers else "",
-        )
+        urls, pushurls = (self._in_force(variables.get(variable, ())) for variable in ("url", "pushurl"))
+        return Remote(name, urls, pushurls, variables)
+
+    def _in_force(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+        if self.resets:
+            start = max((index + 1 for index, entry in enumerate(entries) if not entry.value), default=0)
+            entries = entries[start:]
+        return tuple(entries)
 
     def rewritten(self, url: str) -> str:
         """Return the url after `url.*.insteadOf`."""
@@ -131,8 +171,8 @@ class Configuration:
     def push_urls(self, urls: Iterable[str], pushurls: Iterable[str]) -> tuple[str, ...]:
         """Return where `git push` goes for these values of `url` and `pushurl`.
 
-        git's rule (git-config(1), `url.*.pushInsteadOf`): a `pushurl` hides every `url` and knows `insteadOf` alone;
-        without one, the urls that `pushInsteadOf` rewrites hide those that it does not.
+        git's rule (git-config(1), `url.*.pushInsteadOf`): a `pushurl` hides every `url`, and only `insteadOf` applies
+        to it. Without one, the urls that `pushInsteadOf` rewrites hide those that it does not.
         """
         explicit = [self.rewritten(url) for url in pushurls]
         urls = list(urls)
@@ -141,7 +181,7 @@ class Configuration:
 
 
 def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
-    """Apply the rule with the longest matching prefix, the first of those as long; None where no rule matches."""
+    """Apply the rule with the longest matching prefix, the first of those as long; return None if no rule matches."""
     matching = [
         (len(prefix), base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)
     ]

@@ -1,314 +1,251 @@
-"""The repository and its remotes, through GitPython and the user's own `git`.
+"""Every question to git: the only module of the program that starts it, except for the edits in `changes`.
 
-`git` itself answers every question (GitPython's own reading knows neither `safe.directory` nor global, worktree or
-`-c` configuration), and each question is one process. Writing is a compare-and-swap: the new text of a configuration
-file is made beside it, read by `git` for proof, and put in place under git's own lock if nothing changed meanwhile.
-Whoever reads the file, or kills this program, at any moment finds the old text or the new one.
-
-Owns GitPython. Knows no regions, never prints. Imports `gitconfig`, `configfile` and `errors`.
+git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
+knows is read in another way.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
 import re
 import signal
-import stat
 import subprocess
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-# Set before the import: without git on PATH, GitPython would print and raise there, rather than where it is used.
-os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-
-import git
-import git.exc
-
+from git_scalingo_region import trace
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing, parse_values, reason_of
+from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
 
-if TYPE_CHECKING:
-    from git_scalingo_region.repository.configfile import Assignments
+MINIMUM = (2, 26)  # git config --show-scope
+_EMPTY_URL_RESETS = (2, 46)
 
-RETRY_SECONDS = 0.02
-# Any of the paths may hold a newline; outside a work tree the last of the three answers is none that we need.
+# The path may hold a newline. Outside a work tree the last of the three answers is not needed.
 _PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
 
 
-class ConfigurationChanged(Exception):
-    """The values that a plan was made for are no longer there: read again, and plan again."""
+# A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
+_NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
+
+
+class Answer(NamedTuple):
+    """How git ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
+
+    status: int
+    output: str
+    error: str
 
 
 class Head(NamedTuple):
-    """The current branch (None: detached), and whether there is a commit to push."""
+    """What HEAD is. `ref` is its full name, "" if detached; `refs` are the existing refs that are easily taken for it.
 
-    branch: str | None
+    `has_commit` is false for a branch that is not born yet.
+    """
+
+    ref: str
     has_commit: bool
+    refs: frozenset[str]
 
 
-class Edit(NamedTuple):
-    """What keys of one file shall hold, and what they are expected to hold before."""
+def environment(*, may_connect: bool = False) -> dict[str, str]:
+    """Return the environment for git: its messages in English, and `git config` reading what the rest of git reads.
 
-    assignments: Assignments
-    expected: Mapping[str, tuple[str, ...]]
+    GIT_CONFIG would make `git config`, and nothing else of git, read another file. Unless it `may_connect`, git
+    contacts nobody.
+    """
+    kept = {
+        name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
+    }
+    return {**kept, **({} if may_connect else _NO_CONTACT), "LC_ALL": "C", "LANGUAGE": "C"}
+
+
+def ask(*arguments: str, given: bytes = b"") -> Answer:
+    """Run git, with `given` on its standard input, and return how it ended.
+
+    Raises `RepositoryError` if git is missing or cannot be run.
+    """
+    trace.line(f"run: git {' '.join(arguments)}")
+    try:
+        done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise RepositoryError("git is not installed, or not on PATH", "install git 2.26 or newer") from None
+    except OSError as error:
+        raise RepositoryError(f"git cannot be run: {error.strerror}") from None
+    return Answer(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+
+
+def output(*arguments: str) -> str:
+    """Return what git prints; raise `RepositoryError` with git's own reason if it fails."""
+    answer = ask(*arguments)
+    if answer.status:
+        raise refusal(answer.error)
+    return answer.output
+
+
+def refusal(stderr: str) -> RepositoryError:
+    """Return git's own words as one sentence, with what it advises as a hint."""
+    reason = reason_of(stderr) or "nothing, but it failed"
+    advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
+    if "not a git repository" in reason:
+        advice.append("git init")
+    return RepositoryError(f"git says: {reason}", *advice)
+
+
+def reason_of(stderr: str) -> str:
+    """Return why git failed, in its own words: its `fatal:` or `error:` line, or else its first."""
+    lines = stderr.strip().split("\n")
+    told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
+    return told.removeprefix("fatal: ").removeprefix("error: ").strip()
+
+
+def version() -> tuple[int, int]:
+    """Return git's version, major and minor; (0, 0) if it does not say."""
+    found = re.search(r"version (\d+)\.(\d+)", ask("version").output)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def read_configuration() -> Configuration:
+    """Return the configuration that git sees from the current folder, in a repository or not.
+
+    Raises `RepositoryError` if git refuses it.
+    """
+    entries = list(parse_listing(output(*LISTING)))
+    configuration = Configuration(entries)
+    if configuration.has_empty_urls and version() >= _EMPTY_URL_RESETS:
+        return Configuration(entries, empty_resets=True)
+    return configuration
+
+
+def _boolean(answer: Answer) -> bool | None:
+    return None if answer.status else answer.output.split("\n")[-2] == "true"
 
 
 class Repository:
     """The repository of the current folder, as git finds it."""
 
     def __init__(self) -> None:
-        """Find the repository; raise `RepositoryError` with git's own reason where it finds or accepts none."""
-        # With it, git config would read another file than git remote and git push do.
-        os.environ.pop("GIT_CONFIG", None)
-        self._git = git.Git()
-        places = self._ask("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
-        # Inside a work tree git goes to its top before anything else, and its relative answers start from there.
-        self._config_path, self._top = _PLACES.findall(places)[0]
+        """Find the repository; raise `RepositoryError` with git's own reason if it finds or accepts none."""
+        places = output("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
+        found = _PLACES.match(places.removesuffix("\n"))
+        assert found  # noqa: S101 - it matches whatever git answers
+        self._config_path: str = found[1]
+        self.has_work_tree = found[2] is not None
+        # Inside a work tree the origins of `git config` start from its top, whatever the current folder is.
+        self.top: str = found[2] or ""
         self._real_paths: dict[str, str] = {}
 
     def read(self) -> Configuration:
         """Return the whole configuration that git sees from here."""
-        return Configuration(parse_listing(self._ask(*LISTING)))
+        return read_configuration()
 
     def push_urls(self, remote: str) -> tuple[str, ...]:
-        """Return where `git push` really goes, in git's own words; raise `RepositoryError` where it refuses to say."""
+        """Return where `git push` really goes, in git's own words; raise `RepositoryError` if it refuses to say.
+
+        A remote whose push goes nowhere is refused, too: a success that pushes to nothing is none.
+        """
         urls = self.own_push_urls(remote)
-        if urls is not None:
-            return urls
-        # git remote knows the remotes of the repository's own configuration alone, git push those of every scope.
-        configuration = self.read()
-        found = configuration.remote(remote)
-        return configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
+        if urls is None:  # git remote knows only the remotes of the repository's own configuration
+            configuration = self.read()
+            found = configuration.remote(remote)
+            urls = configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
+        if urls == (remote,) and not self.read().remote(remote).located:  # git takes the name for the url, then
+            urls = ()
+        if not any(urls):
+            raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
+        return urls
 
     def own_push_urls(self, remote: str) -> tuple[str, ...] | None:
-        """Return where `git push` goes by the repository's own configuration; None where that has no such remote."""
-        status, output, reason = self._run("remote", "get-url", "--push", "--all", remote)
-        if status and "No such remote" not in reason:
-            raise _refusal(reason)
-        return None if status else tuple(output.split("\n"))
+        """Return where `git push` goes by the repository's own configuration; None if that has no such remote."""
+        answer = ask("remote", "get-url", "--push", "--all", "--", remote)
+        if answer.status and "No such remote" not in answer.error:
+            raise refusal(answer.error)
+        return None if answer.status else tuple(answer.output.removesuffix("\n").split("\n"))
 
     def head(self) -> Head:
-        """Return what HEAD is: one question where it is a commit, two where the branch has none yet."""
-        status, name, _ = self._run("rev-parse", "--verify", "--symbolic-full-name", "HEAD")  # not a file of that name
-        if status:
-            name = self._run("symbolic-ref", "--quiet", "HEAD")[1]
-        return Head(branch=name.removeprefix("refs/heads/") if name != "HEAD" else None, has_commit=status == 0)
+        """Return what HEAD is. `symbolic-ref` is asked, since a tag named HEAD confuses everything else."""
+        ref = ask("symbolic-ref", "--quiet", "HEAD").output.removesuffix("\n")
+        if not ref:
+            return Head("", has_commit=True, refs=frozenset())
+        name = ref.removeprefix("refs/heads/")
+        alike = (f"refs/tags/{name}", f"refs/{name}", f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}")
+        found = self.refs(ref, *alike)
+        return Head(ref, has_commit=ref in found, refs=frozenset(found) - {ref})
+
+    def refs(self, *names: str) -> set[str]:
+        """Return those of the refs, given by their full names, that exist."""
+        listed = output("for-each-ref", "--format=%(refname)", *names).split("\n")
+        return set(names).intersection(listed)
+
+    def has_annotated_tags(self) -> bool:
+        """Return whether there is a tag that `push.followTags` would push: an annotated one in HEAD's history."""
+        listed = ask("for-each-ref", "--merged=HEAD^0", "--format=%(objecttype)", "refs/tags")
+        return "tag" in listed.output.split("\n")
+
+    def boolean(self, key: str) -> bool | None:
+        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
+        return _boolean(ask("config", "--type=bool", "--get-all", key))
+
+    def last_boolean(self, value: str) -> bool | None:
+        """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""
+        return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
+
+    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
+        """Make a push without its hooks, up to where it would send something; return None if it takes too long.
+
+        Nobody is asked anything. `ssh_command` takes the place of every setting that names the ssh to run.
+        """
+        options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
+        command = ["git", "push", *options, "--", remote, refspec]
+        trace.line(f"run: {' '.join(command)}")
+        with subprocess.Popen(
+            command,
+            env={**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                out, error = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return None
+            finally:
+                if process.returncode is None:  # late, or interrupted: its ssh must not live on
+                    os.killpg(process.pid, signal.SIGKILL)
+        return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 
     def is_shallow(self) -> bool:
-        """Whether the history was cut off when the repository was cloned."""
-        return self._ask("rev-parse", "--is-shallow-repository") == "true"
+        """Return whether the history was cut off when the repository was cloned."""
+        return output("rev-parse", "--is-shallow-repository").startswith("true")
 
-    def is_main_file(self, origin: str) -> bool:
-        """Whether an origin is the configuration file that `git remote` and `git config` write to."""
-        return self._real_path(origin) == self._real_path("")
+    def legacy_file(self, remote: str) -> str:
+        """Return the file that defines the remote in one of git's legacy forms; "" if there is none.
 
-    def is_private_file(self, origin: str) -> bool:
-        """Whether an origin lies in the git directory, so that no other repository is likely to include it."""
-        folder = os.path.dirname(self._real_path(""))
-        return os.path.commonpath([folder, self._real_path(origin)]) == folder
+        gitrepository-layout(5): `remotes/NAME` and `branches/NAME`. git reads them if the configuration has no url.
+        """
+        folder = os.path.dirname(self._config_path)
+        files = [os.path.join(folder, kind, remote) for kind in ("remotes", "branches")]
+        return next((path for path in files if os.path.isfile(path)), "")
 
     def file(self, origin: str) -> str:
         """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
-        return os.path.join(self._top, origin.removeprefix("file:")) if origin else self._config_path
+        return os.path.join(self.top, origin.removeprefix("file:")) if origin else self._config_path
 
-    def _real_path(self, origin: str) -> str:
+    def real_path(self, origin: str) -> str:
+        """Return the path that an origin leads to, links followed: git, too, writes there."""
         if origin not in self._real_paths:
             self._real_paths[origin] = os.path.realpath(self.file(origin))
         return self._real_paths[origin]
 
-    def connect(self, url: str, ssh_command: str, *, seconds: float) -> tuple[int | None, str]:
-        """Try `git ls-remote` with nobody to answer questions; return its status (None: too late) and its stderr.
+    def is_main_file(self, origin: str) -> bool:
+        """Return whether an origin is the configuration file that `git remote` and `git config` write to."""
+        return self.real_path(origin) == self.real_path("")
 
-        ssh is told to ask nothing and to learn nothing: a look must not write `known_hosts`.
-        """
-        options = "-o BatchMode=yes -o StrictHostKeyChecking=yes -o UpdateHostKeys=no"
-        process = self._git.execute(
-            ["git", "ls-remote", "--", url],
-            as_process=True,
-            env={"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": f"{ssh_command} {options}"},
-            start_new_session=True,
-        )
-        assert process.proc is not None  # noqa: S101 - GitPython drops it in its destructor alone
-        return _finish(process.proc, seconds)
+    def is_private_file(self, origin: str) -> bool:
+        """Return whether an origin is inside the git directory, so that hardly any other repository includes it."""
+        folder = os.path.dirname(self.real_path(""))
+        return os.path.commonpath([folder, self.real_path(origin)]) == folder
 
-    def write(self, edits: Mapping[str, Edit], *, seconds: float) -> None:
-        """Make the edits, of files by their origin: each file in one step, and none before all are ready.
-
-        Raises `ConfigurationChanged` where a key does not hold what is expected, and `RepositoryError` where a file
-        cannot be written, stays locked for `seconds`, or is one that git reads more than once.
-        """
-        wanted = self._by_path(edits)
-        try:
-            texts = {path: self._edited(path, edit) for path, edit in wanted.items()}
-            deadline = time.monotonic() + seconds
-            with contextlib.ExitStack() as stack:
-                locks = {path: stack.enter_context(_Lock(path, deadline)) for path in wanted}
-                for path, (old, _) in texts.items():
-                    if _read(path) != old:
-                        # Another process was faster; once more, and now there can be no other.
-                        texts[path] = self._edited(path, wanted[path])
-                for path, lock in locks.items():
-                    lock.fill(texts[path][1])
-                for lock in locks.values():
-                    lock.put()
-        except OSError as error:
-            path = str(error.filename or ", ".join(wanted)).removesuffix(".lock")
-            raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
-
-    def _by_path(self, edits: Mapping[str, Edit]) -> dict[str, Edit]:
-        """Return the edits by the file's real path (git, too, writes where a link leads), in one order for all runs.
-
-        Two runs that take the locks of the same files in the same order cannot wait for each other.
-        """
-        found: dict[str, Edit] = {}
-        for origin, edit in edits.items():
-            path = self._real_path(origin)
-            assignments, expected = found.get(path, Edit({}, {}))
-            found[path] = Edit({**assignments, **edit.assignments}, {**expected, **edit.expected})
-        return dict(sorted(found.items()))
-
-    def _edited(self, path: str, edit: Edit) -> tuple[str, str]:
-        """Return the text of a file, and the text with the edit made, which git has read for proof."""
-        from git_scalingo_region.repository import configfile  # most runs write nothing
-
-        old = _read(path)
-        found = configfile.values(old)
-        for key, held in edit.expected.items():
-            _check_unchanged(path, found.get(_utf8(key), []), list(map(_utf8, held)))
-        assignments = {_utf8(key): list(map(_utf8, new)) for key, new in edit.assignments.items()}
-        new = configfile.assigned(old, assignments)
-        self._prove(found, new, assignments)
-        return old, new
-
-    def _prove(self, before: Mapping[str, list[str]], text: str, assignments: Assignments) -> None:
-        """Let git read the new text: it must find what was there, the assignments, and nothing else."""
-        wanted = {**before, **{key: list(new) for key, new in assignments.items()}}
-        with tempfile.TemporaryFile() as file:
-            file.write(_encoded(text))
-            file.seek(0)
-            # From standard input, git would follow includes.
-            question = ("config", "--file", "-", "--no-includes", "--null", "--list")
-            found = parse_values(_utf8(self._ask(*question, istream=file)))
-        if _normal(found) != _normal(wanted):
-            raise RepositoryError("git reads the configuration file in another way than expected: nothing was changed")
-
-    def _ask(self, *arguments: str, istream: IO[bytes] | None = None) -> str:
-        status, output, reason = self._run(*arguments, istream=istream)
-        if status:
-            raise _refusal(reason)
-        return output
-
-    def _run(self, *arguments: str, istream: IO[bytes] | None = None) -> tuple[int, str, str]:
-        try:
-            status, output, reason = self._git.execute(
-                ["git", *arguments],
-                istream=cast("BinaryIO", istream),
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-            )
-        except git.exc.GitCommandNotFound:
-            raise RepositoryError("git is not on PATH", "install git 2.26 or newer") from None
-        return status, os.fsdecode(output), reason
-
-
-def _finish(process: subprocess.Popen[bytes], seconds: float) -> tuple[int | None, str]:
-    """Wait for a process that leads its own session; when the time is up, end it and its children (git starts ssh)."""
-    try:
-        reason = process.communicate(timeout=seconds)[1]
-    except BaseException as end:  # Ctrl-C as well: the terminal does not reach another session
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(end, subprocess.TimeoutExpired):
-            return None, ""
-        raise
-    return process.returncode, os.fsdecode(reason)
-
-
-def _refusal(reason: str) -> RepositoryError:
-    """Return git's own words as one sentence, with what it advises as a hint."""
-    advice = [line.strip() for line in reason.split("\n") if line.startswith("\t")]
-    return RepositoryError(f"git says: {reason_of(reason) or 'nothing, but it failed'}", *advice)
-
-
-def _check_unchanged(path: str, found: Sequence[str], expected: Sequence[str]) -> None:
-    held, known = _blanked(found), _blanked(expected)
-    if held == known:
-        return
-    if held and known and known == held * (len(known) // len(held)):
-        raise RepositoryError(f"git reads {path} more than once: include it only once")
-    raise ConfigurationChanged
-
-
-def _normal(found: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    return {key: _blanked(items) for key, items in found.items() if items}
-
-
-def _blanked(items: Sequence[str]) -> list[str]:
-    # git before 2.45 turns each blank inside a value into a space: not a difference.
-    return [item.replace("\t", " ").replace("\r", " ") for item in items]
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, "rb") as file:
-            return file.read().decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return ""
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
-
-
-def _utf8(text: str) -> str:
-    """Return a text of the command line, or of git, as it stands in a file, whose text is UTF-8 in every locale."""
-    return os.fsencode(text).decode("utf-8", "surrogateescape")
-
-
-class _Lock:
-    """git's lock on a file, held in a `with` block: dropped at its end, unless the new text was put in place."""
-
-    def __init__(self, path: str, deadline: float) -> None:
-        self._path = path
-        self._name = f"{path}.lock"
-        self._descriptor = _take(self._name, deadline)
-        self._held = True
-
-    def __enter__(self) -> _Lock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-        if self._held:
-            os.unlink(self._name)
-
-    def fill(self, text: str) -> None:
-        """Write the text to the lock file, and give that the file's mode."""
-        with contextlib.suppress(FileNotFoundError):
-            os.fchmod(self._descriptor, stat.S_IMODE(os.stat(self._path).st_mode))
-        with open(self._descriptor, "wb", closefd=False) as file:
-            file.write(_encoded(text))
-
-    def put(self) -> None:
-        """Give the lock file the place of the file."""
-        os.rename(self._name, self._path)
-        self._held = False  # from now on a file of that name is another process's lock
-
-
-def _take(lock: str, deadline: float) -> int:
-    """Create the lock file as git does, waiting for whoever holds it; a lock is never removed for another process."""
-    while True:
-        try:
-            return os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except FileExistsError:
-            if time.monotonic() > deadline:
-                raise RepositoryError(
-                    f"the configuration is locked: {lock} exists",
-                    "if no git process is running in this repository, remove that file",
-                ) from None
-        time.sleep(random.uniform(0.5, 1.5) * RETRY_SECONDS)
+    def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
+        """Return the files of these origins that other repositories may include as well."""
+        return sorted({self.file(origin) for origin in origins if not self.is_private_file(origin)})

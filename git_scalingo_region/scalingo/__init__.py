@@ -1,1 +1,1 @@
-"""The platform: which regions there are, and which one it is."""
+"""The platform: which regions there are, which one it is, and where the app is."""

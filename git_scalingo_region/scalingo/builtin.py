@@ -1,6 +1,8 @@
-"""The built-in region table and host-key fingerprints: what is known without asking anybody. Data, no logic."""
+"""The built-in table: the regions, fingerprints and hosts that are known without asking anybody."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from git_scalingo_region.model import Region, SshEndpoint
 
@@ -27,20 +29,31 @@ REGIONS = (
     ),
 )
 
-# Section "SSH Endpoints" of the same page: endpoint to the SHA256 fingerprint of each of its keys, by the key's type.
-FINGERPRINTS = {
-    "ssh.osc-fr1.scalingo.com:22": {
+# Section "SSH Endpoints" of the same page: the SHA256 fingerprint of each key of an endpoint, by the type of the key.
+FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {
+    SshEndpoint("ssh.osc-fr1.scalingo.com"): {
         "ssh-rsa": "SHA256:f7y5p9OlI+UCuQoXctVNVj3pVkehTgUBWZz/0PtkGR8",
         "ssh-ed25519": "SHA256:vMMyB6vYf+U68JFAcK/vAL6g4DOKGmT/LMwLhzI9+3E",
     },
-    "ssh.osc-secnum-fr1.scalingo.com:22": {
+    SshEndpoint("ssh.osc-secnum-fr1.scalingo.com"): {
         "ssh-rsa": "SHA256:D2pGNXIDrEREqRUlElMDGQPkGK641e+hnWMbc7APRmM",
         "ssh-ed25519": "SHA256:kPzs5j39HdIVRgVZpQUgm9RtW9uqtFcHJz2M6ykZOiw",
     },
 }
 
-# Every host under this domain is the platform's, and its ssh hosts are named after their regions.
+# Every host under this domain belongs to the platform, and its ssh hosts are named after their regions.
 DOMAIN = "scalingo.com"
 
-# Hosts that served a region once, before each had an endpoint of its own.
-MOVED_HOSTS = {"scalingo.com": "osc-fr1"}
+# The hosts of regions that are gone, if they do not name their region. This one was renamed ssh.agora-fr1.scalingo.com
+# in 2019; when agora-fr1 was closed, each owner chose the region to which an app moved.
+FORMER_HOSTS = {"scalingo.com": "agora-fr1"}
+
+
+def fingerprints(endpoint: SshEndpoint) -> Mapping[str, str]:
+    """Return the published fingerprints of an endpoint by key type; an empty mapping if none are published."""
+    return FINGERPRINTS.get(endpoint, {})
+
+
+def find(name: str) -> Region | None:
+    """Return the built-in region of that name."""
+    return next((region for region in REGIONS if region.name == name), None)

@@ -1,13 +1,13 @@
-"""The region list on disk, so that neither a person nor a thousand CI jobs ask the service each time.
+"""The region list on disk, so that a person or a thousand CI jobs need not ask the service every time.
 
-A file per service address and account under the cache folder, mode 0600:
+There is one file for each service address and account in the cache folder, mode 0600:
 
-    {"version": 1, "service": "https://…", "account": "public" or a hash, "fetched_at": seconds since 1970,
-     "regions": [the API's own shape]}
+    {"version": 1, "service": "https://...", "account": "public" or a hash, "fetched_at": seconds since 1970,
+     "regions": [the API's own form]}
 
-Beside it `names`, the region names a line each, which the shells' completion reads. Whatever is odd about a file
-(broken, too large, another user's, another account's) makes it a miss; nothing here raises to the caller, and a folder
-that cannot be written only means that nothing is kept. Imports `model` and `errors`.
+Beside it is `names`, with one region name on each line, for the shells' completion. An odd file (broken, too large,
+another user's, another account's) is a miss. Nothing here raises to the caller: if the folder cannot be written,
+nothing is kept.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from git_scalingo_region.errors import InvalidInput
-from git_scalingo_region.model import Region, RegionList, parse_regions
+from git_scalingo_region.model import ListSource, Region, RegionList, parse_regions
 
 VERSION = 1
 PUBLIC = "public"
 SIZE_MAX = 1 << 20
-PAUSE_MAX_SECONDS = 60.0  # the service counts by the minute, so a minute is always enough
+PAUSE_MAX_SECONDS = 60.0  # the service counts requests by the minute, so a minute is always enough
 YEAR_10000 = 253_402_300_800
 POLL_SECONDS = 0.02
 
 
 class Cache(NamedTuple):
-    """The cache of one service and one account; an empty folder keeps nothing."""
+    """The cache of one service and one account; it keeps nothing if the folder is ""."""
 
     folder: str
     service: str
@@ -40,26 +40,26 @@ class Cache(NamedTuple):
 
     @classmethod
     def for_token(cls, folder: str, service: str, token: str) -> Cache:
-        """Return the cache of a token's account; only a hash of the token is kept."""
+        """Return the cache of the account that the token belongs to; only a hash of the token is kept."""
         if not token:
             return cls(folder, service)
-        from hashlib import sha256  # loads OpenSSL, which an anonymous run does without
+        from hashlib import sha256  # loads OpenSSL, which a run without a token does not need
 
         return cls(folder, service, sha256(f"{service}\n{token}".encode()).hexdigest()[:16])
 
     def load(self) -> RegionList | None:
-        """Return the list kept, of whatever age, or None."""
+        """Return the cached list, however old it is, or None."""
         try:
-            value = json.loads(_read_own_file(self._path("json")))
+            value = json.loads(_read_own_file(self.path("json")))
             if [value["version"], value["service"], value["account"]] != [VERSION, self.service, self.account]:
                 return None
             regions, fetched_at = parse_regions(value), value["fetched_at"]
-            # A number that is no date (not finite, or beyond the calendar) could not even be shown.
+            # A number that is not a date (infinite, or beyond the calendar) could not even be shown.
             if not 0 <= fetched_at < YEAR_10000:
                 return None
         except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidInput):
             return None
-        return RegionList(regions, "cache", float(fetched_at), anonymous=self.account == PUBLIC)
+        return RegionList(regions, ListSource.CACHE, float(fetched_at), anonymous=self.account == PUBLIC)
 
     def store(self, regions: tuple[Region, ...], fetched_at: float) -> None:
         """Keep a list that was just fetched; `fetched_at` is in seconds since 1970."""
@@ -72,22 +72,22 @@ class Cache(NamedTuple):
         }
         with contextlib.suppress(OSError):
             self._make_folder()
-            _replace(self._path("json"), json.dumps(value, indent=1) + "\n")
+            _replace(self.path("json"), json.dumps(value, indent=1) + "\n")
             _replace(os.path.join(self.folder, "names"), "".join(f"{region.name}\n" for region in regions))
 
     @contextlib.contextmanager
     def turn(self, seconds: float) -> Iterator[bool]:
-        """Wait up to `seconds` while another run on this machine asks the service; tell whether it is done.
+        """Wait up to `seconds` while another run on this machine asks the service; yield whether it is our turn.
 
-        The lock is the kernel's (flock(2)): it ends with the process that holds it, however that ends. Where there can
-        be no lock, it is everybody's turn.
+        The lock is the kernel's (flock(2)): it ends with the process that holds it, however that process ends. If
+        there can be no lock, it is always our turn.
         """
         descriptor, got = None, True
         with contextlib.suppress(OSError, ImportError):
             import fcntl
 
             self._make_folder()
-            descriptor = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = os.open(self.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
             deadline = time.monotonic() + seconds
             while not (got := _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
                 if time.monotonic() > deadline:
@@ -99,24 +99,22 @@ class Cache(NamedTuple):
             if descriptor is not None:
                 os.close(descriptor)
 
-    def pause(self, until: float) -> None:
-        """Note that the service wants no requests before `until` (seconds since 1970), a minute ahead at most.
-
-        The time of the file says it.
-        """
-        until = min(until, time.time() + PAUSE_MAX_SECONDS)
+    def pause(self, seconds: float) -> None:
+        """Note that the service wants no requests for that long, a minute at most; the file's time is its end."""
+        until = time.time() + min(seconds, PAUSE_MAX_SECONDS)
         with contextlib.suppress(OSError):
             self._make_folder()
-            _replace(self._path("pause"), "", until)
+            _replace(self.path("pause"), "", until)
 
     def paused(self) -> bool:
-        """Whether the service wants no requests yet; a time too far ahead is a clock that jumped."""
+        """Return whether the pause lasts; if its end is too far ahead, the clock has jumped and it does not count."""
         try:
-            return 0 < os.stat(self._path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
+            return 0 < os.stat(self.path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
         except (OSError, ValueError):
             return False
 
-    def _path(self, suffix: str) -> str:
+    def path(self, suffix: str) -> str:
+        """Return the path of the file of this service and account; raise `FileNotFoundError` without a cache folder."""
         if not self.folder:
             raise FileNotFoundError("there is no cache folder")
         host = "".join(c if c.isalnum() or c in ".-" else "_" for c in self.service.partition("://")[2])
@@ -129,7 +127,7 @@ class Cache(NamedTuple):
 
 
 def is_fresh(regions: RegionList, *, seconds: float) -> bool:
-    """Whether a list was fetched in the last `seconds`; one from the future is a clock that jumped, and not fresh."""
+    """Return whether a list was fetched in the last `seconds`; if it is from the future, the clock has jumped."""
     return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
 
 
@@ -142,18 +140,22 @@ def _try_lock(flock: Callable[[int, int], None], descriptor: int, operation: int
 
 
 def _read_own_file(path: str) -> bytes:
-    # O_NONBLOCK: a named pipe in the file's place must not hang the program.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    """Return the content of a regular file of this user; raise `OSError` for anything else."""
+    # Without O_NONBLOCK, a named pipe in the file's place would hang the program. Not every system has it.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_size > SIZE_MAX:
+        user = os.geteuid() if hasattr(os, "geteuid") else status.st_uid
+        if not stat.S_ISREG(status.st_mode) or status.st_uid != user or status.st_size > SIZE_MAX:
             raise FileNotFoundError(path)
-        return file.read(SIZE_MAX)
+        return os.read(descriptor, SIZE_MAX)
+    finally:
+        os.close(descriptor)
 
 
 def _replace(path: str, text: str, modified: float | None = None) -> None:
-    """Write a file whole, mode 0600: whoever reads it at any moment finds the old text or the new one."""
-    from tempfile import mkstemp  # not for a run that only reads
+    """Write a whole file, mode 0600: a reader finds the old text or the new text at any moment."""
+    from tempfile import mkstemp  # a run that only reads does not need it
 
     descriptor, temporary = mkstemp(dir=os.path.dirname(path), prefix=f"{os.path.basename(path)}.")
     try:

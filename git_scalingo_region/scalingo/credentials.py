@@ -1,53 +1,53 @@
-"""What the user has given already: the API token, and the platform CLI's own files, which are read and never written.
+"""What the user has set up already: the API token, and the platform CLI's own files, which are only ever read.
 
-The CLI's `auth` file is JSON: `auth_config_data` maps a service's host to `{"tokens": {"token": …}}`; its `config.json`
-has the default region as `region`. Never prints or stores a token. Imports `errors`.
+The CLI's `auth` file is JSON: `auth_config_data` maps a service's host, without its port, to
+`{"tokens": {"token": ...}}`. Its `config.json` holds the default region as `region` (CLI 1.48.0).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from git_scalingo_region.errors import CredentialsError
+from git_scalingo_region.settings import Settings
 
 FILE_MAX = 1 << 20
-_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """An API token and where it was found."""
 
-    value: str = field(repr=False)
+    value: str
     source: str
 
     @property
     def is_bearer(self) -> bool:
-        """Whether it is a JWT (RFC 7519: three parts), to be used as it is rather than exchanged."""
-        return bool(_JWT.fullmatch(self.value))
+        """Whether it is a JWT (RFC 7519: three parts), which is used as it is instead of being exchanged."""
+        return bool(re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", self.value))
+
+    def __repr__(self) -> str:
+        """Leave the value out: a traceback may end up in a bug report."""
+        return f"Token(source={self.source!r}, ...)"
 
 
-def find_token(api_token: str, cli_folder: str, service_host: str) -> Token | None:
-    """Return the token of the environment, else the one that the platform's CLI keeps for the same service.
+def find_token(settings: Settings) -> Token | None:
+    """Return the token from the environment, else the one that the platform's CLI keeps for the same service.
 
-    Raises `CredentialsError` for a text that cannot be a token: it must not get into a header.
+    Raises `CredentialsError` for text that cannot be a token: it must not get into a header.
     """
-    if api_token:
-        return _checked(Token(api_token, "SCALINGO_API_TOKEN"))
-    data = _read_json(cli_folder, "auth").get("auth_config_data")
-    account = data.get(service_host) if isinstance(data, dict) else None
-    tokens = account.get("tokens") if isinstance(account, dict) else None
-    token = tokens.get("token") if isinstance(tokens, dict) else None
-    return _checked(Token(token, os.path.join(cli_folder, "auth"))) if isinstance(token, str) and token else None
+    if settings.api_token:
+        return _checked(Token(settings.api_token, "SCALINGO_API_TOKEN"))
+    value: Any = _read_json(settings.cli_auth_file)
+    for key in ("auth_config_data", settings.service_host, "tokens", "token"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return _checked(Token(value, settings.cli_auth_file)) if isinstance(value, str) and value else None
 
 
-def cli_region(cli_folder: str) -> str:
-    """Return the default region that the platform's CLI is set to, or an empty text."""
-    region = _read_json(cli_folder, "config.json").get("region")
+def cli_region(settings: Settings) -> str:
+    """Return the default region in the platform CLI's configuration, or ""."""
+    region = _read_json(settings.cli_config_file).get("region")
     return region if isinstance(region, str) else ""
 
 
@@ -55,16 +55,17 @@ def _checked(token: Token) -> Token:
     if token.value.isascii() and token.value.isprintable() and " " not in token.value:
         return token
     raise CredentialsError(
-        f"the token in {token.source} holds characters that no token has",
-        "copy it once more, or log in again with the Scalingo CLI",
+        f"the token in {token.source} contains characters that a token cannot have",
+        "copy it again, or log in again with the Scalingo CLI",
     )
 
 
-def _read_json(folder: str, name: str) -> dict[str, Any]:
-    if not folder:
+def _read_json(path: str) -> dict[str, Any]:
+    """Return the object in the file; an empty one if the file is missing, broken, huge or of another shape."""
+    if not path:
         return {}
     try:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             value = json.loads(file.read(FILE_MAX))
     except (OSError, ValueError, RecursionError):
         return {}

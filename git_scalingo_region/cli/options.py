@@ -1,0 +1,219 @@
+"""Every command and option of the command line, declared once, as plain data.
+
+`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual all read this
+declaration. The value of an argument or option reaches the command's `run` as the parameter of the same name.
+
+`offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
+`.gitscalingo` declares), `fields`, `files`, or the words themselves; nothing if it is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from git_scalingo_region.errors import InvalidInput
+
+
+class Option(NamedTuple):
+    """An option. One with a `metavar` takes a value; one that is `repeated` collects its values in a tuple.
+
+    `excludes` names the options that contradict it.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    repeated: bool = False
+    excludes: tuple[str, ...] = ()
+    offers: str = ""
+
+    @property
+    def default(self) -> bool | str | tuple[str, ...]:
+        """The value if the option is not given."""
+        return (() if self.repeated else "") if self.metavar else False
+
+
+class Argument(NamedTuple):
+    """A positional argument. It is optional and "" if missing; one that is `repeated` takes all that are left."""
+
+    name: str
+    help: str
+    repeated: bool = False
+    required: bool = False
+    offers: str = ""
+
+    @property
+    def metavar(self) -> str:
+        """The argument in a synopsis, such as `[REGION]` or `[REMOTE]...`."""
+        word = self.name.rstrip("s").upper() if self.repeated else self.name.upper()
+        return (word if self.required else f"[{word}]") + ("..." if self.repeated else "")
+
+
+class Command(NamedTuple):
+    """A command, with one line of help that fits into 80 columns beside its name."""
+
+    name: str
+    help: str
+    arguments: tuple[Argument, ...]
+    options: tuple[Option, ...]
+
+    @property
+    def synopsis(self) -> str:
+        """The command and its arguments, such as `add [REGION] [APP]`."""
+        return " ".join([self.name, *(argument.metavar for argument in self.arguments)])
+
+    @property
+    def parameters(self) -> tuple[Argument | Option, ...]:
+        """The arguments and the options."""
+        return (*self.arguments, *self.options)
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise `InvalidInput` if two of the options given contradict each other."""
+        given = [option for option in self.options if values[option.name]]
+        for option in given:
+            for other in given:
+                if other.name in option.excludes:
+                    both = f"{option.flags[0]} and {other.flags[0]}"
+                    raise InvalidInput(f"{both} contradict each other: use one of them")
+
+
+# These two are answered without a command's `run`. The texts are Typer's own.
+HELP = Option("help", ("--help", "-h"), "Show this message and exit.")
+VERSION = Option("version", ("--version",), "Show the version and exit.")
+
+JSON = Option("json", ("--json",), "Write the result, or the error, as JSON.")
+QUIET = Option("quiet", ("--quiet", "-q"), "Write no result, only warnings and errors.")
+REFRESH = Option("refresh", ("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
+OFFLINE = Option("offline", ("--offline",), "Connect to nothing.", excludes=("refresh",))
+FALLBACK = Option("fallback", ("--fallback",), "Use the default region if the named one is unknown.")
+DRY_RUN = Option("dry_run", ("--dry-run", "-n"), "Change nothing; show what would be done.")
+FORCE = Option("force", ("--force", "-f"), "Replace a remote that is not Scalingo's.")
+
+OUTPUT = (JSON, QUIET)
+SOURCE = (REFRESH, OFFLINE)
+# These make the context and choose the output: `run` of a command does not get them.
+COMMON = ("json", "quiet", "refresh", "offline", "fallback")
+
+REGION = Argument("region", "The region; by default the one that is selected here.", offers="regions")
+REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True, offers="regions")
+APP = Argument("app", "The app; by default that of SCALINGO_APP or of the remote.")
+REMOTE = Argument("remote", "The remote; by default scalingo.", offers="remotes")
+REMOTES = Argument("remotes", "Only these remotes.", repeated=True, offers="remotes")
+DECLARED = REMOTES._replace(offers="declared")
+
+COMMANDS = (
+    Command(
+        "add",
+        "Add the remote of an app, or bring it up to date.",
+        (REGION, APP),
+        (
+            Option("remote", ("--remote", "-r"), "The remote's name; by default scalingo.", "NAME", offers="remotes"),
+            FORCE,
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "url",
+        "Print the remote url of an app; needs no repository.",
+        (REGION, APP),
+        (*OUTPUT, *SOURCE, FALLBACK),
+    ),
+    Command(
+        "list",
+        "List the regions.",
+        (),
+        (
+            Option("names", ("--names",), "Write only the names, one per line.", excludes=("json",)),
+            *OUTPUT,
+            *SOURCE,
+        ),
+    ),
+    Command(
+        "show",
+        "Show every field of one region.",
+        (REGION,),
+        (
+            Option(
+                "field",
+                ("--field",),
+                "Write only the value of this field.",
+                "FIELD",
+                excludes=("json",),
+                offers="fields",
+            ),
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "status",
+        "Show this repository's Scalingo remotes and their state.",
+        (DECLARED,),
+        (*OUTPUT, *SOURCE),
+    ),
+    Command(
+        "sync",
+        "Bring remotes whose ssh endpoint has moved up to date.",
+        (REMOTES,),
+        (DRY_RUN, *OUTPUT, *SOURCE),
+    ),
+    Command(
+        "setup",
+        "Make the remotes that .gitscalingo declares.",
+        (DECLARED,),
+        (
+            Option(
+                "write",
+                ("--write",),
+                "Write that file from the remotes of this repository.",
+                excludes=("trust", "force", "fallback"),
+            ),
+            Option("trust", ("--trust",), "Also trust the host key of each region."),
+            FORCE,
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "trust",
+        "Add the published host keys of regions to known_hosts.",
+        (REGIONS,),
+        (
+            Option("all", ("--all",), "Trust the regions of all Scalingo remotes here."),
+            Option(
+                "known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files"
+            ),
+            Option("fingerprint", ("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True),
+            DRY_RUN,
+            *OUTPUT,
+            *SOURCE,
+            FALLBACK,
+        ),
+    ),
+    Command(
+        "doctor",
+        "Find what would make the first push fail, and how to fix it.",
+        (REMOTE,),
+        (
+            Option("connect", ("--connect",), "Also try a connection, as git push would make it."),
+            *OUTPUT,
+            *SOURCE,
+        ),
+    ),
+    Command(
+        "completion",
+        "Print the completion script for a shell.",
+        (Argument("shell", "The shell: bash, zsh or fish.", required=True, offers="bash zsh fish"),),
+        OUTPUT,
+    ),
+)
+
+BY_NAME = {command.name: command for command in COMMANDS}

@@ -1,0 +1,207 @@
+"""Changes to the configuration: planned, edited by git in a copy, and put in place under git's own lock.
+
+Whoever reads the file, or kills this program, at any moment finds the old text or the new one. git edits the copy, run
+by GitPython, so that there is no second reader or writer of git's format.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from git_scalingo_region import signals, trace
+from git_scalingo_region.errors import RepositoryError
+from git_scalingo_region.repository.configuration import Configuration, parse_values
+from git_scalingo_region.repository.git import Repository, reason_of
+from git_scalingo_region.repository.plan import Change, Plan
+from git_scalingo_region.settings import LOCK_SECONDS
+
+if TYPE_CHECKING:
+    import git
+
+_RETRY_SECONDS = 0.02
+
+Decide = Callable[[Configuration], Sequence[Plan]]
+
+
+def carry_out(repository: Repository, configuration: Configuration, decide: Decide, *, dry_run: bool) -> Sequence[Plan]:
+    """Plan, and make the changes of all plans in one step; return the plans. A dry run only plans.
+
+    The plan is made again under the lock, since another process may have changed the configuration meanwhile.
+
+    Raises what `decide` raises, and `RepositoryError` if a file cannot be written, stays locked, or is one that git
+    reads more than once.
+    """
+    plans = decide(configuration)
+    while not dry_run and (paths := _paths(repository, plans)):
+        editor = _editor()  # loading GitPython takes a while: not under the lock
+        with _locked(paths):
+            configuration = repository.read()
+            plans = decide(configuration)
+            if set(now := _paths(repository, plans)) <= set(paths):
+                _refuse_double_reading(repository, configuration, now)
+                _edit_all(repository, editor, plans)
+                break
+    return plans
+
+
+def write_values(path: str, values: Mapping[str, str]) -> None:
+    """Give each key of a file in git's format one value, in one step; everything else in the file stays.
+
+    Raises `RepositoryError` as `carry_out` does.
+    """
+    editor = _editor()
+    with _locked([path]), _copy(path) as copy:
+        for key, value in values.items():
+            _run(editor, "--file", copy, "--replace-all", key, value)
+        os.rename(copy, path)
+
+
+def _paths(repository: Repository, plans: Iterable[Plan]) -> list[str]:
+    """Return the files to change, in one order for all runs: two runs then never wait for each other's locks."""
+    return sorted({repository.real_path(change.origin) for plan in plans for change in plan.changes})
+
+
+def _refuse_double_reading(repository: Repository, configuration: Configuration, paths: Iterable[str]) -> None:
+    """Raise `RepositoryError` for a file that counts twice: what it says once would be in force twice."""
+    read = [repository.real_path(origin) for _, origin in configuration.readings if origin.startswith("file:")]
+    for path in paths:
+        if read.count(path) > 1:
+            raise _read_twice(path)
+
+
+def _read_twice(path: str) -> RepositoryError:
+    return RepositoryError(f"git reads {path} more than once: include it only once")
+
+
+def _editor() -> git.Git:
+    # Without git on PATH, GitPython would print and raise when it is imported.
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    import git
+
+    return git.Git()
+
+
+def _edit_all(repository: Repository, editor: git.Git, plans: Iterable[Plan]) -> None:
+    """Edit copies of all files, then put all of them in place."""
+    changes: dict[str, list[Change]] = {}
+    for plan in plans:
+        for change in plan.changes:
+            changes.setdefault(repository.real_path(change.origin), []).append(change)
+    with contextlib.ExitStack() as stack:
+        copies = {path: stack.enter_context(_copy(path)) for path in changes}
+        for path, copy in copies.items():
+            _edit(editor, copy, path, changes[path])
+        for path, copy in copies.items():
+            os.rename(copy, path)
+
+
+def _edit(editor: git.Git, copy: str, path: str, changes: Sequence[Change]) -> None:
+    held = parse_values(_run(editor, "--file", copy, "--null", "--list"))
+    keys = [change.key for change in changes]
+    for change in changes:
+        if tuple(held.get(change.key, ())) != change.old or keys.count(change.key) > 1:
+            raise _read_twice(path)
+        _assign(editor, copy, change)
+
+
+def _assign(editor: git.Git, copy: str, change: Change) -> None:
+    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
+    kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
+    if change.old and not change.new:
+        _run(editor, "--file", copy, "--unset-all", change.key)
+    elif change.old and not kept:
+        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
+        kept = 1
+    for value in change.new[kept:]:
+        _run(editor, "--file", copy, "--add", change.key, value)
+
+
+def _run(editor: git.Git, *arguments: str) -> str:
+    trace.line(f"run: git config {' '.join(arguments[:4])}")  # not the value, which may hold a password
+    # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
+    status, out, error = editor.execute(
+        ["git", "config", *arguments],
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        env={"GIT_TRACE": "0"},
+        start_new_session=True,
+    )
+    if status:
+        raise RepositoryError(f"git cannot edit its configuration: {reason_of(str(error))}")
+    return os.fsdecode(out)
+
+
+@contextlib.contextmanager
+def _copy(path: str) -> Iterator[str]:
+    """Yield a copy of a file beside it, with the same mode, which is gone at the end unless it was renamed."""
+    copy = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
+    try:
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        with open(descriptor, "wb") as copied, contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            os.chmod(copy, os.fstat(file.fileno()).st_mode & 0o7777)
+            copied.write(file.read())
+        yield copy
+    except OSError as error:
+        raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(copy)
+
+
+@contextlib.contextmanager
+def _locked(paths: Sequence[str]) -> Iterator[None]:
+    """Hold git's locks on the files; signals that arrive meanwhile wait until the locks are gone again."""
+    with signals.held(), contextlib.ExitStack() as stack:
+        for path in paths:
+            stack.enter_context(_lock(path))
+        yield
+
+
+@contextlib.contextmanager
+def _lock(path: str) -> Iterator[None]:
+    name = f"{path}.lock"
+    _take(name, path)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def _take(lock: str, path: str) -> None:
+    """Create the lock file as git does, and wait for whoever holds it; another process's lock is never removed.
+
+    The wait is `LOCK_SECONDS` from the last change of the file or of the lock's holder: a crowd that makes progress is
+    worth waiting for.
+    """
+    seen, deadline = (_version(path), _version(lock)), time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            os.close(os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666))
+        except FileExistsError:
+            signals.check()
+        except OSError as error:
+            raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
+        else:
+            return
+        if (now := (_version(path), _version(lock))) != seen:
+            seen, deadline = now, time.monotonic() + LOCK_SECONDS
+        if time.monotonic() > deadline:
+            raise RepositoryError(
+                f"the configuration is locked: {lock} exists",
+                "if no git process is running in this repository, remove that file",
+            )
+        time.sleep(_RETRY_SECONDS * (0.5 + os.urandom(1)[0] / 255))  # at random, so that a crowd does not keep step
+
+
+def _version(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

@@ -1,0 +1,113 @@
+"""`.gitscalingo`: the remotes that a project declares. It comes with a clone, so nothing in it is trusted.
+
+It holds names only, in git's configuration format. git reads it without includes, from bytes that this program read
+itself: a link, a fifo or a folder of that name is never opened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import InvalidInput, RepositoryError
+from git_scalingo_region.model import check_app_name, check_region_name, check_remote_name
+from git_scalingo_region.repository.git import Repository, ask, output, reason_of
+
+FILE = ".gitscalingo"
+SIZE_MAX = 1 << 20  # bytes
+EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
+
+
+class Declared(NamedTuple):
+    """A declared remote: its app, and its region, which may be ""."""
+
+    remote: str
+    app: str
+    region: str
+
+
+def path_of(repository: Repository) -> str:
+    """Return the path of the file at the top of the work tree."""
+    return os.path.join(repository.top, FILE)
+
+
+def read_declared(context: Context, repository: Repository) -> Mapping[str, Declared] | None:
+    """Return the declared remotes by name; None if there is no such file. Unknown keys are warned about.
+
+    In a bare repository the file is that of HEAD. Raises `RepositoryError` for a file that is not a regular one or is
+    too large, and `InvalidInput` for a syntax error or a bad name.
+    """
+    content = _read_file(path_of(repository)) if repository.has_work_tree else _read_from_head()
+    if content is None:
+        return None
+    answer = ask("config", "--file", "-", "--no-includes", "--null", "--list", given=content)
+    if answer.status:
+        reason = reason_of(answer.error).replace("standard input", FILE)
+        raise InvalidInput(f"{FILE} is not valid: {reason}")
+    return _parse(context, answer.output)
+
+
+def _read_file(path: str) -> bytes | None:
+    # O_NOFOLLOW and O_NONBLOCK: neither a link nor a fifo in its place may lead anywhere or hang the program.
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise RepositoryError(f"{FILE} is not a regular file: ignoring what is in its place would be a guess")
+        with open(os.open(path, flags), "rb") as file:
+            return _checked_size(file.read(SIZE_MAX + 1))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RepositoryError(f"cannot read {FILE}: {error.strerror}") from None
+
+
+def _read_from_head() -> bytes | None:
+    listed = ask("ls-tree", "-z", "--full-tree", "-l", "HEAD^0", "--", FILE)
+    if listed.status or not listed.output:
+        return None
+    mode, _, _, size = listed.output.partition("\t")[0].split()
+    if not mode.startswith("100"):
+        raise RepositoryError(f"{FILE} is not a regular file in HEAD")
+    if int(size) > SIZE_MAX:
+        raise _too_large()
+    return os.fsencode(output("cat-file", "blob", f"HEAD^0:{FILE}"))
+
+
+def _checked_size(content: bytes) -> bytes:
+    if len(content) > SIZE_MAX:
+        raise _too_large()
+    return content
+
+
+def _too_large() -> RepositoryError:
+    return RepositoryError(f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB")
+
+
+def _parse(context: Context, listing: str) -> dict[str, Declared]:
+    values: dict[str, dict[str, str]] = {}
+    for item in listing.split("\0")[:-1]:
+        key, newline, value = item.partition("\n")
+        section, _, rest = key.partition(".")
+        name, dot, variable = rest.rpartition(".")
+        if section != "remote" or not dot or variable not in ("app", "region"):
+            context.warn(f"{FILE}: ignoring the unknown key {key}")
+        elif not newline:
+            raise InvalidInput(f"{FILE}: {key} has no value")
+        else:
+            values.setdefault(name, {})[variable] = value
+    return {name: _checked(name, found) for name, found in values.items()}
+
+
+def _checked(name: str, found: Mapping[str, str]) -> Declared:
+    try:
+        check_remote_name(name)
+        if "app" not in found:
+            raise InvalidInput(f"the remote '{name}' has no app")
+        region = found.get("region", "")
+        return Declared(name, check_app_name(found["app"]), region and check_region_name(region))
+    except InvalidInput as error:
+        raise InvalidInput(f"{FILE}: {error.message}", *error.hints) from None

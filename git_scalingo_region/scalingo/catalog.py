@@ -1,0 +1,180 @@
+"""Which regions there are: a fresh cache, the service, a stale cache or the built-in table, in this order."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from git_scalingo_region import trace
+from git_scalingo_region.context import Context
+from git_scalingo_region.errors import CredentialsError, RateLimited, ServiceError
+from git_scalingo_region.model import ListSource, Platform, Region, RegionList
+from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.scalingo.cache import Cache, is_fresh
+from git_scalingo_region.scalingo.credentials import Token, find_token
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS
+
+if TYPE_CHECKING:
+    from git_scalingo_region.scalingo.api import Service
+    from git_scalingo_region.scalingo.apps import Whereabouts
+
+Answer = TypeVar("Answer")
+
+
+class Found(NamedTuple):
+    """A region, and the list that has it."""
+
+    region: Region
+    regions: RegionList
+
+
+class Catalog:
+    """The regions as one run sees them. Nothing is read or asked before it is needed, and nothing is asked twice.
+
+    Any method may raise `CredentialsError`: for a token that is unusable, or that the service rejects.
+    """
+
+    def __init__(self, context: Context) -> None:
+        """Take the settings and options of the run; warnings go there too."""
+        self.context = context
+        self.whereabouts: dict[str, Whereabouts | None] = {}
+        self._regions: RegionList | None = None
+        self._has_refreshed = context.refresh or context.offline
+
+    @cached_property
+    def token(self) -> Token | None:
+        """The account's token, or None."""
+        return find_token(self.context.settings)
+
+    @cached_property
+    def _cache(self) -> Cache:
+        settings = self.context.settings
+        return Cache.for_token(settings.cache_folder, settings.service, self.token.value if self.token else "")
+
+    @cached_property
+    def _service(self) -> Service:
+        from git_scalingo_region.scalingo.api import Service  # loads requests, which takes a while
+
+        return Service(self.context.settings.service, self.token)
+
+    def load(self) -> RegionList:
+        """Return the region list; warn if it is a stale one or the built-in one because the service cannot be asked."""
+        if self._regions is None:
+            self._regions = self._choose_list(refresh=self.context.refresh)
+        return self._regions
+
+    def refresh(self) -> RegionList:
+        """Ask the service again, once, if the list was cached before this run began; otherwise return the list."""
+        regions = self.load()
+        is_older = regions.source is ListSource.CACHE and (regions.fetched_at or 0) < self.context.started
+        if is_older and not self._has_refreshed:
+            self._has_refreshed = True
+            self._regions = self._choose_list(refresh=True)
+        return self.load()
+
+    def find(self, name: str) -> Found | None:
+        """Return the region of that name; ask the service again before it counts as unknown.
+
+        Without a token the service lists only the public regions, so the built-in table adds to its list.
+        """
+        found = self._find_known(name)
+        if found is None:
+            self.refresh()
+            found = self._find_known(name)
+        return found
+
+    def known(self, name: str) -> bool:
+        """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
+        return bool(self.load().find(name) or builtin.find(name))
+
+    def is_restricted(self, name: str) -> bool:
+        """Return whether the region exists, but the list of this account does not have it."""
+        regions = self.load()
+        return not regions.anonymous and not regions.find(name) and bool(builtin.find(name))
+
+    def platform(self) -> Platform:
+        """Return what tells the platform's hosts: the regions of the list first, then the built-in ones."""
+        return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
+
+    def account_keys(self) -> list[str] | None:
+        """Return the ssh keys of the account, each as `TYPE BASE64`; None if there is no token or no answer."""
+        return self.ask(lambda service, seconds: service.account_keys(seconds)) if self.token else None
+
+    def ask(self, question: Callable[[Service, float], Answer]) -> Answer | None:
+        """Ask the service a question; return None if it may not be asked now, or gives no usable answer."""
+        try:
+            return self._ask(question)
+        except CredentialsError:
+            raise
+        except ServiceError:
+            return None
+
+    def _ask(self, question: Callable[[Service, float], Answer]) -> Answer:
+        """Ask within the network time of the run; respect, and note for other runs, that the service wants a pause."""
+        if self.context.offline:
+            raise ServiceError("offline")
+        if self._cache.paused():
+            raise ServiceError(f"{self.context.settings.service} asked for fewer requests a moment ago")
+        service = self._service  # loading a library does not count as network time
+        begun = time.monotonic()
+        try:
+            with self.context.network() as seconds:
+                return question(service, seconds)
+        except RateLimited as limit:
+            self._cache.pause(limit.retry_after)
+            raise
+        finally:
+            trace.line(f"network: {time.monotonic() - begun:.3f} s, {self.context.settings.service} and what it lists")
+
+    def _choose_list(self, *, refresh: bool) -> RegionList:
+        cached = self._cache.load()
+        if cached and not refresh and is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
+            trace.line(f"region list: from the cache, which is fresh: {self._cache.path('json')}")
+            return cached
+        trace.line(f"region list: {'asked for anew' if refresh else 'no fresh one in the cache'}")
+        try:
+            return self._fetch()
+        except CredentialsError:
+            raise
+        except ServiceError as failure:
+            return self._fall_back(cached, failure.message)
+
+    def _fetch(self) -> RegionList:
+        if self.context.offline:
+            raise ServiceError("offline")
+        with contextlib.ExitStack() as stack:
+            with self.context.network() as seconds:
+                is_our_turn = stack.enter_context(self._cache.turn(seconds))
+            # Another run on this machine may have fetched the list while this one waited for its turn.
+            cached = self._cache.load()
+            if cached and cached.fetched_at and self.context.started <= cached.fetched_at <= time.time():
+                return cached
+            if not is_our_turn:
+                raise ServiceError(f"{self._cache.service} has not answered another run on this machine")
+            regions = self._ask(lambda service, seconds: service.fetch_regions(seconds))
+            fetched_at = time.time()
+            self._cache.store(regions, fetched_at)
+        return RegionList(regions, ListSource.API, fetched_at, anonymous=self.token is None)
+
+    def _fall_back(self, cached: RegionList | None, reason: str) -> RegionList:
+        trace.line(f"region list: not from the service: {reason}")
+        if cached is None:
+            self.context.warn(f"{reason}; using the built-in list of regions ({builtin.SOURCE})")
+            return RegionList(builtin.REGIONS, ListSource.BUILT_IN, None, anonymous=self.token is None)
+        if is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
+            self.context.warn(f"{reason}; using the cached list of regions")
+            return cached
+        day = time.strftime("%Y-%m-%d", time.gmtime(cached.fetched_at))
+        self.context.warn(f"{reason}; using the list of regions cached on {day}")
+        return cached._replace(source=ListSource.STALE_CACHE)
+
+    def _find_known(self, name: str) -> Found | None:
+        regions = self.load()
+        if region := regions.find(name):
+            return Found(region, regions)
+        if regions.anonymous and (region := builtin.find(name)):
+            return Found(region, RegionList(builtin.REGIONS, ListSource.BUILT_IN, None, anonymous=True))
+        return None

@@ -1,0 +1,438 @@
+"""Changes to the configuration: what is written, what stays, and what is left behind on a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from conftest import Repo, git
+from editing import KEY, OTHER, URL, planned, write, write_all
+
+from git_scalingo_region import signals
+from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
+from git_scalingo_region.repository import changes
+from git_scalingo_region.repository.changes import carry_out, write_values
+from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.plan import Change, Plan
+from git_scalingo_region.settings import LOCK_SECONDS
+
+FETCH = "+refs/heads/*:refs/remotes/r/*"
+
+
+def inventory(*folders: Path) -> list[str]:
+    return sorted(str(path) for folder in folders for path in folder.rglob("*"))
+
+
+@pytest.fixture
+def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for a lock."""
+    monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
+
+
+# --- what is written, and what stays ---------------------------------------------------------------------------------
+
+FILE = """\
+\ufeff# mine
+[core]
+\tbare = false ; as it is
+[ReMoTe "r"] ; the app
+    URL=old
+\tpush = HEAD:main\r
+  valueless
+[remote "other"] url=elsewhere
+[remote.dot]
+\turl = "twice" # or more
+\turl = a\\
+b
+; the end, without a newline"""
+
+
+@pytest.mark.parametrize(
+    ("key", "old", "new", "line", "lines"),
+    [
+        ("remote.r.url", ["old"], ["new"], "    URL=old\n", "\turl = new\n"),
+        ("remote.r.url", ["old"], [" a #\u00a0\t\udcff"], "    URL=old\n", '\turl = " a #\u00a0\\t\udcff"\n'),
+        ("remote.r.url", ["old"], ["old", "new"], "  valueless\n", "  valueless\n\turl = new\n"),
+        ("remote.r.url", ["old"], [], "    URL=old\n", ""),
+        ("remote.r.fetch", [], ["f"], "  valueless\n", "  valueless\n\tfetch = f\n"),
+        ("remote.dot.url", ["twice", "ab"], ["ab"], '\turl = "twice" # or more\n\turl = a\\\nb\n', "\turl = ab\n"),
+        ("remote.other.url", ["elsewhere"], ["x"], '"other"] url=elsewhere\n', '"other"]\n\turl = x\n'),
+    ],
+)
+def test_every_other_line_stays(repo: Repo, key: str, old: list[str], new: list[str], line: str, lines: str) -> None:
+    """Comments, BOM, CRLF, odd spellings and the order of everything else stay, byte for byte."""
+    repo.config.write_bytes(os.fsencode(FILE))
+    assert FILE.count(line) == 1
+    write(new, old, key=key)
+    assert os.fsdecode(repo.config.read_bytes()) == FILE.replace(line, lines)
+
+
+def test_several_values_are_written_in_order(repo: Repo) -> None:
+    """A list of values becomes exactly another list, longer, shorter or empty, one with empty values too."""
+    values: list[str] = []
+    for new in (["a", "", "b"], ["", ""], ["-x", "a", "-x"], ["c"], [], ["d", "e"], ["d", "e", "f"]):
+        write(new, values)
+        found = subprocess.run(
+            ["git", "config", "--null", "--get-all", KEY], check=False, capture_output=True, text=True
+        )
+        assert found.stdout.split("\0")[:-1] == new
+        values = new
+
+
+def test_a_remote_is_written_as_git_writes_it(repo: Repo) -> None:
+    """A new remote makes the same file as `git remote add`."""
+    before = repo.config.read_bytes()
+    repo.git("remote", "add", "r", URL)
+    by_git = repo.config.read_bytes()
+    repo.config.write_bytes(before)
+    write_all(Change("", KEY, (), (URL,)), Change("", "remote.r.fetch", (), (FETCH,)))
+    assert repo.config.read_bytes() == by_git
+
+
+def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Path) -> None:
+    """A linked configuration file stays a link, the file its mode, and there is no other file anywhere."""
+    real = tmp_path / "dotfiles"
+    real.mkdir()
+    repo.config.rename(real / "config")
+    repo.config.symlink_to(real / "config")
+    (real / "config").chmod(0o640)
+    before = inventory(repo.path, real)
+    write([URL])
+    assert repo.config.is_symlink()
+    assert git("config", "--file", str(real / "config"), KEY) == URL
+    assert stat.S_IMODE((real / "config").stat().st_mode) == 0o640
+    assert inventory(repo.path, real) == before
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o2755])
+def test_an_odd_mode_stays(repo: Repo, mode: int) -> None:
+    """The new file has the bits of the old one."""
+    repo.config.chmod(mode)
+    write([URL])
+    assert stat.S_IMODE(repo.config.stat().st_mode) == mode
+
+
+def test_several_files_are_written_in_one_step(repo: Repo) -> None:
+    """The main file, an included one and the worktree's own change together, and other plans' remotes with them."""
+    repo.git("config", "extensions.worktreeConfig", "true")
+    repo.git("config", "--worktree", "remote.w.url", OTHER)
+    repo.git("config", "include.path", "team")
+    team = repo.path / ".git" / "team"
+    team.write_text(f'# the team\'s\n[remote "t"]\n\turl = {OTHER}\n')
+    repository = Repository()
+    origins = {name: repository.read().remote(name).urls[0].origin for name in "tw"}
+    plans = [planned(Change(origins[name], f"remote.{name}.url", (OTHER,), (URL,))) for name in "tw"]
+    plans.append(planned(Change("", KEY, (), (URL,))))
+    before = inventory(repo.path)
+    assert list(carry_out(repository, repository.read(), lambda _: plans, dry_run=False)) == plans
+    assert [repo.git("config", f"remote.{name}.url") for name in "rtw"] == [URL] * 3
+    assert team.read_text() == f'# the team\'s\n[remote "t"]\n\turl = {URL}\n'
+    assert inventory(repo.path) == before
+
+
+def test_values_of_another_file_are_written(repo: Repo) -> None:
+    """`write_values` makes a file, or changes the keys it is given; the rest stays, and nothing is left beside it."""
+    file = repo.path / "a b"
+    write_values("a b", {"remote.r.app": "x"})
+    assert file.read_text() == '[remote "r"]\n\tapp = x\n'
+    file.write_text(f"# mine\n{file.read_text()}")
+    write_values("a b", {"remote.r.app": "y", "remote.q.app": "z"})
+    assert file.read_text() == '# mine\n[remote "r"]\n\tapp = y\n[remote "q"]\n\tapp = z\n'
+    assert inventory(repo.path) == sorted([str(file), *inventory(repo.path / ".git"), str(repo.path / ".git")])
+
+
+def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wait: None) -> None:
+    """If nothing is to be written, another process's lock is no obstacle."""
+    repo.config.with_name("config.lock").touch()
+    repository = Repository()
+    plan = planned(Change("", KEY, (), (URL,)))
+    assert carry_out(repository, repository.read(), lambda _: [plan], dry_run=True) == [plan]
+    assert carry_out(repository, repository.read(), lambda _: [planned()], dry_run=False) == [planned()]
+
+
+# --- others, at the same time ----------------------------------------------------------------------------------------
+
+
+def test_a_lock_that_goes_away_is_waited_for(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process holds git's lock nothing is written, and as soon as it is gone the write goes through."""
+    lock = repo.config.with_name("config.lock")
+    lock.touch()
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        assert KEY not in repo.git("config", "--list")
+        waits.append(seconds)
+        if len(waits) == 3:
+            lock.unlink()
+
+    monkeypatch.setattr(changes, "time", SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    write([URL])
+    assert repo.git("config", KEY) == URL
+    assert len(set(waits)) > 1, "waiting processes should not wake up together"
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("of", ["file", "lock"])
+def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait starts anew whenever the file has changed, or somebody else holds the lock."""
+    lock = repo.config.with_name("config.lock")
+    lock.touch()
+    now = [0.0]
+
+    def sleep(_: float) -> None:
+        now[0] += LOCK_SECONDS * 0.9
+        if now[0] > LOCK_SECONDS * 10:
+            lock.unlink()
+        else:
+            os.utime(lock if of == "lock" else repo.config, (now[0], now[0]))
+
+    monkeypatch.setattr(changes, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: now[0]))
+    write([URL])
+    assert repo.git("config", KEY) == URL
+
+
+def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) -> None:
+    """When the time is up, the error names the lock file, which is not touched, and neither is the configuration."""
+    lock = repo.config.with_name("config.lock")
+    lock.write_text("another's")
+    before = repo.config.read_bytes()
+    with pytest.raises(RepositoryError) as caught:
+        write([URL])
+    assert caught.value.message == f"the configuration is locked: {lock} exists"
+    assert caught.value.hints == ("if no git process is running in this repository, remove that file",)
+    assert (lock.read_text(), repo.config.read_bytes()) == ("another's", before)
+
+
+def test_a_lock_on_the_second_file_frees_the_first(repo: Repo, no_wait: None) -> None:
+    """If one of several files stays locked, none is changed and no lock of this program is left."""
+    repo.git("config", "include.path", "team")
+    (repo.path / ".git" / "team").write_text(f'[remote "t"]\n\turl = {OTHER}\n')
+    origin = Repository().read().remote("t").urls[0].origin
+    (repo.path / ".git" / "team.lock").touch()
+    before = inventory(repo.path)
+    with pytest.raises(RepositoryError, match=r"team\.lock exists$"):
+        write_all(Change("", KEY, (), (URL,)), Change(origin, "remote.t.url", (OTHER,), (URL,)))
+    assert inventory(repo.path) == before
+    assert KEY not in repo.git("config", "--list")
+
+
+@pytest.fixture
+def meanwhile(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that has git change the configuration once, between the first plan and the lock."""
+    editor = changes._editor
+
+    def prepare(*command: str) -> None:
+        commands = [command]
+
+        def late() -> object:
+            if commands:
+                repo.git(*commands.pop())
+            return editor()
+
+        monkeypatch.setattr(changes, "_editor", late)
+
+    return prepare
+
+
+def adding(now: Configuration) -> list[Plan]:
+    """Add a url to what the remote has, in the file that has one already; stop at a url of OTHER."""
+    urls = now.remote("r").urls
+    held = tuple(entry.value for entry in urls)
+    if OTHER in held:
+        raise RemoteConflict("taken")
+    return [planned(*([] if URL in held else [Change(urls[0].origin if urls else "", KEY, held, (*held, URL))]))]
+
+
+def test_what_others_write_meanwhile_is_planned_for(repo: Repo, meanwhile: Callable[..., None]) -> None:
+    """What another process changes before the lock is kept, and the plan is made anew for it."""
+    repository = Repository()
+    meanwhile("config", KEY, "first")
+    carry_out(repository, repository.read(), adding, dry_run=False)
+    assert repo.git("config", "--get-all", KEY) == f"first\n{URL}"
+
+
+def test_what_others_have_done_already_is_not_done_again(repo: Repo, meanwhile: Callable[..., None]) -> None:
+    """If the remote is right by the time of the lock, the plan says that nothing had to change."""
+    repository = Repository()
+    meanwhile("config", KEY, URL)
+    (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)
+    assert plan.changes == ()
+    assert repo.git("config", "--get-all", KEY) == URL
+
+
+def test_a_conflict_that_came_up_meanwhile_changes_nothing(repo: Repo, meanwhile: Callable[..., None]) -> None:
+    """A plan that is refused under the lock leaves no lock."""
+    repository = Repository()
+    meanwhile("config", KEY, OTHER)
+    with pytest.raises(RemoteConflict):
+        carry_out(repository, repository.read(), adding, dry_run=False)
+    assert repo.git("config", "--get-all", KEY) == OTHER
+    assert not repo.config.with_name("config.lock").exists()
+
+
+def test_a_plan_for_another_file_locks_that_file_first(repo: Repo, meanwhile: Callable[..., None]) -> None:
+    """If the remote has moved to another file, that file is locked and written."""
+    team = repo.path / ".git" / "team"
+    team.write_text('[remote "r"]\n\turl = first\n')
+    repository = Repository()
+    meanwhile("config", "include.path", "team")
+    carry_out(repository, repository.read(), adding, dry_run=False)
+    assert team.read_text() == f'[remote "r"]\n\turl = first\n\turl = {URL}\n'
+    assert "remote" not in repo.config.read_text()
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}", "team")])
+@pytest.mark.parametrize("new", [[URL], []])
+def test_a_file_that_git_reads_twice_is_refused(repo: Repo, paths: tuple[str, str], new: list[str]) -> None:
+    """A file that is included twice, under whatever spelling or by a link, is not edited, and the error says why."""
+    team = repo.path / ".git" / "team"
+    team.write_text(f'[remote "r"]\n\turl = {OTHER}\n')
+    (repo.path / ".git" / "link").symlink_to("team")
+    for path in paths:
+        repo.git("config", "--add", "include.path", path.format(team))
+    before, files = team.read_bytes(), inventory(repo.path)
+    urls = Repository().read().remote("r").urls
+    held: dict[str, list[str]] = {}
+    for url in urls:
+        held.setdefault(url.origin, []).append(url.value)
+    with pytest.raises(RepositoryError) as caught:
+        write_all(*(Change(origin, KEY, tuple(values), tuple(new)) for origin, values in held.items()))
+    assert caught.value.message == f"git reads {team} more than once: include it only once"
+    assert caught.value.exit_status == ExitStatus.REPOSITORY
+    assert (team.read_bytes(), inventory(repo.path)) == (before, files)
+
+
+def test_a_main_file_that_git_reads_twice_is_refused(repo: Repo, home: Path) -> None:
+    """A new remote would be in force twice if the user's own configuration includes the repository's."""
+    git("config", "--global", "include.path", str(repo.config))
+    before = repo.config.read_bytes()
+    with pytest.raises(RepositoryError, match=r"more than once: include it only once$"):
+        write([URL])
+    assert repo.config.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_named(repo: Repo, tmp_path: Path) -> None:
+    """A file that cannot be made is an error of the repository, in one sentence."""
+    with pytest.raises(RepositoryError) as caught:
+        write([URL], origin=f"file:{tmp_path}/none/config")
+    assert caught.value.message == f"cannot write {tmp_path}/none/config: No such file or directory"
+
+
+def test_what_git_cannot_edit_is_said_in_its_words(repo: Repo) -> None:
+    """If git refuses an edit, nothing is changed and nothing is left."""
+    before, files = repo.config.read_bytes(), inventory(repo.path)
+    with pytest.raises(RepositoryError) as caught:
+        write_all(Change("", KEY, (), (URL,)), Change("", "remote.r.b_ad", (), ("x",)))
+    assert caught.value.message == "git cannot edit its configuration: invalid key: remote.r.b_ad"
+    assert (repo.config.read_bytes(), inventory(repo.path)) == (before, files)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_must_not_be_written_is_named(repo: Repo) -> None:
+    """Without the right to write in the git directory nothing is changed, and the error says why."""
+    before = repo.config.read_bytes()
+    repo.config.parent.chmod(0o555)
+    try:
+        with pytest.raises(RepositoryError) as caught:
+            write([URL])
+    finally:
+        repo.config.parent.chmod(0o755)
+    assert caught.value.message == f"cannot write {repo.config}: Permission denied"
+    assert repo.config.read_bytes() == before
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 256 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if (
+        os.geteuid()
+        or not shutil.which("mount")
+        or subprocess.run(command, check=False, capture_output=True).returncode
+    ):
+        pytest.skip("only root can mount a small disk, if the system allows it")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("pages", [0, 3], ids=["the copy", "git's edit"])
+def test_a_full_disk_loses_nothing(small_disk: Path, pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk the configuration stays as it was, nothing is left beside it, and the error says why."""
+    git("init", "--quiet", "--template=", str(small_disk))
+    config = small_disk / ".git" / "config"
+    with config.open("a") as file:
+        file.write("# a comment\n" * 1000)
+    before, files = config.read_bytes(), inventory(small_disk / ".git")
+    filling = small_disk / "filling"
+    with filling.open("wb", buffering=0) as fill, contextlib.suppress(OSError):
+        while True:
+            fill.write(b"x" * 4096)
+    os.truncate(filling, filling.stat().st_size - pages * 4096)
+    monkeypatch.chdir(small_disk)
+    with pytest.raises(RepositoryError, match=r"No space left on device|failed to write new configuration file"):
+        write([URL])
+    assert (config.read_bytes(), inventory(small_disk / ".git")) == (before, files)
+
+
+# --- signals ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def handled() -> Iterator[None]:
+    """Let signals do what they do in the program, until the test ends."""
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in signals.NAMES}
+    signals.install()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize("name", signals.NAMES)
+@pytest.mark.parametrize("moment", ["_take", "_edit", "_run"])
+def test_a_signal_waits_until_the_edit_is_done(
+    repo: Repo, handled: None, name: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that arrives while git edits ends the program once the edit is whole and the lock is gone."""
+    original = getattr(changes, moment)
+
+    def interrupted(*arguments: object) -> object:
+        os.kill(os.getpid(), getattr(signal, name))
+        return original(*arguments)
+
+    monkeypatch.setattr(changes, moment, interrupted)
+    files = inventory(repo.path)
+    with pytest.raises(signals.Interrupted) as caught:
+        write([URL])
+    assert caught.value.signal == getattr(signal, name)
+    assert repo.git("config", KEY) == URL
+    assert inventory(repo.path) == files
+
+
+@pytest.mark.parametrize("name", signals.NAMES)
+def test_a_signal_ends_the_wait_for_a_lock(
+    repo: Repo, handled: None, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for another process's lock is ended at once; that lock stays, and nothing is changed."""
+    lock = repo.config.with_name("config.lock")
+    lock.touch()
+    before, files = repo.config.read_bytes(), inventory(repo.path)
+    kill = SimpleNamespace(sleep=lambda _: os.kill(os.getpid(), getattr(signal, name)), monotonic=time.monotonic)
+    monkeypatch.setattr(changes, "time", kill)
+    with pytest.raises(signals.Interrupted):
+        write([URL])
+    assert (repo.config.read_bytes(), inventory(repo.path)) == (before, files)

@@ -1,0 +1,444 @@
+"""The ssh room: what the programs are asked, and what is done to `known_hosts`, against the real OpenSSH client."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import pwd
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ssh_server import agent, make_host_key, make_key, needs_openssh, public_key
+
+from git_scalingo_region.errors import RepositoryError, ServiceError
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.ssh import client, known_hosts
+from git_scalingo_region.ssh.client import HostKey, Lookup, PublicKey
+
+__all__ = ["agent", "make_host_key"]
+pytestmark = needs_openssh
+
+H = SshEndpoint("h.example")
+
+
+def key_of(byte: int) -> HostKey:
+    blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes([byte]) * 32
+    return HostKey("ssh-ed25519", base64.b64encode(blob).decode())
+
+
+KEY, OTHER = key_of(1), key_of(2)
+
+
+# --- what is known ---------------------------------------------------------------------------------------------------
+
+
+def test_known_keys(tmp_path: Path) -> None:
+    """Plain, marked, pattern and negated lines are found with their numbers; what is no key, or no line, is not."""
+    path = tmp_path / "known_hosts"
+    lines = [
+        f"# h.example {KEY}",
+        f"a,H.example {KEY} me",
+        f"  *.example\t{OTHER}\r",
+        f"!h.example,* {KEY}",
+        f"@revoked * {KEY}",
+        f"@cert-authority h.example {OTHER}",
+        f"@other h.example {KEY}",
+        "h.example 1024 35 12",
+        f"h.example ssh-rsa {KEY.data}",
+        f"[h.example]:2222 {KEY}",
+        f"h.example {KEY} a\f\u2028h.example",
+    ]
+    path.write_text("\n".join(lines))
+    found = known_hosts.known_keys("h.example", [str(path), str(tmp_path), str(tmp_path / "none")])
+    assert [entry[1:] for entry in found] == [
+        (2, "h.example", "", "a,H.example", KEY),
+        (3, "h.example", "", "*.example", OTHER),
+        (5, "h.example", "REVOKED", "*", KEY),
+        (6, "h.example", "CA", "h.example", OTHER),
+        (11, "h.example", "", "h.example", KEY),
+    ]
+    subprocess.run(["ssh-keygen", "-H", "-f", str(path)], check=False, capture_output=True)
+    assert {entry.key for entry in known_hosts.known_keys("[h.example]:2222", [str(path)]) if not entry.marker} == {KEY}
+
+
+def test_a_known_hosts_fifo_holds_nothing(tmp_path: Path) -> None:
+    """What is not a regular file is not opened."""
+    os.mkfifo(tmp_path / "fifo")
+    assert known_hosts.known_keys("h.example", [str(tmp_path / "fifo"), "/dev/stdin"]) == ()
+
+
+def test_trusted_keys_are_those_that_ssh_accepts(tmp_path: Path) -> None:
+    """A key that is revoked in any of the files, or an authority's, does not make the host known."""
+    user, system = tmp_path / "user", tmp_path / "system"
+    user.write_text(f"h.example {KEY}\n@cert-authority h.example {OTHER}\n")
+    system.write_text(f"h.example {OTHER}\n@revoked * {KEY}\n")
+    place = Lookup(H, "h.example", str(user), (str(user), str(system)))
+    assert [(entry.path, entry.key) for entry in known_hosts.trusted_keys(place)] == [(str(system), OTHER)]
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Path], kind: str) -> None:
+    """A key's fingerprint is, character by character, what `ssh-keygen -l` prints for it."""
+    path = make_host_key(kind)
+    printed = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
+    assert public_key(path).fingerprint == printed.split()[1]
+    assert known_hosts.is_fingerprint(printed.split()[1])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ssh-ed25519", f"ssh-rsa {KEY.data}", "ssh-ed25519 AAAA!", f"ssh-ed25519 {KEY.data[:-2]}", "1024 35"]
+)
+def test_a_key_that_is_not_what_it_says_is_none(text: str) -> None:
+    """Nothing becomes a key unless its data is of the type in front of it."""
+    assert HostKey.from_words(text.split()) is None
+
+
+# --- what ssh would do -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "files"),
+    [
+        ("-o UserKnownHostsFile='/k /other'", "[h.example]:2222", ("/k", "/other")),
+        ("-o UserKnownHostsFile='\"/a b/k\" /c'", "[h.example]:2222", ("/a b/k", "/c")),
+        ("-o UserKnownHostsFile=none", "[h.example]:2222", ()),
+        ("-o UserKnownHostsFile=/dev/null", "[h.example]:2222", ()),
+        ("-o UserKnownHostsFile=/k -o HostName=1.2.3.4", "[1.2.3.4]:2222", ("/k",)),
+        ("-o UserKnownHostsFile=/k -o HostName=::1", "[::1]:2222", ("/k",)),
+        ("-o UserKnownHostsFile=/k -o HostKeyAlias=scalingo", "scalingo", ("/k",)),
+        ("-o UserKnownHostsFile=/k -o Port=18022", "[h.example]:18022", ("/k",)),
+        ("-o UserKnownHostsFile=/k -p 22", "h.example", ("/k",)),
+    ],
+)
+def test_lookup_follows_ssh(options: str, name: str, files: tuple[str, ...]) -> None:
+    """Name and files are those of `ssh -G`: several files, blanks, aliases; a port in the command wins over git's."""
+    place = client.lookup(SshEndpoint("h.example", 2222), f"ssh -F none -o GlobalKnownHostsFile=/etc/g {options}")
+    assert place[1:] == (name, files[0] if files else "", (*files, "/etc/g"), False)
+
+
+def test_lookup_reads_configuration(home: Path) -> None:
+    """The port of git wins over the configuration; the command is read by a shell, as git does it."""
+    (home / "my ssh").symlink_to(str(shutil.which("ssh")))
+    (home / "config").write_text("Port 2200\nHostName 1.2.3.4\nHashKnownHosts yes\n")
+    command = '"$HOME/my ssh" -F config -o UserKnownHostsFile="$HOME/.ssh/ci" -o GlobalKnownHostsFile=none'
+    file = f"{home}/.ssh/ci"
+    assert client.lookup(H, command) == Lookup(SshEndpoint("1.2.3.4", 22), "1.2.3.4", file, (file,), True)
+
+
+def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:
+    """OpenSSH 7.2 prints its default files with a tilde: that is the home of the password file, not HOME."""
+    place = client.lookup(H, "echo 'userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2' #")
+    folder = pwd.getpwuid(os.getuid()).pw_dir
+    assert place.files == (f"{folder}/.ssh/known_hosts", f"{folder}/.ssh/known_hosts2")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("true", r"nothing about its configuration"),
+        ("echo plink >&2; false", r"plink"),
+        ("no-such-ssh", r".*no-such-ssh.*"),
+        ("echo '", r".*nterminated.*|.*unexpected.*"),
+    ],
+)
+def test_lookup_if_the_command_is_not_openssh(command: str, message: str) -> None:
+    """A GIT_SSH_COMMAND that does not know `-G` is an error in its own words, with the question as the hint."""
+    with pytest.raises(RepositoryError, match=rf"^ssh says: ({message})$") as caught:
+        client.lookup(H, command)
+    assert caught.value.hints == (f"{command} -G -p 22 git@h.example",)
+
+
+@pytest.mark.parametrize(
+    ("ask", "program"),
+    [
+        (lambda: client.lookup(H, ""), "ssh"),
+        (lambda: client.lookup(H, "ssh -F none"), "ssh"),
+        (client.version, "ssh"),
+        (lambda: client.scan(H, seconds=1), "ssh-keyscan"),
+        (lambda: client.find("h.example", __file__), "ssh-keygen"),
+    ],
+)
+def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object], program: str) -> None:
+    """If a program of OpenSSH's is missing, the error says so, and what to install."""
+    (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RepositoryError, match=rf"^{program} is not installed$") as caught:
+        ask()
+    assert caught.value.hints == ("install the OpenSSH client",)
+
+
+def test_version() -> None:
+    """The version is what ssh itself says."""
+    assert client.version().startswith("OpenSSH_")
+
+
+# --- what a host offers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("127.0.0.1:9", "it refuses the connection"),
+        ("ssh.invalid:22", "the name ssh.invalid cannot be resolved"),
+    ],
+)
+def test_scan_names_what_failed(place: str, reason: str) -> None:
+    """A closed port and a name that is not resolved are told apart."""
+    with pytest.raises(ServiceError, match=rf"^{place} cannot be reached: {reason}$"):
+        client.scan(SshEndpoint.parse(place), seconds=1)
+
+
+@pytest.mark.slow
+def test_scan_of_a_host_that_never_speaks() -> None:
+    """A host that takes the connection and says nothing is given up."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = SshEndpoint(*silent.getsockname())
+        with pytest.raises(ServiceError, match=r"reached: it accepts the connection, but offers no host key$"):
+            client.scan(place, seconds=1)
+
+
+@pytest.mark.slow
+def test_a_scanner_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `ssh-keyscan` that does not keep to its own time limit is ended."""
+    scanner = tmp_path / "ssh-keyscan"
+    scanner.write_text(f"#!{sys.executable}\nimport signal\nsignal.pause()\n")
+    scanner.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ServiceError, match=r"^h\.example:22 cannot be reached: it does not answer$"):
+        client.scan(H, seconds=0)
+
+
+# --- what the user offers --------------------------------------------------------------------------------------------
+
+
+def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
+    """The keys that ssh offers are those of its identity files whose private part it has, and those of the agent."""
+    names = ("plain", "bare", "in-agent", "public-only", "elsewhere", "locked")
+    files = {name: make_key(tmp_path / name) for name in names}
+    keys = {name: public_key(path) for name, path in files.items()}
+    agent(files["in-agent"])
+    agent(files["elsewhere"])
+    for name in ("in-agent", "public-only"):
+        files[name].unlink()
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", str(files["locked"])], check=True)
+    for name in ("bare", "locked"):
+        Path(f"{files[name]}.pub").unlink()
+
+    def offered(*options: str) -> list[PublicKey]:
+        identities = [f"IdentityFile={tmp_path}/{name}" for name in names if name != "elsewhere"]
+        words = [word for option in (*identities, *options) for word in ("-o", option)]
+        return list(client.offered_keys(H, shlex.join(["ssh", "-F", "none", *words])))
+
+    plain = PublicKey(f"{tmp_path}/plain.pub", *keys["plain"])
+    bare = PublicKey(f"{tmp_path}/bare", *keys["bare"])
+    in_agent = PublicKey(f"{tmp_path}/in-agent.pub", *keys["in-agent"])
+    locked = PublicKey(f"{tmp_path}/locked", "", "")
+    elsewhere = PublicKey(str(files["elsewhere"]), *keys["elsewhere"])
+    assert offered() == [plain, bare, in_agent, locked, elsewhere]
+    assert offered("IdentitiesOnly=yes") == [plain, bare, in_agent, locked]
+    assert offered("IdentityAgent=none") == [plain, bare, locked]
+    assert offered("IdentityAgent=$NO_SUCH") == [plain, bare, locked]
+    assert offered("IdentityAgent=$SSH_AUTH_SOCK", f"IdentityFile={tmp_path}/%r-%h") == offered()
+
+
+# --- taking a key out ------------------------------------------------------------------------------------------------
+
+REMOVALS = [
+    ("h.example {key}\n", ""),
+    ("# mine\nh.example {other}\nh.example {key} me\r\ni {key}", "# mine\nh.example {other}\ni {key}"),
+    ("a,h.example {key}\nb {key}\n", "!h.example,a,h.example {key}\nb {key}\n"),
+    ("  *.example {key}\n", "  !h.example,*.example {key}\n"),
+    ("@revoked h.example {key}\nh.example {key}\n", ""),
+    ("@revoked * {key}\nh.example {other}\n", "@revoked !h.example,* {key}\nh.example {other}\n"),
+    ("@cert-authority * {other}\nH.example {key}\n", "@cert-authority * {other}\n"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), REMOVALS)
+def test_removal_does_exactly_that(tmp_path: Path, before: str, after: str) -> None:
+    """Pasted into sh, the command takes out the key for this host; other keys, hosts, links and modes stay."""
+    real, path = tmp_path / "it's real", tmp_path / "known_hosts"
+    real.write_bytes(before.format(key=KEY, other=OTHER).encode())
+    real.chmod(0o640)
+    path.symlink_to(real)
+    entries = [entry for entry in known_hosts.known_keys("h.example", [str(path)]) if entry.key == KEY]
+
+    subprocess.run(known_hosts.removal(entries), shell=True, check=True)
+
+    assert real.read_bytes() == after.format(key=KEY, other=OTHER).encode()
+    assert (path.is_symlink(), oct(real.stat().st_mode & 0o777)) == (True, "0o640")
+    assert KEY not in {entry.key for entry in known_hosts.known_keys("h.example", [str(path)])}
+    assert sorted(os.listdir(tmp_path)) == ["home", "it's real", "known_hosts"]
+
+
+def test_removal_of_hashed_lines_in_several_files(tmp_path: Path) -> None:
+    """A hashed line names one host, so it goes whole; one command edits all files."""
+    paths = [tmp_path / "a b", tmp_path / "tab\there"]
+    for path in paths:
+        path.write_text(f"h.example {KEY}\n[h.example]:2222 {KEY}\n")
+        subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(path)], check=True, capture_output=True)
+    kept = [path.read_text().splitlines(True)[0] for path in paths]
+    entries = known_hosts.known_keys("[h.example]:2222", map(str, paths))
+    subprocess.run(["sh", "-c", known_hosts.removal(entries)], check=True)
+    assert [path.read_text() for path in paths] == kept
+
+
+def test_removal_leaves_a_file_that_has_changed(tmp_path: Path) -> None:
+    """If another line has that number when the command is pasted, nothing is removed."""
+    path = tmp_path / "known_hosts"
+    path.write_text(f"h.example {KEY}\n")
+    command = known_hosts.removal(known_hosts.known_keys("h.example", [str(path)]))
+    path.write_text(f"i {OTHER}\nh.example {KEY}\n")
+    subprocess.run(command, shell=True, check=True)
+    assert path.read_text() == f"i {OTHER}\nh.example {KEY}\n"
+
+
+def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no command for no entries, an odd alias or a read-only file, or if the new text's place is taken."""
+    path = tmp_path / "known_hosts"
+    path.write_text(f"a&b,c {KEY}\nh {KEY}\n")
+    assert known_hosts.removal(()) == known_hosts.removal(known_hosts.known_keys("a&b", [str(path)])) == ""
+    entries = known_hosts.known_keys("h", [str(path)])
+    assert known_hosts.removal(entries)
+    (tmp_path / "known_hosts.new").touch()
+    assert known_hosts.removal(entries) == ""
+    (tmp_path / "known_hosts.new").unlink()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert known_hosts.removal(entries) == ""
+
+
+# --- adding a key ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "h {key}\n"),
+        ("", "h {key}\n"),
+        ("# mine\n", "# mine\nh {key}\n"),
+        ("# no newline", "# no newline\nh {key}\n"),
+        ("h {key}", "h {key}"),
+        ("h,i {key} me\n\n", "h,i {key} me\n\n"),
+        ("@revoked h {key}\n", "@revoked h {key}\nh {key}\n"),
+    ],
+)
+def test_append_keeps_every_byte(tmp_path: Path, before: str | None, after: str) -> None:
+    """What is there stays as it is, a new entry gets a line of its own, and a known one adds nothing."""
+    path = tmp_path / "known_hosts"
+    if before is not None:
+        path.write_text(before.format(key=KEY))
+    known_hosts.append(str(path), "h", [KEY])
+    assert path.read_text() == after.format(key=KEY)
+
+
+def test_append_hashes_the_name(tmp_path: Path) -> None:
+    """With HashKnownHosts the name is not readable, each line has its own salt, and ssh-keygen finds them."""
+    path = tmp_path / "known_hosts"
+    for _ in range(2):
+        known_hosts.append(str(path), "[h.example]:2222", [KEY, OTHER], hashed=True)
+    first, second = (line.split(" ")[0] for line in path.read_text().splitlines())
+    assert first.startswith("|1|")
+    assert first != second
+    found = known_hosts.known_keys("[h.example]:2222", [str(path)])
+    assert [(entry.line, entry.key) for entry in found] == [(1, KEY), (2, OTHER)]
+
+
+def test_append_makes_private_files_and_leaves_modes_alone(tmp_path: Path) -> None:
+    """All missing folders are made 0700 and a missing file 0600; the modes of those that exist are not touched."""
+    made, there = tmp_path / "very" / "new" / "known_hosts", tmp_path / "there" / "known_hosts"
+    there.parent.mkdir(mode=0o755)
+    there.touch(0o644)
+    for path in (made, there):
+        known_hosts.append(str(path), "h", [KEY])
+    paths = (made.parent.parent, made.parent, made, there.parent, there)
+    assert [oct(path.stat().st_mode & 0o777) for path in paths] == ["0o700", "0o700", "0o600", "0o755", "0o644"]
+
+
+def test_append_through_a_link(tmp_path: Path) -> None:
+    """A known_hosts file that is a symbolic link stays one; what it leads to is written, or made."""
+    target, link = tmp_path / "dotfiles", tmp_path / "known_hosts"
+    link.symlink_to(target)
+    known_hosts.append(str(link), "h", [KEY])
+    assert (os.readlink(link), target.read_text()) == (str(target), f"h {KEY}\n")
+
+
+def test_append_from_many_at_once(tmp_path: Path) -> None:
+    """However many runs append at the same time, each key is there once and no line is torn."""
+    path, keys = tmp_path / "known_hosts", [KEY, OTHER]
+    with ThreadPoolExecutor(16) as pool:
+        added = list(pool.map(lambda turn: known_hosts.append(str(path), "h", keys[:: 1 - 2 * (turn % 2)]), range(32)))
+    assert sorted(path.read_text().splitlines()) == sorted(f"h {key}" for key in keys)
+    assert sum(map(len, added)) == len(keys)
+
+
+def test_append_looks_again_once_it_has_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another run adds while this one waits for the lock is not added twice."""
+    path, real = tmp_path / "known_hosts", fcntl.flock
+
+    def flock(file: FileIO, operation: int) -> None:
+        path.write_text(f"h {KEY}\n")
+        real(file, operation)
+        with path.open() as other, pytest.raises(BlockingIOError):
+            real(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert known_hosts.append(str(path), "h", [KEY, OTHER]) == (OTHER,)
+    assert path.read_text() == f"h {KEY}\nh {OTHER}\n"
+
+
+def test_append_without_room_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write that stops half-way is taken back, and named."""
+    path = tmp_path / "known_hosts"
+    path.write_text("# mine\n")
+
+    class Full(FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[:5])
+
+    monkeypatch.setattr("builtins.open", lambda file, *rest, **more: Full(file, "r+"))
+    with pytest.raises(RepositoryError, match=r"known_hosts: No space left on device$"):
+        known_hosts.append(str(path), "h", [KEY])
+    monkeypatch.undo()
+    assert path.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "error"),
+    [
+        ("", "{path} is not a regular file"),
+        ("fifo", "{path} is not a regular file"),
+        ("file/known_hosts", "cannot write {path}: Not a directory"),
+    ],
+)
+def test_append_where_it_cannot(tmp_path: Path, file: str, error: str) -> None:
+    """A path that can be no file, and a fifo, which would hang, are errors."""
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "fifo")
+    path = str(tmp_path / file)
+    with pytest.raises(RepositoryError, match=f"^{error.format(path=path)}$"):
+        known_hosts.append(path, "h", [KEY])
+
+
+def test_loads_without_fcntl_and_pwd(tmp_path: Path) -> None:
+    """On a system without these modules the program loads, and names what is missing once it is needed."""
+    script = (
+        "import sys; sys.modules['fcntl'] = sys.modules['pwd'] = None\n"
+        "from git_scalingo_region.errors import RepositoryError\n"
+        "from git_scalingo_region.ssh import client, known_hosts\n"
+        "print(client._home())\n"
+        "try: known_hosts.append('k', 'h', [])\n"
+        "except RepositoryError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    expected = [os.environ["HOME"], "cannot write k: Python has no fcntl module to lock it with"]
+    assert done.stdout.splitlines() == expected

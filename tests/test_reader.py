@@ -1,0 +1,151 @@
+"""The plain reader, held against Typer: whatever line it accepts, Typer reads in the same way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import git_scalingo_region
+from git_scalingo_region.cli import options, parser, reader
+from git_scalingo_region.cli.options import BY_NAME, COMMANDS, Argument, Command, Option
+from git_scalingo_region.errors import InvalidInput
+
+FLAGS = sorted({flag for command in COMMANDS for option in command.options for flag in option.flags})
+WORDS = st.one_of(
+    st.sampled_from([*FLAGS, "--", "-", "", "-h", "--help", "--version", "osc-fr1", "myapp"]),
+    st.sampled_from(FLAGS).flatmap(lambda flag: st.sampled_from([f"{flag}=", f"{flag}=x", f"{flag}x", flag[:-1]])),
+    st.text(max_size=4),
+    st.text("-=nqr ", max_size=4),
+)
+
+
+@st.composite
+def well_formed(draw: st.DrawFn) -> list[str]:
+    """Draw a line that the reader must accept: options in any order and spelling, and no argument too many."""
+    command = draw(st.sampled_from(COMMANDS))
+    parts = [
+        [flag]
+        if not option.metavar
+        else [flag, value]
+        if flag[1] != "-" or draw(st.booleans())
+        else [f"{flag}={value}"]
+        for option in draw(st.lists(st.sampled_from(command.options)))
+        for flag in [draw(st.sampled_from(option.flags))]
+        for value in [draw(st.text(max_size=4))]
+    ]
+    room = 4 if any(argument.repeated for argument in command.arguments) else len(command.arguments)
+    least = sum(argument.required for argument in command.arguments)
+    words = draw(st.lists(st.text(max_size=4), min_size=least, max_size=room))
+    if draw(st.booleans()):
+        return [command.name, *chain.from_iterable(parts), "--", *words]
+    parts += [[word.lstrip("-")] for word in words]
+    return [command.name, *chain.from_iterable(draw(st.permutations(parts)))]
+
+
+@given(st.lists(WORDS, max_size=5).flatmap(lambda rest: st.sampled_from([[n, *rest] for n in [*BY_NAME, *rest[:1]]])))
+def test_typer_reads_what_the_reader_accepts_in_the_same_way(line: list[str]) -> None:
+    """On random lines, well-formed and not, the reader gives Typer's answer or none."""
+    call = reader.read(line)
+
+    if call is not None:
+        assert call == parser.parse(line)
+
+
+@given(well_formed())
+def test_plain_lines_need_no_typer(line: list[str]) -> None:
+    """The reader accepts every plain line, and Typer agrees with what it says."""
+    call = reader.read(line)
+
+    assert call is not None
+    assert call == parser.parse(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "ad",
+        "-h",
+        "add -h",
+        "add --help",
+        "add --jso",
+        "add --json=yes",
+        "add -rstaging",
+        "add -r=staging",
+        "add -nq",
+        "add --remote",
+        "add -x",
+        "add a b c",
+        "list extra",
+        "--json list",
+        "-- list",
+    ],
+)
+def test_other_lines_are_left_to_typer(line: str) -> None:
+    """Help, mistakes, and bundled or attached short options are not for the plain reader."""
+    assert reader.read(line.split()) is None
+
+
+def test_every_value_is_there() -> None:
+    """A call has a value for every argument and option; the last of two values counts, unless both are kept."""
+    add = reader.read(["add", "-r", "one", "--remote=two", "osc-fr1", "-n"])
+    trust = reader.read(["trust", "a", "b", "--fingerprint", "x", "--fingerprint=y"])
+
+    common = {"json": False, "quiet": False, "refresh": False, "offline": False, "fallback": False}
+    assert add == (
+        BY_NAME["add"],
+        {"region": "osc-fr1", "app": "", "remote": "two", "force": False, "dry_run": True, **common},
+    )
+    assert trust == (
+        BY_NAME["trust"],
+        {"regions": ("a", "b"), "all": False, "known_hosts": "", "fingerprint": ("x", "y"), "dry_run": False, **common},
+    )
+
+
+def test_a_required_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command may need an argument: with it the line is plain, without it Typer says what is missing."""
+    command = Command("shell", "Print it.", (Argument("shell", "The shell.", required=True),), ())
+    monkeypatch.setitem(BY_NAME, "shell", command)
+    monkeypatch.setattr(parser, "COMMANDS", (command, *COMMANDS))
+
+    assert reader.read(["shell", "bash"]) == (command, {"shell": "bash"}) == parser.parse(["shell", "bash"])
+    assert reader.read(["shell"]) is None
+    with pytest.raises(InvalidInput, match=r"^missing argument 'SHELL'$"):
+        parser.parse(["shell"])
+
+
+def test_the_declaration_is_consistent() -> None:
+    """An option means the same in every command, names are unique, and exclusions are known to the command."""
+    by_flag: dict[str, Option] = {}
+    for command in COMMANDS:
+        names = [parameter.name for parameter in command.parameters]
+        assert len(set(names)) == len(names)
+        assert all(excluded in names for option in command.options for excluded in option.excludes)
+        for option in command.options:
+            assert not set("[]") & set(option.help)  # zsh ends a description there
+            assert all(by_flag.setdefault(flag, option) == option for flag in option.flags)
+        assert len(f"  {command.name:<10}  {command.help}") <= 80
+        assert command.help.endswith(".")
+    assert set(options.COMMON) >= {option.name for option in (*options.OUTPUT, *options.SOURCE)}
+
+
+HEAVY = {"typer", "inspect", "dataclasses", "subprocess", "json", "git", "requests", "difflib", "tempfile"}
+READ = "from git_scalingo_region.cli.reader import read; assert read(['add', 'osc-fr1', 'myapp', '--remote=staging'])"
+VERSION = "import os; from git_scalingo_region.cli.run import run; assert run(['--version']) == 0"
+
+
+@pytest.mark.parametrize(("code", "never"), [(READ, HEAVY), (VERSION, {*HEAVY, "typing", "re"})])
+def test_what_is_loaded(code: str, never: set[str]) -> None:
+    """Reading a plain line loads no library; `--version` does not even load the declaration."""
+    program = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before, file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
+
+    assert set(done.stderr.split()) & never == set()

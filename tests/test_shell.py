@@ -1,0 +1,63 @@
+"""Commands for a shell: whatever the word, pasting it gives exactly that word."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from git_scalingo_region import shell
+
+# What a word may hold: text, and bytes that are not text, as Python keeps them.
+words = st.lists(
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from([*"-!%\\'\"`$ \t\n~#*", "\u00a0", "\udcff", "\udc80"]),
+    max_size=8,
+).map("".join)
+
+
+@given(words)
+@example("-n\x01")
+@example("%s\\x\t0")
+@example("a\n")
+@example("!!\x01$(id)`id`\"'")
+def test_a_quoted_word_is_that_word_again(word: str) -> None:
+    """A shell makes of the printable text exactly the word's bytes; there is no text only if none can do that."""
+    text = shell.quote(word)
+    assert text.isprintable()
+    if not text:
+        assert word.endswith("\n") or "\0" in word
+        return
+    done = subprocess.run(["sh", "-c", f"printf %s {text}"], check=True, capture_output=True)
+    assert done.stdout == os.fsencode(word)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("refs/heads/main:refs/heads/main", "refs/heads/main:refs/heads/main"),
+        ("", "''"),
+        ("a b", "'a b'"),
+        ("$(id)", "'$(id)'"),
+        ("it's", "'it'\"'\"'s'"),
+        ("é", "'é'"),
+        ("a\tb", "\"$(printf 'a\\011b')\""),
+        ("-a\u00a0b", "\"$(printf '\\055a\\302\\240b')\""),
+        ("\udcff!", "\"$(printf '\\377\\041')\""),
+        ("a\n", ""),
+        ("\0", ""),
+        ("\ud800", ""),
+    ],
+)
+def test_words_are_quoted_as_little_as_they_need(word: str, text: str) -> None:
+    """A plain word stays as it is, a printable one is in single quotes, and any other goes through `printf`."""
+    assert shell.quote(word) == text
+
+
+def test_a_command_is_exact_or_there_is_none() -> None:
+    """One word that cannot be written is enough for no command at all."""
+    assert shell.command("git", "push", "a b") == "git push 'a b'"
+    assert shell.plugin("sync", "-x") == "git scalingo-region sync -x"
+    assert shell.command("git", "push", "a\n") == ""

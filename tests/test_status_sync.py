@@ -1,0 +1,299 @@
+"""`status` and `sync`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from account import Account, account
+from conftest import OSC_FR1, Repo, Run, Service, region_json
+from pasting import Paste, field, messages, paste, printed
+
+__all__ = ["account", "paste"]
+
+STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/old-app.git"
+STALE_SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:2200/sec-app.git"
+GONE = "git@scalingo.com:gone.git"
+ELSEWHERE = "git@github.com:me/myapp.git"
+OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
+MOVE = "if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone"
+
+
+@pytest.fixture
+def mixed(repo: Repo) -> Repo:
+    """Make a repository with a remote in each state, and others that are none of ours."""
+    for name, url in (
+        ("scalingo", OSC_FR1),
+        ("short", "git@ssh.osc-fr1.scalingo.com:myapp.git"),
+        ("old", STALE),
+        ("sec", STALE_SECNUM),
+        ("gone", GONE),
+        ("diverted", OSC_FR1),
+        ("origin", ELSEWHERE),
+    ):
+        repo.git("remote", "add", name, url)
+    repo.git("remote", "set-url", "--push", "diverted", ELSEWHERE)
+    repo.git("config", "remote.empty.prune", "true")
+    return repo
+
+
+def test_status_is_a_table(mixed: Repo, run: Run) -> None:
+    """`status` shows each Scalingo remote with its state and leaves all others out; it exits with 7."""
+    result = run("status", "--offline")
+
+    assert (result.status, result.stdout, result.stderr) == (
+        7,
+        (
+            "REMOTE    REGION          APP      STATE           PUSH URL\n"
+            f"scalingo  osc-fr1         myapp    current         {OSC_FR1}\n"
+            "short     osc-fr1         myapp    current         git@ssh.osc-fr1.scalingo.com:myapp.git\n"
+            f"old       osc-fr1         old-app  stale           {STALE}\n"
+            f"sec       osc-secnum-fr1  sec-app  stale           {STALE_SECNUM}\n"
+            f"gone      agora-fr1       gone     unknown-region  {GONE}\n"
+            f"diverted  osc-fr1         myapp    diverted        {ELSEWHERE}\n"
+        ),
+        (
+            f"{OFFLINE}"
+            "hint: bring stale remotes to their region's endpoint: git scalingo-region sync\n"
+            f"hint: {MOVE}\n"
+            "hint: see what diverts the push: git scalingo-region doctor diverted\n"
+        ),
+    )
+
+
+def test_status_json(mixed: Repo, run: Run, service: Service) -> None:
+    """`status --json` has these fields for each remote; naming remotes selects them, in that order."""
+    result = run("status", "gone", "diverted", "--json")
+
+    assert (result.status, result.stderr, result.json) == (
+        7,
+        "",
+        {
+            "remotes": [
+                {
+                    "remote": "gone",
+                    "app": "gone",
+                    "region": "agora-fr1",
+                    "url": GONE,
+                    "push_urls": [GONE],
+                    "state": "unknown-region",
+                },
+                {
+                    "remote": "diverted",
+                    "app": "myapp",
+                    "region": "osc-fr1",
+                    "url": OSC_FR1,
+                    "push_urls": [ELSEWHERE],
+                    "state": "diverted",
+                },
+            ],
+            "warnings": [],
+        },
+    )
+    assert run("status", "short", "short", "--json").json["remotes"][0]["state"] == "current"
+    assert run("status", "scalingo", "short", "-q").status == 0
+
+
+def test_status_without_remotes(repo: Repo, run: Run, service: Service) -> None:
+    """A repository without a Scalingo remote is no problem."""
+    result = run("status")
+
+    assert (result.status, result.stdout, result.stderr) == (
+        0,
+        "No Scalingo remote in this repository\n",
+        "hint: add one: git scalingo-region add [REGION] APP\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["status", "sync"])
+@pytest.mark.parametrize(
+    ("name", "status", "error"),
+    [
+        ("nothing", 5, "there is no remote 'nothing'\nhint: git remote -v"),
+        ("origin", 6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}"),
+        ("empty", 6, "the remote 'empty' is not Scalingo's: it has no url"),
+    ],
+)
+def test_a_named_remote_has_to_be_one(mixed: Repo, run: Run, command: str, name: str, status: int, error: str) -> None:
+    """A name that is no remote, or not Scalingo's, is an error, and nothing is changed."""
+    before = mixed.config.read_bytes()
+
+    result = run(command, "old", name, "--offline", "-q")
+
+    warning = OFFLINE if status == 6 else ""
+    assert (result.status, result.stdout, result.stderr) == (status, "", f"{warning}error: {error}\n")
+    assert mixed.config.read_bytes() == before
+
+
+def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: Run, paste: Paste) -> None:
+    """`sync` replaces the urls of the stale remotes in place; every other byte stays; a second run finds nothing."""
+    before = mixed.config.read_text()
+    new, new_secnum = (url.replace("2200", "22") for url in (STALE, STALE_SECNUM))
+
+    planned, done = run("sync", "--offline", "-n"), run("sync", "--offline")
+
+    assert planned.stdout == (
+        "Would update remote 'old'\n"
+        f"  url     {STALE} -> {new}\n"
+        "  region  osc-fr1\n"
+        "\n"
+        "Would update remote 'sec'\n"
+        f"  url     {STALE_SECNUM} -> {new_secnum}\n"
+        "  region  osc-secnum-fr1\n"
+        "\n"
+        "2 remotes to update, 4 left as they were\n"
+    )
+    assert (done.status, done.stdout, done.stderr) == (
+        0,
+        (
+            "Updated remote 'old'\n"
+            f"  url     {STALE} -> {new}\n"
+            "  region  osc-fr1\n"
+            f"  undo    git remote set-url old {STALE}\n"
+            "\n"
+            "Updated remote 'sec'\n"
+            f"  url     {STALE_SECNUM} -> {new_secnum}\n"
+            "  region  osc-secnum-fr1\n"
+            f"  undo    git remote set-url sec {STALE_SECNUM}\n"
+            "\n"
+            "2 remotes updated, 4 left as they were\n"
+        ),
+        f"{OFFLINE}hint: {MOVE}\n",
+    )
+    after = before.replace(STALE, new).replace(STALE_SECNUM, new_secnum)
+    assert mixed.config.read_text() == after
+    assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
+    assert mixed.config.read_text() == after
+    for command in printed(done):
+        assert paste(command).returncode == 0
+    assert mixed.config.read_text() == before
+
+
+def test_sync_json(mixed: Repo, run: Run, service: Service) -> None:
+    """`sync --json` lists what was changed, and how to undo it."""
+    assert run("sync", "old", "--json").json == {
+        "remotes": [
+            {
+                "remote": "old",
+                "region": "osc-fr1",
+                "previous_url": STALE,
+                "url": STALE.replace("2200", "22"),
+                "undo": [f"git remote set-url old {STALE}"],
+            }
+        ],
+        "refused": [],
+        "dry_run": False,
+        "warnings": [],
+    }
+
+
+def test_sync_leaves_inherited_remotes(repo: Repo, run: Run, service: Service, home: Path) -> None:
+    """A stale remote of the user's own configuration is not changed from here (6); the others are."""
+    repo.git("config", "--global", "remote.team.url", STALE)
+    repo.git("remote", "add", "scalingo", STALE)
+    why = f"the remote 'team' comes from the global configuration ({home}/.gitconfig)"
+    assert messages(run("status", "team"), "hint") == [
+        "'team' is not in this repository's own configuration; to see where: git scalingo-region doctor team"
+    ]
+
+    result = run("sync")
+
+    assert (result.status, result.stderr) == (6, f"warning: {why}\n")
+    assert result.stdout.endswith("\n1 remote updated, 1 refused\n")
+    assert run("sync", "--json").json["refused"] == [why]
+    assert repo.git("config", "remote.team.url") == STALE
+
+
+def test_a_moved_endpoint_is_found_by_its_host(repo: Repo, run: Run, service: Service, paste: Paste) -> None:
+    """If the service lists another port for a region, its remotes are stale, and the hint brings them there."""
+    service.regions = [region_json("osc-fr1", "ssh.osc-fr1.scalingo.com:2222", default=True)]
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+
+    status = run("status")
+    assert status.stdout.splitlines()[1].split()[3] == "stale"
+    assert paste(*printed(status)).returncode == 0
+    assert repo.push_urls() == ["ssh://git@ssh.osc-fr1.scalingo.com:2222/myapp.git"]
+    assert run("status").status == 0
+
+
+def test_a_region_that_is_new_makes_its_remotes_known(repo: Repo, run: Run, service: Service) -> None:
+    """A region that the cached list lacks is looked up before its remotes count as being in an unknown region."""
+    scw_par = service.regions.pop()
+    run("list")
+    service.regions.append(scw_par)
+    repo.git("remote", "add", "scalingo", "git@ssh.scw-par.scalingo.com:myapp.git")
+
+    assert run("status").stdout.splitlines()[1].split()[1:4] == ["scw-par", "myapp", "current"]
+
+
+def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Account, paste: Paste) -> None:
+    """A remote of a gone region goes where its app is, if exactly one region has it, and only then."""
+    for name in ("one", "two", "none"):
+        repo.git("remote", "add", name, f"git@ssh.agora-fr1.scalingo.com:{name}.git")
+    account.add_app("scw-par", "one")
+    account.add_app("scw-par", "two")
+    account.add_app("osc-fr1", "two")
+    before = repo.config.read_bytes()
+
+    planned, done = run("sync", "-n"), run("sync")
+
+    assert planned.stdout.startswith("Would update remote 'one'\n")
+    assert (done.status, done.stdout, done.stderr) == (
+        0,
+        (
+            "Updated remote 'one'\n"
+            "  url     git@ssh.agora-fr1.scalingo.com:one.git -> ssh://git@ssh.scw-par.scalingo.com:22/one.git\n"
+            "  region  scw-par\n"
+            "  undo    git remote set-url one git@ssh.agora-fr1.scalingo.com:one.git\n"
+            "\n"
+            "1 remote updated, 2 left as they were\n"
+        ),
+        (
+            "hint: if you know where two is now, move 'two' there: git scalingo-region add -r two REGION two\n"
+            "hint: if you know where none is now, move 'none' there: git scalingo-region add -r none REGION none\n"
+        ),
+    )
+    assert paste(field(done, "undo")).returncode == 0
+    assert repo.config.read_bytes() == before
+    assert account.asked.count("/v1/tokens/exchange") == 2
+
+
+def test_sync_of_remotes_that_are_there_asks_nobody(mixed: Repo, run: Run, account: Account) -> None:
+    """Neither `status`, nor `sync` of remotes whose regions are there, looks an app up."""
+    run("list")
+    account.service.requests.clear()
+
+    assert run("status", "old", "scalingo", "diverted").status == 7
+    assert run("sync", "old", "scalingo", "diverted").status == 0
+    assert run("sync", "gone", "--offline").status == 0
+    assert account.asked == []
+    assert run("status").status == 7
+    assert account.asked == ["/v1/regions", "/v1/tokens/exchange"]  # is agora-fr1 in the list by now?
+
+
+def test_a_thousand_remotes_cost_the_same_few_processes(
+    repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status` runs git as often for a thousand remotes as for one."""
+    from git_scalingo_region.repository import git
+
+    calls: list[tuple[str, ...]] = []
+    original = git.ask
+
+    def counted(*arguments: str, given: bytes = b"") -> git.Answer:
+        calls.append(arguments)
+        return original(*arguments, given=given)
+
+    monkeypatch.setattr(git, "ask", counted)
+    repo.git("remote", "add", "one", STALE)
+    run("status")
+    few = len(calls)
+    with repo.config.open("a") as file:
+        file.writelines(f'[remote "r{n}"]\n\turl = {STALE.replace("old", f"app-{n}")}\n' for n in range(1000))
+    calls.clear()
+
+    assert len(run("status", "--json").json["remotes"]) == 1001
+    assert len(calls) == few
+    names = [f"r{number}" for number in range(400, 410)]
+    assert [item["remote"] for item in run("sync", *names, "--json").json["remotes"]] == names
+    assert repo.push_urls("r405") == ["ssh://git@ssh.osc-fr1.scalingo.com:22/app-405-app.git"]

@@ -14,6 +14,7 @@ from git_scalingo_region.errors import InvalidInput
 DEFAULT_SERVICE = "https://auth.scalingo.com"
 DEFAULT_REMOTE = "scalingo"
 CACHE_FRESH_SECONDS = 24 * 60 * 60
+LOOK_AGAIN_SECONDS = 5 * 60
 NETWORK_SECONDS = 10.0
 LOCK_SECONDS = 5.0
 

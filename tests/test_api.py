@@ -30,7 +30,7 @@ from git_scalingo_region import __version__
 from git_scalingo_region.errors import CredentialsError, RateLimited, ServiceError
 from git_scalingo_region.model import Region, RemoteUrl, SshEndpoint, parse_regions
 from git_scalingo_region.scalingo import api
-from git_scalingo_region.scalingo.credentials import Token
+from git_scalingo_region.scalingo.credentials import Token, vouches_for
 
 TOKEN = "tk-us-Zm9vYmFyYmF6"
 JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
@@ -63,7 +63,6 @@ def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
     """Return the sentence of a failure that leads to an older list, without the address of the service."""
     with pytest.raises(ServiceError) as caught:
         fetch(url, token, seconds=seconds)
-    assert not isinstance(caught.value, CredentialsError)
     return caught.value.message.removeprefix(f"{url} ")
 
 
@@ -452,7 +451,7 @@ def test_the_token_is_exchanged_once(service: Service, status: int) -> None:
         service.routes[EXCHANGE] = lambda handler: send(handler, status, {"error": "x"})
     account = service_of(service.url, TOKEN)
     for question in (account.fetch_regions, account.account_keys, account.fetch_regions):
-        with suppress(ServiceError):
+        with suppress(ServiceError, CredentialsError):
             question(10.0)
     assert [path for _, path, _ in service.requests].count("/v1/tokens/exchange") == 1
     assert len(service.requests) == (4 if status == 200 else 1)
@@ -484,7 +483,6 @@ def test_the_keys_of_the_account_are_read(service: Service, status: int, answer:
     else:
         with pytest.raises(ServiceError) as caught:
             account.account_keys(10.0)
-        assert not isinstance(caught.value, CredentialsError)
         assert caught.value.message == f"{service.url} {expected}"
 
 
@@ -552,7 +550,7 @@ PLATFORM, LOOPBACK = "https://auth.scalingo.com", "http://127.0.0.1:8000"
 )
 def test_the_token_goes_where_the_service_vouches(service_url: str, address: str, expected: bool) -> None:
     """That is https under the domain of the service, or this machine; an address that is in any doubt is refused."""
-    assert api.vouches_for(service_url, address) is expected
+    assert vouches_for(service_url, address) is expected
 
 
 def test_a_list_may_lack_what_nothing_needs(service: Service) -> None:

@@ -253,8 +253,7 @@ def _find_subject(
     if not remote and selection.remote not in configuration.remote_names:
         _refuse_several(catalog, configuration)
     examined = selection.examined
-    found = catalog.find(examined.region) if examined and examined.region else None
-    is_known = found is not None and examined is not None and examined.state is not State.UNKNOWN_REGION
+    is_known = examined is not None and examined.state is not State.UNKNOWN_REGION
     return Subject(
         context,
         catalog,
@@ -264,7 +263,7 @@ def _find_subject(
         selection.remote,
         examiner_of(catalog, configuration),
         examined,
-        found.region if found and is_known else None,
+        catalog.find(examined.region) if examined and is_known else None,
     )
 
 

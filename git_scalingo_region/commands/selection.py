@@ -53,12 +53,7 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-
-    def find_region(name: str) -> Region | None:
-        found = catalog.find(name) if name else None
-        return found.region if found else None
-
-    return Examiner(configuration, catalog.platform(), find_region)
+    return Examiner(configuration, catalog.platform(), catalog.find_remotes_region)
 
 
 def default_remote(configuration: Configuration) -> str:
@@ -137,10 +132,10 @@ def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish],
 def _move_to(selection: Selection, name: str, app: str) -> str:
     """Return the command that moves the remote to the region of that name; "" if that is not known to work."""
     catalog, configuration = selection.catalog, selection.configuration
-    if not catalog.known(name) or catalog.is_restricted(name) or not (found := catalog.find(name)):
+    if not catalog.known(name) or catalog.is_restricted(name) or not (region := catalog.find(name)):
         return ""
     examiner = examiner_of(catalog, configuration)
-    return move_command(examiner, configuration, selection.remote, found.region, app)
+    return move_command(examiner, configuration, selection.remote, region, app)
 
 
 def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:

@@ -51,10 +51,9 @@ def run(context: Context, *, region: str, app: str) -> Url:
     """
     catalog = Catalog(context)
     selection = select(context, catalog, read_or_warn(context), existing=True)
-    words = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
-    choice = choose_region(
-        selection, Wish(RegionSource.ARGUMENT, words.region), lambda: find_app(catalog, words.app), words.app
-    )
+    region, app = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
+    wish = Wish(RegionSource.ARGUMENT, region)
+    choice = choose_region(selection, wish, lambda: find_app(catalog, app), app)
     if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, in vain
-        choice = warn_if_elsewhere(context, choice, words.app, find_app(catalog, words.app))
-    return Url(choice.region.remote_url(words.app), choice)
+        choice = warn_if_elsewhere(context, choice, app, find_app(catalog, app))
+    return Url(choice.region.remote_url(app), choice)

@@ -9,7 +9,7 @@ The JSON form of a region is that of the platform's API (`GET /v1/regions`); the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -102,12 +102,12 @@ class SshEndpoint(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> SshEndpoint:
         """Read `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; raise `InvalidInput` for anything else."""
-        match = re.fullmatch(_ENDPOINT, text)
-        host = (_ipv6(match["ipv6"]) if match["ipv6"] else match["host"].lower()) if match else ""
-        port = int(match["port"] or DEFAULT_SSH_PORT) if match else 0
-        if not host or len(host) > DNS_NAME_MAX or not 1 <= port <= 65535:
-            raise InvalidInput(f"'{_short(text)}' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com")
-        return cls(host, port)
+        if match := re.fullmatch(_ENDPOINT, text):
+            host = _ipv6(match["ipv6"]) if match["ipv6"] else match["host"].lower()
+            port = int(match["port"] or DEFAULT_SSH_PORT)
+            if 0 < len(host) <= DNS_NAME_MAX and 1 <= port <= 65535:
+                return cls(host, port)
+        raise InvalidInput(f"'{_short(text)}' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com")
 
     @property
     def bracketed_host(self) -> str:
@@ -278,35 +278,30 @@ class RegionList(NamedTuple):
         return tuple(region.name for region in self.regions)
 
 
-class Platform:
-    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host."""
+class Platform(NamedTuple):
+    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host.
 
-    def __init__(self, regions: Iterable[Region], domain: str, former_hosts: Mapping[str, str]) -> None:
-        """Take the regions (the first of two with one endpoint counts), the domain, and the hosts of gone regions."""
-        self._domain = domain
-        self._former_hosts = former_hosts
-        self._by_endpoint: dict[SshEndpoint, Region] = {}
-        self._by_host: dict[str, set[str]] = {}
-        for region in regions:
-            self._by_endpoint.setdefault(region.ssh, region)
-            self._by_host.setdefault(region.ssh.host, set()).add(region.name)
+    The first of two regions with one endpoint counts. `former_hosts` are those of regions that are gone.
+    """
+
+    regions: Sequence[Region]
+    domain: str
+    former_hosts: Mapping[str, str]
 
     def owns(self, url: RemoteUrl) -> bool:
         """Return whether the url points at the platform, in whichever region."""
         host = url.endpoint.host
-        return host in self._by_host or host == self._domain or host.endswith(f".{self._domain}")
+        return f".{host}".endswith(f".{self.domain}") or any(region.ssh.host == host for region in self.regions)
 
     def region_name(self, url: RemoteUrl) -> str:
         """Return the name of the region that the url points at, which may be gone; "" if the url does not tell.
 
         A host that serves several regions on other ports, or never served one, does not tell.
         """
-        if region := self._by_endpoint.get(url.endpoint):
-            return region.name
         host = url.endpoint.host
-        if names := self._by_host.get(host):
-            return next(iter(names)) if len(names) == 1 else ""
-        if name := self._former_hosts.get(host):
-            return name
-        name = host.removesuffix(f".{self._domain}").removeprefix("ssh.")
-        return name if host == f"ssh.{name}.{self._domain}" else ""
+        if exact := [region.name for region in self.regions if region.ssh == url.endpoint]:
+            return exact[0]
+        if names := {region.name for region in self.regions if region.ssh.host == host}:
+            return names.pop() if len(names) == 1 else ""
+        name = host.removesuffix(f".{self.domain}").removeprefix("ssh.")
+        return self.former_hosts.get(host) or (name if host == f"ssh.{name}.{self.domain}" else "")

@@ -19,12 +19,15 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 import requests_mock
 from conftest import NO_SERVICE, Service, region_json, send, serve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 
 from git_scalingo_region import __version__
 from git_scalingo_region.errors import CredentialsError, RateLimited, ServiceError
@@ -551,6 +554,18 @@ PLATFORM, LOOPBACK = "https://auth.scalingo.com", "http://127.0.0.1:8000"
 def test_the_token_goes_where_the_service_vouches(service_url: str, address: str, expected: bool) -> None:
     """That is https under the domain of the service, or this machine; an address that is in any doubt is refused."""
     assert vouches_for(service_url, address) is expected
+
+
+WORDS = ["https://", "http://", "x", ".scalingo.com", "evil.org", "127.0.0.1", "[::1]", ":8443", "/v", "%2f"]
+PIECES = st.lists(st.sampled_from(WORDS) | st.sampled_from(":/?#@\\.-_ \n\t\u212a\uff0f"), max_size=6)
+
+
+@given(PIECES.map(lambda pieces: "".join(["https://x.scalingo.com", *pieces])) | PIECES.map("".join))
+def test_requests_goes_where_the_service_vouches(address: str) -> None:
+    """Whatever an address is made of, if it is vouched for, requests connects to a host under the service's domain."""
+    if vouches_for(PLATFORM, address):
+        sent = str(requests.Request("GET", f"{address.rstrip('/')}/v1/apps/myapp").prepare().url)
+        assert all(str(host).endswith(".scalingo.com") for host in (urlsplit(sent).hostname, parse_url(sent).host))
 
 
 def test_a_list_may_lack_what_nothing_needs(service: Service) -> None:

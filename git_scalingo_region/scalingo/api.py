@@ -11,6 +11,7 @@ followed. This is the only module that imports `requests`; nothing here prints, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
@@ -56,7 +57,8 @@ class Service:
 
         Raises `CredentialsError` for a rejected token, `RateLimited` for 429, `ServiceError` for any other failure.
         """
-        answer = self._get("/v1/regions", time.monotonic() + seconds)
+        deadline = time.monotonic() + seconds
+        answer = self._ask("GET", "/v1/regions", deadline, headers=self._headers(deadline))
         try:
             return parse_regions(answer)
         except InvalidInput as error:
@@ -68,9 +70,9 @@ class Service:
         Raises like `fetch_regions`, but a token that may not read the keys is a mere `ServiceError`.
         """
         deadline = time.monotonic() + seconds
-        self._exchange(deadline)
+        headers = self._headers(deadline)
         try:
-            keys = dig(self._get("/v1/keys", deadline), "keys")
+            keys = dig(self._ask("GET", "/v1/keys", deadline, headers=headers), "keys")
         except CredentialsError as refusal:
             raise ServiceError(refusal.message) from None
         if not isinstance(keys, list):
@@ -87,34 +89,29 @@ class Service:
         exchanged.
         """
         deadline = time.monotonic() + seconds / 2
-        self._exchange(deadline)
-        ask = partial(_has_app, app=app, headers=self._headers, seconds=seconds)
+        ask = partial(_has_app, app=app, headers=self._headers(deadline), seconds=seconds)
         asked = (region for region in regions if vouches_for(self.url, region.api))
         tasks = {region.name: _start(partial(ask, region.api.rstrip("/"))) for region in asked}
-        return {name: _usable_answer(task, deadline) for name, task in tasks.items()}
+        answers: dict[str, bool | None] = dict.fromkeys(tasks)
+        for name, task in tasks.items():
+            with contextlib.suppress(ServiceError, *NETWORK_FAILURES):
+                answers[name] = task.result(max(0.0, deadline - time.monotonic()))
+        return answers
 
-    @property
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._bearer}"} if self._bearer else {}
-
-    def _get(self, path: str, deadline: float) -> Any:
-        self._exchange(deadline)
-        return self._ask("GET", path, deadline, headers=self._headers)
-
-    def _exchange(self, deadline: float) -> None:
-        """Exchange an API token for a bearer token, unless that is done; a failure is not tried again."""
-        if self._bearer or not self._token:
-            return
+    def _headers(self, deadline: float) -> dict[str, str]:
+        """Return the header with the bearer token. An API token is exchanged for one; a failure is not tried again."""
         if self._refusal:
             raise self._refusal
-        try:
-            bearer = dig(self._ask("POST", "/v1/tokens/exchange", deadline, auth=("", self._token.value)), "token")
-            if not is_token(bearer):
-                raise ServiceError(f"{self.url} sent a malformed answer to the exchange of the token")
-        except (CredentialsError, ServiceError) as failure:
-            self._refusal = failure
-            raise
-        self._bearer = bearer
+        if self._token and not self._bearer:
+            try:
+                answer = self._ask("POST", "/v1/tokens/exchange", deadline, auth=("", self._token.value))
+                if not is_token(bearer := dig(answer, "token")):
+                    raise ServiceError(f"{self.url} sent a malformed answer to the exchange of the token")
+            except (CredentialsError, ServiceError) as failure:
+                self._refusal = failure
+                raise
+            self._bearer = bearer
+        return {"Authorization": f"Bearer {self._bearer}"} if self._bearer else {}
 
     def _ask(self, method: str, path: str, deadline: float, **options: Any) -> Any:
         """Send one request and return the JSON of the answer."""
@@ -147,13 +144,6 @@ def _has_app(address: str, *, app: str, headers: dict[str, str], seconds: float)
     if response.status_code == 404:
         return False
     return True if dig(answer, "app", "name") == app else None
-
-
-def _usable_answer(task: Future[bool | None], deadline: float) -> bool | None:
-    try:
-        return task.result(max(0.0, deadline - time.monotonic()))
-    except (ServiceError, *NETWORK_FAILURES):
-        return None
 
 
 def _start(work: Callable[[], Answer]) -> Future[Answer]:

@@ -12,14 +12,7 @@ from typing import NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RegionError
-from git_scalingo_region.model import (
-    Region,
-    RegionList,
-    check_app_name,
-    check_region_name,
-    is_app_name,
-    is_region_name,
-)
+from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name, is_app_name, is_region_name
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import Whereabouts
 from git_scalingo_region.scalingo.catalog import Catalog
@@ -66,11 +59,8 @@ class Choice(NamedTuple):
 
     def json(self) -> dict[str, str]:
         """Return the choice's part of a command's JSON."""
-        return {
-            "region": self.region.name,
-            "region_source": self.source.key,
-            "list_source": self.regions.source.value,
-        }
+        source, list_source = self.source.key, self.regions.source.value
+        return {"region": self.region.name, "region_source": source, "list_source": list_source}
 
 
 def read_arguments(

@@ -53,7 +53,21 @@ def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
 
     A file that is missing, unreadable or not regular has none, as for ssh.
     """
-    return tuple(entry for path in files for entry in _known_in(path, name))
+    usable = (path for path in files if os.path.isfile(path) and os.access(path, os.R_OK))
+    return tuple(entry for path in usable for entry in _find(name, path))
+
+
+def _find(name: str, path: str) -> Iterator[KnownKey]:
+    answer = client.ask("ssh-keygen", "-F", name, "-f", path)
+    if answer.status not in (0, 1):
+        raise RepositoryError(f"ssh-keygen cannot read {path}: {answer.error.strip()}")
+    lines = iter(answer.output.split("\n"))
+    for head, text in zip(lines, lines):
+        if found := re.fullmatch(r"# Host .* found: line ([0-9]+) ?(CA|REVOKED|) ?", head):
+            words = re.split(r"[ \t]+", text.strip(" \t\r"))
+            hosts, *rest = words[1:] if found[2] else words
+            if key := HostKey.from_words(rest):
+                yield KnownKey(path, int(found[1]), name, found[2], hosts, key)
 
 
 def trusted_keys(lookup: Lookup) -> tuple[KnownKey, ...]:
@@ -61,20 +75,6 @@ def trusted_keys(lookup: Lookup) -> tuple[KnownKey, ...]:
     entries = known_keys(lookup.name, lookup.files)
     revoked = {entry.key for entry in entries if entry.marker == REVOKED}
     return tuple(entry for entry in entries if not entry.marker and entry.key not in revoked)
-
-
-def _known_in(path: str, name: str) -> Iterator[KnownKey]:
-    if not os.path.isfile(path) or not os.access(path, os.R_OK):
-        return
-    answer = client.ask("ssh-keygen", "-F", name, "-f", path)
-    if answer.status not in (0, 1):
-        raise RepositoryError(f"ssh-keygen cannot read {path}: {answer.error.strip()}")
-    lines = iter(answer.output.split("\n"))
-    for head, text in zip(lines, lines):
-        found = re.fullmatch(r"# Host .* found: line ([0-9]+) ?(CA|REVOKED|) ?", head)
-        words = re.split(r"[ \t]+", text.strip(" \t\r"))
-        if found and (hosts := words[bool(found[2]) :]) and (key := HostKey.from_words(hosts[1:])):
-            yield KnownKey(path, int(found[1]), name, found[2], hosts[0], key)
 
 
 def removal(entries: Sequence[KnownKey]) -> str:

@@ -173,7 +173,7 @@ class RemoteUrl(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A region of the platform, with the fields of the API. Only `ssh` is parsed, the others are shown as they came."""
+    """A region of the platform, with the fields of the API. Only `ssh` is parsed; the others are shown as they came."""
 
     name: str
     display_name: str

@@ -15,7 +15,7 @@ from git_scalingo_region.model import ListSource, Platform, Region, RegionList
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache, is_fresh
 from git_scalingo_region.scalingo.credentials import Token, find_token
-from git_scalingo_region.settings import CACHE_FRESH_SECONDS, LOOK_AGAIN_SECONDS
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS
 
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
@@ -70,10 +70,6 @@ class Catalog:
         self._regions = self._choose_list(refresh=True)
         return self.find(name)
 
-    def find_remotes_region(self, name: str) -> Region | None:
-        """Return the region that a remote's url names. If it is gone, only one run in some minutes asks again."""
-        return self.find(name, believed=LOOK_AGAIN_SECONDS)
-
     def known(self, name: str) -> bool:
         """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
         return bool(self.load().find(name) or builtin.LIST.find(name))
@@ -84,7 +80,7 @@ class Catalog:
         return not regions.anonymous and not regions.find(name) and bool(builtin.LIST.find(name))
 
     def platform(self) -> Platform:
-        """Return what tells the platform's hosts: the regions of the list first, then the built-in ones."""
+        """Return what recognises the platform's hosts: the regions of the list first, then the built-in ones."""
         return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
 
     def account_keys(self) -> list[str] | None:

@@ -17,6 +17,8 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import Whereabouts
 from git_scalingo_region.scalingo.catalog import Catalog
 
+LookUp = Callable[[], "Whereabouts | None"]
+
 
 class RegionSource(Enum):
     """Why a region was chosen, in the order of precedence: its name in JSON, and its phrase for a person."""
@@ -102,9 +104,6 @@ def _read_word(context: Context, catalog: Catalog, command: str, word: str, apps
     if near := _close_names(word, catalog.load()):
         context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
     return "", check_app_name(word)
-
-
-LookUp = Callable[[], "Whereabouts | None"]
 
 
 def choose(

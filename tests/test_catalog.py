@@ -200,13 +200,13 @@ def test_a_token_has_a_list_of_its_own(service: Service, monkeypatch: pytest.Mon
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     for expected in (ListSource.API, ListSource.CACHE):
         regions = new_catalog().load()
-        assert (regions.source, regions.anonymous) == (expected, False)
+        assert regions.source is expected
         assert regions.names == ("osc-fr1", "osc-secnum-fr1")
     assert authorizations(service) == [
         *(("/v1/regions", ""), ("/v1/tokens/exchange", "Basic"), ("/v1/regions", "Bearer"))
     ]
     monkeypatch.delenv("SCALINGO_API_TOKEN")
-    assert (new_catalog().load().names, new_catalog().load().anonymous) == (("osc-fr1", "scw-par"), True)
+    assert new_catalog().load().names == ("osc-fr1", "scw-par")
 
 
 def test_the_token_of_the_platforms_cli_is_for_its_host(service: Service, home: Path) -> None:

@@ -64,7 +64,7 @@ class Catalog:
         regions, so the built-in table adds to its list.
         """
         regions = self.load()
-        region = regions.find(name) or (builtin.LIST.find(name) if regions.anonymous else None)
+        region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
         if region or not name or not self._may_ask_again or is_fresh(regions, seconds=believed):
             return region
         self._regions = self._choose_list(refresh=True)
@@ -76,8 +76,7 @@ class Catalog:
 
     def is_restricted(self, name: str) -> bool:
         """Return whether the region exists, but the list of this account does not have it."""
-        regions = self.load()
-        return not regions.anonymous and not regions.find(name) and bool(builtin.LIST.find(name))
+        return bool(self.token and not self.load().find(name) and builtin.LIST.find(name))
 
     def platform(self) -> Platform:
         """Return what recognises the platform's hosts: the regions of the list first, then the built-in ones."""
@@ -138,12 +137,12 @@ class Catalog:
             regions = self._ask(lambda service, seconds: service.fetch_regions(seconds))
             fetched_at = time.time()
             self._cache.store(regions, fetched_at)
-        return RegionList(regions, ListSource.API, fetched_at, anonymous=self.token is None)
+        return RegionList(regions, ListSource.API, fetched_at)
 
     def _fall_back(self, cached: RegionList | None, reason: str) -> RegionList:
         if cached is None:
             self.context.warn(f"{reason}; using the built-in list of regions ({builtin.SOURCE})")
-            return builtin.LIST._replace(anonymous=self.token is None)
+            return builtin.LIST
         if is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
             self.context.warn(f"{reason}; using the cached list of regions")
             return cached

@@ -156,7 +156,7 @@ def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
         choice = _default(catalog, RegionSource.FALLBACK)
         context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
         return choice
-    raise _unknown_region(name, catalog.load(), place)
+    raise _unknown_region(catalog, name, place)
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
@@ -174,11 +174,12 @@ def _close_names(name: str, regions: RegionList) -> list[str]:
     return get_close_matches(name, regions.names, n=3, cutoff=0.6)
 
 
-def _unknown_region(name: str, regions: RegionList, place: str) -> RegionError:
+def _unknown_region(catalog: Catalog, name: str, place: str) -> RegionError:
+    regions = catalog.load()
     near = _close_names(name, regions)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {_listed(regions)}")
-    if regions.anonymous:
+    if not catalog.token:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
     return RegionError(f"there is no region '{name}'" + (f", which {place} names" if place else ""), *hints)
 

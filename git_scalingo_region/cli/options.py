@@ -1,7 +1,7 @@
 """Every command and option of the command line, declared once, as plain data.
 
-`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual read it. The value
-of an argument or option reaches the command's `run` as the parameter of the same name.
+`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual read it. The
+value of an argument or option reaches the command's `run` as the parameter of the same name.
 
 `offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
 `.gitscalingo` declares), `fields`, `files`, or the words themselves; nothing if it is empty.

@@ -215,10 +215,10 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
     return _planned(remote, url, changes, examiner)
 
 
-def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
+def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
     """Decide how each stale url of a remote moves to its own region's endpoint.
 
-    Raises `RemoteConflict` if one of them comes from outside the repository.
+    Raises `RemoteConflict` if one of them comes from outside the repository, unless it is to change `everywhere`.
     """
     remote = examined.remote
 
@@ -226,7 +226,7 @@ def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
         return examiner.replacement(entry.value, _use(remote, entry))
 
     for _, entry in remote.located:
-        if not entry.own and replacement(entry):
+        if not everywhere and not entry.own and replacement(entry):
             raise _inherited(remote, entry)
     changes = _replaced(remote, lambda entry: str(replacement(entry) or "") or None)
     target = replacement(_pushed(remote)[0]) or examined.url

@@ -157,8 +157,7 @@ def test_nothing_wrong(
     remote: Repo, account: Service, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With everything in order every check is ok, in text and in JSON, and nothing is changed or left behind."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("ok", "git 9.9"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("ok", "OpenSSH 9.9"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("ok", f"{name} 9.9"))
     has_app(account, "osc-fr1", 200)
     has_app(account, "scw-par", 404)
     has_keys(account, public_key(client_key))
@@ -197,8 +196,7 @@ def test_nothing_wrong(
 @needs_openssh
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("problem", "no git", "", "install"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("problem", "no OpenSSH", "", "install"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("problem", f"no {name}", "", "install"))
     monkeypatch.setenv("SCALINGO_AUTH_URL", f"{NO_SERVICE}/$(id)")
     git("init", "--quiet", "-b", "work", str(tmp_path / "empty"))
     git("config", "push.followTags", "true", cwd=tmp_path / "empty")

@@ -20,8 +20,6 @@ from git_scalingo_region.ssh.known_hosts import KnownKey
 CONNECT_SECONDS = 20.0
 KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
-# --- what the account has --------------------------------------------------------------------------------------------
-
 
 def _account(subject: Subject) -> Catalog:
     """Return what to ask about the account; raise `Skip` if it may not be asked."""
@@ -48,11 +46,9 @@ def app(subject: Subject) -> Finding:
         raise Skip(f"{here} gives no usable answer")
     if present:
         return Finding(PROBLEM, f"{name} is not in {here} but in {' and '.join(present)}", follow(subject, name))
-    return Finding(PROBLEM, f"this account sees no app {name} in {here}", "", _apps(here))
-
-
-def _apps(region: str) -> str:
-    return shell.command("scalingo", "--region", region, "apps")
+    return Finding(
+        PROBLEM, f"this account sees no app {name} in {here}", "", shell.command("scalingo", "--region", here, "apps")
+    )
 
 
 def key(subject: Subject) -> Finding:
@@ -70,7 +66,7 @@ def key(subject: Subject) -> Finding:
     if locked := next((item for item in offered if not item.data), None):
         probe = shell.command("ssh-keygen", "-y", "-f", locked.source)
         return Finding(WARNING, f"cannot tell whether {locked.source} is on the account: it is locked", "", probe)
-    return _useless("none of your ssh keys is on the account", offered)
+    return _add_a_key("none of your ssh keys is on the account", offered)
 
 
 def _ssh(subject: Subject) -> str:
@@ -79,11 +75,11 @@ def _ssh(subject: Subject) -> str:
 
 def refused(subject: Subject, detail: str) -> Finding:
     """Return the problem that the host accepts no key: which one to add, and where."""
-    found = _useless(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
+    found = _add_a_key(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
     return found._replace(accepted=False)
 
 
-def _useless(detail: str, offered: Sequence[PublicKey]) -> Finding:
+def _add_a_key(detail: str, offered: Sequence[PublicKey]) -> Finding:
     """Return the problem, and how to add a key to the account: the platform's CLI takes the file of a public key."""
     source = offered[0].source if offered else ""
     public = [path for path in (source, f"{source}.pub") if path.endswith(".pub") and os.path.isfile(path)]
@@ -94,9 +90,6 @@ def _useless(detail: str, offered: Sequence[PublicKey]) -> Finding:
     else:
         probe = shell.command("ssh-keygen", "-y", "-f", source) if os.path.isfile(source) else "ssh-add -L"
     return Finding(PROBLEM, f"{detail}: add {source or 'one'} at {KEYS_PAGE}", "", probe)
-
-
-# --- the host key ----------------------------------------------------------------------------------------------------
 
 
 def host_key(subject: Subject) -> Finding:
@@ -140,8 +133,6 @@ def _untrusted(subject: Subject, place: Lookup, detail: str, wrong: Sequence[Kno
     look = shell.command("ssh-keygen", "-F", place.name, "-f", wrong[0].path) if wrong else ""
     return Finding(PROBLEM, detail, fix, "" if fix else look)
 
-
-# --- the connection --------------------------------------------------------------------------------------------------
 
 # Settings with which no push to the platform gets as far as the app.
 _HOPELESS = ("mirror", "receivepack", "pushoption")
@@ -225,4 +216,5 @@ def _explain(subject: Subject, said: str) -> Finding:
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
         return Finding(PROBLEM, detail, "", shell.command("git", "fetch", remote), accepted=True)
     detail = f"there is no app {subject.app}, or you have no right on it: {words}"
-    return Finding(PROBLEM, detail, "", _apps(subject.region.name), accepted=True)
+    probe = shell.command("scalingo", "--region", subject.region.name, "apps")
+    return Finding(PROBLEM, detail, "", probe, accepted=True)

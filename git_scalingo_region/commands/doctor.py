@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from git_scalingo_region.model import check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import MINIMUM, Repository
 from git_scalingo_region.repository.git import version as git_version
-from git_scalingo_region.repository.plan import Examiner, State
+from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
@@ -84,8 +85,8 @@ def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
 
 def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
     """Yield the checks; what cannot be looked at is skipped."""
-    yield "git", _git()
-    yield "ssh", _ssh()
+    yield "git", _program("git", "git", git_version, MINIMUM)
+    yield "ssh", _program("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
     repository, finding = _find_repository()
     yield "repository", finding
     catalog, regions = _find_regions(context)
@@ -131,43 +132,25 @@ def _key(subject: Subject, accepted: bool | None) -> Finding:
     return found
 
 
-# --- the programs ----------------------------------------------------------------------------------------------------
-
-
-def _git() -> Finding:
-    return _judged("git", "git", git_version, MINIMUM)
-
-
-def _ssh() -> Finding:
-    return _judged("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
-
-
 def _ssh_version() -> tuple[int, int]:
     found = re.match(r"OpenSSH_(\d+)\.(\d+)", ssh_version())
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _judged(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
+def _program(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
+    """Look whether a program is there and new enough. Whether the command that installs it works is not known."""
     try:
         version = ask()
     except RepositoryError as error:
-        return Finding(PROBLEM, error.message, "", _installation())
-    shown, needed = (f"{name} {major}.{minor}" for major, minor in (version, minimum))
-    if version >= minimum:
-        return Finding(OK, shown)
-    is_other = version == (0, 0)
-    detail = f"{command} does not say that it is {name}" if is_other else f"{shown} is too old: {needed} is needed"
-    return Finding(PROBLEM, detail, "", _installation())
-
-
-def _installation() -> str:
-    """Return the command that installs both programs here, or "". Whether it works is not known."""
-    import shutil
-
-    return next((command for program, command in _INSTALLERS.items() if shutil.which(program)), "")
-
-
-# --- what the other checks need --------------------------------------------------------------------------------------
+        detail = error.message
+    else:
+        shown, needed = (f"{name} {major}.{minor}" for major, minor in (version, minimum))
+        if version >= minimum:
+            return Finding(OK, shown)
+        is_old = version > (0, 0)
+        detail = f"{shown} is too old: {needed} is needed" if is_old else f"{command} does not say that it is {name}"
+    installation = next((line for installer, line in _INSTALLERS.items() if shutil.which(installer)), "")
+    return Finding(PROBLEM, detail, "", installation)
 
 
 def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding]:
@@ -226,17 +209,12 @@ def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[
     repository, configuration = place
     examiner = examiner_of(catalog, configuration)
     selection = select(context, catalog, configuration, remote, existing=True)
-    if not remote and selection.remote not in configuration.remote_names:
-        _refuse_several(examiner, configuration)
+    ours = [name for name in configuration.remote_names if examiner.examine(name)]
+    if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
+        hints = filter(None, (shell.plugin("doctor", name) for name in ours))
+        raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
     examined = selection.examined
     found = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
     region = found.region if found else None
     head = repository.head()
     return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)
-
-
-def _refuse_several(examiner: Examiner, configuration: Configuration) -> None:
-    ours = [name for name in configuration.remote_names if examiner.examine(name)]
-    if len(ours) > 1:
-        hints = filter(None, (shell.plugin("doctor", name) for name in ours))
-        raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)

@@ -130,9 +130,6 @@ def _append(host: TrustedHost) -> TrustedHost:
     return host._replace(added=added)
 
 
-# --- which regions, which file ---------------------------------------------------------------------------------------
-
-
 def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequence[Region]:
     if everything and names:
         raise InvalidInput("REGION and --all contradict each other: use one of them")
@@ -176,9 +173,6 @@ def _place(region: Region, command: str, file: str) -> Lookup:
         raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
     known_hosts.check_file(place.user_file)
     return place
-
-
-# --- which keys ------------------------------------------------------------------------------------------------------
 
 
 def _verified(context: Context, regions: Sequence[Region], file: str, fingerprints: Sequence[str]) -> list[TrustedHost]:

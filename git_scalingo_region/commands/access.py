@@ -214,7 +214,7 @@ def _explain(subject: Subject, said: str) -> Finding:
             return finding(subject, meaning.format(host=endpoint.host, port=endpoint.port, said=words))
     if re.search(r"^ ! \[rejected\]", said, re.MULTILINE):
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
-        return Finding(PROBLEM, detail, "", shell.command("git", "fetch", remote), accepted=True)
+        return Finding(PROBLEM, detail, "", shell.git("fetch", remote), accepted=True)
     detail = f"there is no app {subject.app}, or you have no right on it: {words}"
     probe = shell.command("scalingo", "--region", subject.region.name, "apps")
     return Finding(PROBLEM, detail, "", probe, accepted=True)

@@ -113,7 +113,7 @@ def _not_ours(subject: Subject) -> Finding:
     held, default = configuration.remote(name), default_remote(configuration)
     if held.exists:
         where = f"it points to {held.located[0][1].value}" if held.located else "it has no url"
-        probe = f"{shell.PROGRAM} add{' --force' if name == default else ''} REGION APP"
+        probe = f"{shell.plugin('add', *(['--force'] if name == default else []))} REGION APP"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)
     if file := subject.repository.legacy_file(name):
         return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
@@ -196,7 +196,7 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
     text = untouched or free
     yield _edit(subject.repository, "", "--replace-all", key, text) if text else ""
     if not untouched:
-        yield shell.command("git", "config", "--add", f"url.{text}.insteadOf", text)
+        yield shell.git("config", "--add", f"url.{text}.insteadOf", text)
 
 
 # --- the settings ----------------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
     if not all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path))):
         return ""
     file = () if repository.is_main_file(origin) else ("--file", path)
-    return shell.command("git", "config", *file, *arguments)
+    return shell.git("config", *file, *arguments)
 
 
 def follow_tags(subject: Subject) -> Finding:
@@ -299,7 +299,7 @@ def refspec(subject: Subject) -> Finding:
         return Finding(PROBLEM, "; ".join(details), shell.chain(*(_cure(subject, stop.key) for stop in found)))
     key, value = _diverting(subject)
     if key:
-        plain = shell.command("git", "push", subject.remote) or "git push"
+        plain = shell.git("push", subject.remote) or "git push"
         detail = f"'{plain}' without a branch does not push only what is deployed: {key} is {value}"
         return Finding(WARNING, detail, _cure(subject, key))
     return Finding(OK, "no setting stops or diverts the push")
@@ -326,7 +326,8 @@ def history(subject: Subject) -> Finding:
     branch = subject.head.ref.removeprefix("refs/heads/")
     source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
     is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
-    fix, probe = ("git fetch --unshallow", "") if is_known else ("", "git fetch --unshallow REMOTE")
+    fetch = shell.git("fetch", "--unshallow")
+    fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
     return Finding(PROBLEM, "the clone is shallow, and Scalingo refuses a push from it", fix, probe)
 
 
@@ -334,7 +335,7 @@ def commit(subject: Subject) -> Finding:
     """Look whether there is anything to push."""
     if subject.head.has_commit:
         return Finding(OK, "there is something to push")
-    line = "git add --all && git commit --allow-empty --message 'First commit'"
+    line = shell.chain(shell.git("add", "--all"), shell.git("commit", "--allow-empty", "--message", "First commit"))
     if not subject.repository.has_work_tree:
         return Finding(PROBLEM, "there is no commit yet, and this repository is bare")
     is_exact = not _identity_failure() and not subject.configuration.get("commit.gpgsign")
@@ -348,7 +349,8 @@ def identity(subject: Subject) -> Finding:
     failure = _identity_failure()
     if not failure:
         return Finding(OK, "git knows who you are")
-    probe = "git config user.name NAME && git config user.email EMAIL"
+    config = shell.git("config")
+    probe = f"{config} user.name NAME && {config} user.email EMAIL"
     return Finding(PROBLEM, f"git does not know whose commit it will be: {failure}", "", probe)
 
 

@@ -160,9 +160,9 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     except RepositoryError as error:
         if "not installed" in error.message:
             return None, Finding(SKIPPED, "git is not installed")
-        ours = ("git init", "git config --global --add safe.directory ")
+        ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
-        return None, Finding(PROBLEM, error.message, fix, "" if fix else "git status")
+        return None, Finding(PROBLEM, error.message, fix, "" if fix else shell.git("status"))
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:

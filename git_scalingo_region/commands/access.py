@@ -46,9 +46,8 @@ def app(subject: Subject) -> Finding:
         raise Skip(f"{here} gives no usable answer")
     if present:
         return Finding(PROBLEM, f"{name} is not in {here} but in {' and '.join(present)}", follow(subject, name))
-    return Finding(
-        PROBLEM, f"this account sees no app {name} in {here}", "", shell.command("scalingo", "--region", here, "apps")
-    )
+    probe = shell.command("scalingo", "--region", here, "apps")
+    return Finding(PROBLEM, f"this account sees no app {name} in {here}", "", probe)
 
 
 def key(subject: Subject) -> Finding:

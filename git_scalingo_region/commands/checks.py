@@ -43,10 +43,6 @@ class Finding(NamedTuple):
     probe: str = ""
     accepted: bool | None = None
 
-    def json(self) -> dict[str, str | None]:
-        """Return the finding; a `fix` or `try` that does not exist is null."""
-        return {"status": self.status, "detail": self.detail, "fix": self.fix or None, "try": self.probe or None}
-
 
 class Subject(NamedTuple):
     """What is examined. `examined` is None if the remote is missing or not Scalingo's.
@@ -110,10 +106,11 @@ def remote(subject: Subject) -> Finding:
 def _not_ours(subject: Subject) -> Finding:
     """Return what to do about a remote that is missing, or that is there for something else."""
     configuration, name = subject.configuration, subject.remote
-    held, default = configuration.remote(name), default_remote(configuration)
+    held = configuration.remote(name)
     if held.exists:
         where = f"it points to {held.located[0][1].value}" if held.located else "it has no url"
-        probe = f"{shell.plugin('add', *(['--force'] if name == default else []))} REGION APP"
+        force = ["--force"] if name == default_remote(configuration) else []
+        probe = f"{shell.plugin('add', *force)} REGION APP"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)
     if file := subject.repository.legacy_file(name):
         return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")

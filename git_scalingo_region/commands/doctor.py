@@ -47,15 +47,22 @@ class Diagnosis(NamedTuple):
 
     def text(self, style: Style) -> str:
         """Show every check, and the sum."""
+        lines = []
+        for name, (status, detail, fix, probe, _) in self.findings.items():
+            lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
+            lines += [f"{' ' * 22}{label}: {command}\n" for label, command in (("fix", fix), ("try", probe)) if command]
         problems, warnings = self._count(PROBLEM), self._count(WARNING)
         total = f"{plural(problems, 'problem')} found" if problems else "No problem found"
         more = f", {plural(warnings, 'warning')}" if warnings else ""
-        lines = [_lines(name, finding, style) for name, finding in self.findings.items()]
         return "".join(lines) + style.paint(total, RED if problems else GREEN) + f"{more}\n"
 
     def json(self) -> dict[str, Any]:
-        """Return the name and the finding of every check."""
-        return {"checks": [{"check": name, **finding.json()} for name, finding in self.findings.items()]}
+        """Return the checks; a `fix` or `try` that does not exist is null."""
+        shown = [
+            {"check": name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
+            for name, (status, detail, fix, probe, _) in self.findings.items()
+        ]
+        return {"checks": shown}
 
     def hints(self) -> Sequence[str]:
         """Return nothing: each check has its own command."""
@@ -63,14 +70,6 @@ class Diagnosis(NamedTuple):
 
     def _count(self, status: str) -> int:
         return sum(finding.status == status for finding in self.findings.values())
-
-
-def _lines(name: str, finding: Finding, style: Style) -> str:
-    """Return a check for a person, with the command that fixes it or tells more on a line of its own."""
-    status = style.paint_word(finding.status, finding.status.ljust(7))
-    commands = (("fix", finding.fix), ("try", finding.probe))
-    others = [f"{' ' * 22}{label}: {command}\n" for label, command in commands if command]
-    return f"{status}  {name.ljust(11)}  {printable(finding.detail)}\n" + "".join(others)
 
 
 def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:

@@ -116,11 +116,9 @@ make_folder() { # FOLDER
 enter_home() {
   make_folder "$home"
   home=$(CDPATH='' cd -- "$home" && pwd -P) # one spelling, or ours() would not know its links again
-  for folder in "$home" "$bin"; do
-    [ ! -d "$folder" ] || [ -w "$folder" ] || fail "cannot write to $folder" "$elsewhere"
-  done
+  [ ! -d "$bin" ] || [ -w "$bin" ] || fail "cannot write to $bin" "$elsewhere"
   until ln -s $$ "$home/lock" 2>/dev/null; do
-    holder=$(readlink "$home/lock") || fail "cannot make the lock $home/lock"
+    holder=$(readlink "$home/lock") || fail "cannot write to $home" "$elsewhere"
     ! kill -0 "$holder" 2>/dev/null ||
       fail "another installation is at work, process $holder" "if that is something else: rm $(quote "$home/lock")"
     rm -f "$home/lock" # its process was killed

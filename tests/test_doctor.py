@@ -411,7 +411,7 @@ def test_no_repository(look: Callable[..., Check], run: Run, paste: Paste) -> No
     found = checks(run("doctor", "--json", "--offline"))
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert found["repository"] == problem(reason, "git init")
-    assert [found[name] for name in ("remote", *CONTENT)] == [skipped("there is no repository")] * 8
+    assert [found[name] for name in (*REMOTE, *CONTENT)] == [skipped("there is no repository")] * 12
     paste("git init")
     assert look("repository")["status"] == "ok"
     assert run("doctor", "a b").status == 2

@@ -92,10 +92,10 @@ QUIET = Option(("--quiet", "-q"), "Write no result, only warnings and errors.")
 REFRESH = Option(("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
 OFFLINE = Option(("--offline",), "Connect to nothing.", excludes=("refresh",))
 FALLBACK = Option(("--fallback",), "Use the default region if the named one is unknown.")
-# `run` of a command does not get these: they make the context and choose the output.
-COMMON = ("json", "quiet", "refresh", "offline", "fallback")
 OUTPUT = (JSON, QUIET)
 USUAL = (*OUTPUT, REFRESH, OFFLINE)
+# `run` of a command does not get these: they make the context and choose the output.
+COMMON = tuple(option.name for option in (*USUAL, FALLBACK))
 
 DRY_RUN = Option(("--dry-run", "-n"), "Change nothing; show what would be done.")
 FORCE = Option(("--force", "-f"), "Replace a remote that is not Scalingo's.")

@@ -182,7 +182,7 @@ def _straighten(subject: Subject) -> str:
 
 
 def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
-    """Yield the commands that set a `pushurl`, in a spelling that `insteadOf` leaves alone, or is made to."""
+    """Yield the commands that set a `pushurl`, in a spelling that `insteadOf` leaves alone, now or after a new rule."""
     rewritten, spellings = subject.configuration.rewritten, [str(url)]
     if url.endpoint.port == DEFAULT_SSH_PORT:
         place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
@@ -200,10 +200,10 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 
 
 class _Setting(NamedTuple):
-    """A setting that stops or diverts a push, and the value that makes it harmless: the last value counts.
+    """A setting that stops or diverts a push, and the value that makes it harmless if it is the last one.
 
-    `reads_all`: git reads every value, and refuses to go on if one is bad. Without a harmless value, the setting has to
-    go: git collects its values from every file.
+    `reads_all`: git reads the other values as well, and refuses to go on if one is bad. Without a harmless value, every
+    file has to lose the setting: git collects its values.
     """
 
     name: str
@@ -250,9 +250,8 @@ def _cure(subject: Subject, key: str) -> str:
 
 def _edits(subject: Subject, entries: Iterable[Entry], *arguments: str) -> list[str]:
     """Return the commands that make an edit in each file of these entries."""
-    return [
-        _edit(subject.repository, origin, *arguments) for origin in dict.fromkeys(entry.origin for entry in entries)
-    ]
+    origins = dict.fromkeys(entry.origin for entry in entries)
+    return [_edit(subject.repository, origin, *arguments) for origin in origins]
 
 
 def _edit(repository: Repository, origin: str, *arguments: str) -> str:

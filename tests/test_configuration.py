@@ -45,7 +45,8 @@ def test_a_remote_is_all_that_is_said_of_it() -> None:
     configuration = Configuration([*own, *inherited])
     remote = configuration.remote("a.b")
     assert (remote.urls, remote.pushurls, remote.helper, remote.exists) == ((own[0],), (inherited[0],), "hg", True)
-    assert remote.located == (("url", own[0]), ("pushurl", inherited[0]))
+    assert remote.located == (own[0], inherited[0])
+    assert [entry.variable for entry in remote.located] == ["url", "pushurl"]
     assert remote.inherited == (inherited[0],)
     assert (remote.held(MAIN, "url"), remote.held(HOME, "url"), remote.last("fetch")) == (("1",), (), "f")
     assert remote.key("pushurl") == "remote.a.b.pushurl"
@@ -87,7 +88,7 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
     for resets, expected in ((False, values), (True, since_2_46)):
         configuration = Configuration(listing, empty_resets=resets)
         remote = configuration.remote("r")
-        assert [entry.value for _, entry in remote.located] == expected
+        assert [entry.value for entry in remote.located] == expected
         assert remote.exists == bool(expected)
         assert configuration.has_empty_urls == ("" in values)
         assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"

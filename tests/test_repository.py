@@ -53,7 +53,7 @@ def check_it_is_found(config: Path) -> None:
     assert (repository.is_main_file(origin), repository.is_private_file(origin)) == (True, True)
     assert repository.shared_files([origin]) == []
     write([URL], (OTHER,), origin=origin)
-    assert repository.push_urls("r") == (URL,)
+    assert repository.push_urls("r") == [(URL,)]
 
 
 @pytest.mark.parametrize(("script", "folder", "config"), PLACES)
@@ -255,7 +255,7 @@ def test_push_urls_are_known_for_remotes_of_every_scope(repo: Repo, scope: str, 
     """Where a push goes is told for a remote of the user's own configuration too, which `git remote` does not know."""
     repo.git("config", scope, f"remote.r.{variable}", "sc:app.git")
     repo.git("config", scope, "url.git@h.example:.insteadOf", "sc:")
-    assert Repository().push_urls("r") == ("git@h.example:app.git",)
+    assert Repository().push_urls("r") == [("git@h.example:app.git",)]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_push_urls_are_those_of_this_git(
         repo.git("config", "--add", "remote.r.url", value)
     expected = since_2_46 if version() >= (2, 46) else before
     if expected:
-        assert Repository().push_urls("r") == expected
+        assert Repository().push_urls("r") == [expected]
         return
     with pytest.raises(RepositoryError) as caught:
         Repository().push_urls("r")

@@ -297,7 +297,7 @@ def _remote(subject: Subject) -> Finding:
         return Finding(PROBLEM, gone, fix, probe)
     if examined.state is State.STALE:
         target = Target(subject, examined, region)
-        parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for _, entry in examined.remote.located)
+        parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for entry in examined.remote.located)
         old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
         detail = f"{old} is not what {region.name} has now: {region.ssh}"
         return Finding(PROBLEM, detail, checks.bring_up_to_date(target))
@@ -312,7 +312,7 @@ def _not_ours(subject: Subject) -> Finding:
         other = (
             f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
         )
-        where = f"it points to {remote.located[0][1].value}" if remote.located else "it has no url"
+        where = f"it points to {remote.located[0].value}" if remote.located else "it has no url"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", other)
     if file := subject.repository.legacy_file(name):
         return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")

@@ -32,6 +32,11 @@ class Entry(NamedTuple):
         return self.scope in OWN_SCOPES
 
     @property
+    def variable(self) -> str:
+        """The last part of the key, such as `url` or `pushurl`."""
+        return self.key.rpartition(".")[2]
+
+    @property
     def place(self) -> str:
         """The file of the entry, or `the command line` (`git -c` and the environment)."""
         return self.origin.removeprefix("file:") if self.origin.startswith("file:") else "the command line"
@@ -77,14 +82,19 @@ class Remote(NamedTuple):
         return self.last("vcs")
 
     @property
-    def located(self) -> tuple[tuple[str, Entry], ...]:
-        """Each url in force, with its variable: `url` or `pushurl`."""
-        return (*(("url", entry) for entry in self.urls), *(("pushurl", entry) for entry in self.pushurls))
+    def located(self) -> tuple[Entry, ...]:
+        """Every url in force: those of `url`, then those of `pushurl`."""
+        return (*self.urls, *self.pushurls)
+
+    @property
+    def pushed(self) -> tuple[Entry, ...]:
+        """The urls that git pushes to: a `pushurl` hides every `url`."""
+        return self.pushurls or self.urls
 
     @property
     def inherited(self) -> tuple[Entry, ...]:
         """The urls that come from outside the repository."""
-        return tuple(entry for _, entry in self.located if not entry.own)
+        return tuple(entry for entry in self.located if not entry.own)
 
     def key(self, variable: str) -> str:
         """Return the full key of one of the remote's variables."""
@@ -164,9 +174,15 @@ class Configuration:
             entries = entries[start:]
         return tuple(entries)
 
-    def rewritten(self, url: str) -> str:
-        """Return the url after `url.*.insteadOf`."""
-        return _rewritten(url, self._rewrites["insteadof"]) or url
+    def rewritten(self, url: str, *, push: bool = False) -> str:
+        """Return the url after `url.*.insteadOf`, or, with `push`, after `url.*.pushInsteadOf` if that applies."""
+        implied = _rewritten(url, self._rewrites["pushinsteadof"]) if push else None
+        return implied if implied is not None else _rewritten(url, self._rewrites["insteadof"]) or url
+
+    def push_urls_of(self, remote: Remote) -> tuple[str, ...]:
+        """Return where `git push` goes for a remote."""
+        urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
+        return self.push_urls(urls, pushurls)
 
     def push_urls(self, urls: Iterable[str], pushurls: Iterable[str]) -> tuple[str, ...]:
         """Return where `git push` goes for these values of `url` and `pushurl`.

@@ -138,28 +138,20 @@ class Repository:
         """Return the whole configuration that git sees from here."""
         return read_configuration()
 
-    def push_urls(self, remote: str) -> tuple[str, ...]:
-        """Return where `git push` really goes, in git's own words; raise `RepositoryError` if it refuses to say.
+    def push_urls(self, *remotes: str) -> list[tuple[str, ...]]:
+        """Return where `git push` really goes for each remote, in git's own words.
 
-        A remote whose push goes nowhere is refused, too: a success that pushes to nothing is none.
+        Raises `RepositoryError` for a remote whose push goes nowhere: a success that pushes to nothing is none.
         """
-        urls = self.own_push_urls(remote)
-        if urls is None:  # git remote knows only the remotes of the repository's own configuration
-            configuration = self.read()
-            found = configuration.remote(remote)
-            urls = configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
-        if urls == (remote,) and not self.read().remote(remote).located:  # git takes the name for the url, then
-            urls = ()
-        if not any(urls):
-            raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
-        return urls
-
-    def own_push_urls(self, remote: str) -> tuple[str, ...] | None:
-        """Return where `git push` goes by the repository's own configuration; None if that has no such remote."""
-        answer = ask("remote", "get-url", "--push", "--all", "--", remote)
-        if answer.status and "No such remote" not in answer.error:
-            raise refusal(answer.error)
-        return None if answer.status else tuple(answer.output.removesuffix("\n").split("\n"))
+        found: dict[str, list[str]] = {remote: [] for remote in remotes}
+        for line in output("remote", "--verbose").split("\n"):
+            remote, _, url = line.partition("\t")
+            if remote in found and url.endswith(" (push)"):
+                found[remote].append(url.removesuffix(" (push)"))
+        for remote, urls in found.items():
+            if not any(urls):
+                raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
+        return [tuple(urls) for urls in found.values()]
 
     def head(self) -> Head:
         """Return what HEAD is. `symbolic-ref` is asked, since a tag named HEAD confuses everything else."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import check_names, examine, select
+from git_scalingo_region.commands.selection import check_names, examine, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -18,17 +18,21 @@ from git_scalingo_region.commands.target import (
 )
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RepositoryError, ScalingoRegionError
-from git_scalingo_region.model import Outcome
+from git_scalingo_region.model import Outcome, check_remote_name
 from git_scalingo_region.repository.changes import write_values
+from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Examined, State
+from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
-from git_scalingo_region.terminal import GREEN, Result, Style, error_json, plural, record
+from git_scalingo_region.terminal import GREEN, Result, error_json, plural, record
 
 if TYPE_CHECKING:
     from git_scalingo_region.commands.trust import Trusted
+
+
+ADD = f"{shell.PROGRAM} add [REGION] APP"
 
 
 def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool, force: bool, dry_run: bool) -> Result:
@@ -140,44 +144,46 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     declared = read_declared(context, repository)
     configuration = repository.read()
     check_names(repository, configuration, names)
-    found = [_declaration(item, declared or {}) for item in examine(Catalog(context), configuration, names)]
-    if not found:
-        raise RepositoryError("there is no Scalingo remote to declare", f"{shell.PROGRAM} add [REGION] APP")
+    found, hints = _declarable(context, configuration, names)
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
+        hints.append(f"commit it, and everybody sets up with: {shell.plugin('setup')}")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
-    hint = f"commit it, and everybody sets up with: {shell.plugin('setup')}"
+    title = headline(FILE, outcome, dry_run=dry_run)
+    fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
+    remotes = [item._asdict() for item in found]
     return Result(
-        text=lambda style: _written(found, headline(FILE, outcome, dry_run=dry_run), style),
-        json=lambda: {
-            "file": FILE,
-            "outcome": outcome.value,
-            "remotes": [item._asdict() for item in found],
-            "dry_run": dry_run,
-        },
-        hints=lambda: [hint] if values and not dry_run else [],
+        text=lambda style: record(title, fields, style, GREEN),
+        json=lambda: {"file": FILE, "outcome": outcome.value, "remotes": remotes, "dry_run": dry_run},
+        hints=lambda: hints,
     )
+
+
+def _declarable(
+    context: Context, configuration: Configuration, names: Sequence[str]
+) -> tuple[list[Declared], list[str]]:
+    """Return what to declare, and how to move the remotes that are left out because their region is gone.
+
+    Declared without its region, such a remote would be made in another one, in a new clone. Raises `RepositoryError` if
+    nothing is left.
+    """
+    found, hints = [], []
+    for item in examine(Catalog(context), configuration, names):
+        if item.state is State.UNKNOWN_REGION:
+            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            hints.append(move_hint(configuration, item))
+        else:
+            found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
+    if not found:
+        raise RepositoryError("there is no Scalingo remote to declare", *(hints or [ADD]))
+    return found, hints
 
 
 def _values(items: Iterable[Declared]) -> dict[str, str]:
     return {
-        f"remote.{item.remote}.{name}": value
-        for item in items
-        for name, value in (("app", item.app), ("region", item.region))
-        if value
+        f"remote.{name}.{variable}": value
+        for name, app, region in items
+        for variable, value in (("app", app), ("region", region))
     }
-
-
-def _declaration(item: Examined, declared: Mapping[str, Declared]) -> Declared:
-    """Return what to declare for a remote; if its region is gone, the one that is declared stays."""
-    name, region = item.remote.name, item.region
-    if item.state is State.UNKNOWN_REGION:
-        region = declared[name].region if name in declared else ""
-    return Declared(name, item.url.app, region)
-
-
-def _written(found: Iterable[Declared], title: str, style: Style) -> str:
-    fields = [(item.remote, f"{item.app} in {item.region}" if item.region else item.app) for item in found]
-    return record(title, fields, style, GREEN)

@@ -132,12 +132,7 @@ def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
     """Return the commands that bring back what an update replaced; none if one of them cannot be written exactly."""
-
-    def path(origin: str) -> str | None:
-        return None if repository.is_main_file(origin) else repository.real_path(origin)
-
-    commands = tuple(shell.command(*words) for words in undo_commands(plan, path))
-    return commands if all(commands) else ()
+    return undo_commands(plan, lambda origin: None if repository.is_main_file(origin) else repository.real_path(origin))
 
 
 def host_key_advice(target: Target) -> Sequence[str]:

@@ -11,11 +11,15 @@ from typing import NamedTuple
 # Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
 OWN_SCOPES = ("local", "worktree")
 
-# A variable without "=" is true (git-config(1), "Values").
-VALUELESS = "true"
-
 # How to ask git for the whole configuration, in the form that `parse_listing` reads.
 LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
+
+
+class _Valueless(str):
+    """The value of a variable without "=": true (git-config(1), "Values"). No command of git writes such a line."""
+
+
+VALUELESS = _Valueless("true")
 
 
 class Entry(NamedTuple):

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from git_scalingo_region import shell
 from git_scalingo_region.errors import RemoteConflict
 from git_scalingo_region.model import SSH_USER, Outcome, Platform, Region, RemoteUrl
-from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
+from git_scalingo_region.repository.configuration import VALUELESS, Configuration, Entry, Remote
 
 OTHER_NAME = "choose another name with --remote"
 
@@ -167,10 +168,11 @@ class Plan(NamedTuple):
         """What an update replaces, for a person: the variable, and `old -> new`."""
         if self.outcome is not Outcome.UPDATED:
             return ()
-        return tuple(
-            (change.variable, f"{', '.join(change.old) or '(none)'} -> {', '.join(change.new) or '(none)'}")
-            for change in self.changes
-        )
+        return tuple((change.variable, f"{_shown(change.old)} -> {_shown(change.new)}") for change in self.changes)
+
+
+def _shown(values: Iterable[str]) -> str:
+    return ", ".join("(no value)" if value is VALUELESS else value for value in values) or "(none)"
 
 
 def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
@@ -303,19 +305,29 @@ def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator
     yield from (Entry("local", origin, key, value) for origin, values in new.items() for value in values)
 
 
-def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> Iterator[tuple[str, ...]]:
-    """Yield the commands, as words, that bring back what an update replaces.
+def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return the commands that bring back what an update replaces; none if one of them cannot be written exactly.
 
     `origin_path` gives the path of a change's file, or None for the file that `git remote` and `git config` write to.
     """
-    for change in plan.changes if plan.outcome is Outcome.UPDATED else ():
-        path = origin_path(change.origin)
-        simple = path is None and len(change.old) == len(change.new) == 1 and plan.remote
-        if simple and not (change.old[0] or "-").startswith("-") and not plan.remote.startswith("-"):
-            push = ["--push"] if change.variable == "pushurl" else []
-            yield ("git", "remote", "set-url", *push, plan.remote, change.old[0])
-            continue
-        config = ("git", "config", *(("--file", path) if path else ()))
-        first, *others = change.old or ("",)
-        yield (*config, "--replace-all", change.key, first) if change.old else (*config, "--unset-all", change.key)
-        yield from ((*config, "--add", change.key, old) for old in others)
+    if plan.outcome is not Outcome.UPDATED or any(
+        value is VALUELESS for change in plan.changes for value in change.old
+    ):
+        return ()
+    words = (words for change in plan.changes for words in _undo(plan.remote, change, origin_path(change.origin)))
+    commands = tuple(shell.command(*line) for line in words)
+    return commands if all(commands) else ()
+
+
+def _undo(remote: str, change: Change, path: str | None) -> Iterator[tuple[str, ...]]:
+    """Yield the words of each command that brings back what a change replaces."""
+    is_simple = path is None and len(change.old) == len(change.new) == 1 and remote
+    if is_simple and not (change.old[0] or "-").startswith("-") and not remote.startswith("-"):
+        push = ["--push"] if change.variable == "pushurl" else []
+        yield ("git", "remote", "set-url", *push, remote, change.old[0])
+        return
+    config = ("git", "config", *(("--file", path) if path else ()))
+    if not change.old:
+        yield (*config, "--unset-all", change.key)
+    for index, old in enumerate(change.old):
+        yield (*config, "--add" if index else "--replace-all", change.key, old)

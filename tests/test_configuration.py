@@ -12,7 +12,7 @@ from conftest import git
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_listing, parse_values
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_items, parse_listing
 
 MAIN, WORKTREE, HOME = "file:.git/config", "file:.git/config.worktree", "file:/home/me/.gitconfig"
 
@@ -33,7 +33,7 @@ def test_a_listing_is_read_entry_by_entry() -> None:
     assert [entry.own for entry in found] == [True, False, False]
     assert [entry.place for entry in found] == ["a\nb:c", "/g", "the command line"]
     assert list(parse_listing("")) == []
-    assert parse_values("k.x\na\nb\0k.y\0k.x\n\0") == {"k.x": ["a\nb", ""], "k.y": ["true"]}
+    assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
 
 
 def test_a_remote_is_all_that_is_said_of_it() -> None:
@@ -51,7 +51,6 @@ def test_a_remote_is_all_that_is_said_of_it() -> None:
     assert (remote.held(MAIN, "url"), remote.held(HOME, "url"), remote.last("fetch")) == (("1",), (), "f")
     assert remote.key("pushurl") == "remote.a.b.pushurl"
     assert list(configuration.remote_names) == ["a.b", "c"]
-    assert configuration.readings == {("local", MAIN), ("global", HOME)}
     for name in ("absent", "c"):
         assert not configuration.remote(name).exists
 
@@ -90,7 +89,6 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
         remote = configuration.remote("r")
         assert [entry.value for entry in remote.located] == expected
         assert remote.exists == bool(expected)
-        assert configuration.has_empty_urls == ("" in values)
         assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 

@@ -23,7 +23,7 @@ Prepare = Callable[[Repo], None]
 def listing() -> dict[str, list[tuple[str, str]]]:
     """Return each key's origins and values, in the order in which git reads them."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for item in Repository().read()._listed:
+    for item in Repository().read().listed:
         if item.key.startswith("remote."):
             found.setdefault(item.key, []).append((item.origin, item.value))
     return found

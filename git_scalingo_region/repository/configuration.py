@@ -5,7 +5,7 @@ Pure: `repository.git` asks git for the listing. It knows nothing of regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import NamedTuple
 
 # Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
@@ -53,18 +53,21 @@ def parse_listing(text: str) -> Iterator[Entry]:
         yield Entry(scope, origin, *_item(item))
 
 
-def parse_values(text: str) -> dict[str, list[str]]:
-    """Read the output of `git config --file FILE --null --list`: the values of every key."""
-    found: dict[str, list[str]] = {}
-    for item in text.split("\0")[:-1]:
-        key, value = _item(item)
-        found.setdefault(key, []).append(value)
-    return found
+def parse_items(text: str) -> list[tuple[str, str]]:
+    """Read the output of `git config --file FILE --null --list`: keys and values, in the order of the file."""
+    return [_item(item) for item in text.split("\0")[:-1]]
 
 
 def _item(text: str) -> tuple[str, str]:
     key, newline, value = text.partition("\n")
     return key, value if newline else VALUELESS
+
+
+def split_key(key: str) -> tuple[str, str | None, str]:
+    """Return section, subsection and variable of a key; there is no subsection in `push.default`."""
+    section, _, rest = key.partition(".")
+    subsection, dot, variable = rest.rpartition(".")
+    return section, subsection if dot else None, variable
 
 
 class Remote(NamedTuple):
@@ -115,23 +118,22 @@ class Remote(NamedTuple):
 
 
 class Configuration:
-    """The whole configuration that git sees from the current folder, read once."""
+    """The whole configuration that git sees from the current folder, read once: `listed`, and what follows from it."""
 
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
         """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
         self.resets = empty_resets
-        self._listed = list(entries)
+        self.listed = list(entries)
         self._entries: dict[str, list[Entry]] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
         # By kind, then by base: if two bases match equally well, git uses the one that it met first.
         self._rewrites: dict[str, dict[str, list[str]]] = {"insteadof": {}, "pushinsteadof": {}}
-        for entry in self._listed:
+        for entry in self.listed:
             self._entries.setdefault(entry.key, []).append(entry)
-            section, _, rest = entry.key.partition(".")
-            name, dot, variable = rest.rpartition(".")
-            if dot and section == "remote":
+            section, name, variable = split_key(entry.key)
+            if section == "remote" and name is not None:
                 self._remotes.setdefault(name, {}).setdefault(variable, []).append(entry)
-            elif dot and section == "url" and variable in self._rewrites:
+            elif section == "url" and name is not None and variable in self._rewrites:
                 self._rewrites[variable].setdefault(name, []).append(entry.value)
 
     def get(self, key: str) -> str:
@@ -144,22 +146,11 @@ class Configuration:
 
     def last_of(self, *keys: str) -> str:
         """Return the one of these keys that git read last, or ""."""
-        return next((entry.key for entry in reversed(self._listed) if entry.key in keys), "")
+        return next((entry.key for entry in reversed(self.listed) if entry.key in keys), "")
 
     def users_own(self, key: str) -> str:
         """Return the last value of a key outside the repository: from the system, the user or `git -c`."""
         return next((entry.value for entry in reversed(self.entries(key)) if not entry.own), "")
-
-    @property
-    def readings(self) -> Set[tuple[str, str]]:
-        """The scope and the origin of each file, or other place, that the entries come from."""
-        return {(entry.scope, entry.origin) for entry in self._listed}
-
-    @property
-    def has_empty_urls(self) -> bool:
-        """Whether a remote has an empty url or pushurl."""
-        lists = (variables.get(name, ()) for variables in self._remotes.values() for name in ("url", "pushurl"))
-        return any(not entry.value for entries in lists for entry in entries)
 
     @property
     def remote_names(self) -> KeysView[str]:
@@ -173,10 +164,8 @@ class Configuration:
         return Remote(name, urls, pushurls, variables)
 
     def _in_force(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        if self.resets:
-            start = max((index + 1 for index, entry in enumerate(entries) if not entry.value), default=0)
-            entries = entries[start:]
-        return tuple(entries)
+        resets = [index + 1 for index, entry in enumerate(entries) if self.resets and not entry.value]
+        return tuple(entries[max(resets, default=0) :])
 
     def rewritten(self, url: str, *, push: bool = False) -> str:
         """Return the url after `url.*.insteadOf`, or, with `push`, after `url.*.pushInsteadOf` if that applies."""

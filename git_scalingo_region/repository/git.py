@@ -110,10 +110,8 @@ def read_configuration() -> Configuration:
     Raises `RepositoryError` if git refuses it.
     """
     entries = list(parse_listing(output(*LISTING)))
-    configuration = Configuration(entries)
-    if configuration.has_empty_urls and version() >= _EMPTY_URL_RESETS:
-        return Configuration(entries, empty_resets=True)
-    return configuration
+    has_empty_url = any(not entry.value and entry.variable in ("url", "pushurl") for entry in entries)
+    return Configuration(entries, empty_resets=has_empty_url and version() >= _EMPTY_URL_RESETS)
 
 
 def _boolean(answer: Answer) -> bool | None:

@@ -29,7 +29,7 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
     plan, choice, head = done.plan, target.choice, repository.head()
-    stops = obstacles(repository, configuration, plan.remote)
+    stops = list(obstacles(repository, configuration, plan.remote))
     push = "" if stops else push_command(head, configuration, plan.remote)
     advice = list(_advice(plan.remote, stops, has_commit=head.has_commit))
     if plan.outcome is not Outcome.UNCHANGED:

@@ -17,6 +17,8 @@ from git_scalingo_region.scalingo.choice import Choice, LookUp, RegionSource, Wi
 from git_scalingo_region.scalingo.credentials import cli_region
 from git_scalingo_region.settings import DEFAULT_REMOTE
 
+ADD_FORM = f"{shell.PROGRAM} add [REGION] APP"
+
 
 class Selection(NamedTuple):
     """The remote that a command is about, whether or not it exists, and what it is if it is Scalingo's."""
@@ -51,9 +53,6 @@ def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
         return found.region if found else None
 
     return Examiner(configuration, catalog.platform(), find_region)
-
-
-# --- which remotes ---------------------------------------------------------------------------------------------------
 
 
 def default_remote(configuration: Configuration) -> str:
@@ -107,9 +106,6 @@ def examine(
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
 
 
-# --- how to move a remote --------------------------------------------------------------------------------------------
-
-
 def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
     """Return the words of the command that adds or moves a remote, up to the region."""
     return ("add",) if remote == default_remote(configuration) else ("add", "-r", remote)
@@ -133,9 +129,6 @@ def move_command(examiner: Examiner, configuration: Configuration, remote: str, 
     except RemoteConflict:
         return ""
     return shell.plugin(*add_words(configuration, remote), region.name, app)
-
-
-# --- which region ----------------------------------------------------------------------------------------------------
 
 
 def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = None, app: str = "") -> Choice:

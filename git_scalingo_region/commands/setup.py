@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import check_names, examine, move_hint, select
+from git_scalingo_region.commands.selection import ADD_FORM, check_names, examine, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -30,9 +30,6 @@ from git_scalingo_region.terminal import GREEN, Result, error_json, plural, reco
 
 if TYPE_CHECKING:
     from git_scalingo_region.commands.trust import Trusted
-
-
-ADD = f"{shell.PROGRAM} add [REGION] APP"
 
 
 def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool, force: bool, dry_run: bool) -> Result:
@@ -102,9 +99,6 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
     }
 
 
-# --- --trust ---------------------------------------------------------------------------------------------------------
-
-
 def _and_trust(context: Context, made: Result, regions: tuple[str, ...], *, dry_run: bool) -> Result:
     """Trust the host keys of the regions, and add what comes of it; the exit status is that of `trust`."""
     trusted = _trust(context, regions, dry_run=dry_run)
@@ -132,9 +126,6 @@ def _trust(context: Context, regions: tuple[str, ...], *, dry_run: bool) -> Trus
             exit_status=error.exit_status,
         )
     return trusted._replace(is_list=True)  # the same JSON for one region and for several
-
-
-# --- --write ---------------------------------------------------------------------------------------------------------
 
 
 def _write(context: Context, repository: Repository, names: tuple[str, ...], *, dry_run: bool) -> Result:
@@ -177,7 +168,7 @@ def _declarable(
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:
-        raise RepositoryError("there is no Scalingo remote to declare", *(hints or [ADD]))
+        raise RepositoryError("there is no Scalingo remote to declare", *(hints or [ADD_FORM]))
     return found, hints
 
 

@@ -158,13 +158,8 @@ class Repository:
             return Head("", has_commit=True, refs=frozenset())
         name = ref.removeprefix("refs/heads/")
         alike = (f"refs/tags/{name}", f"refs/{name}", f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}")
-        found = self.refs(ref, *alike)
-        return Head(ref, has_commit=ref in found, refs=frozenset(found) - {ref})
-
-    def refs(self, *names: str) -> set[str]:
-        """Return those of the refs, given by their full names, that exist."""
-        listed = output("for-each-ref", "--format=%(refname)", *names).split("\n")
-        return set(names).intersection(listed)
+        listed = output("for-each-ref", "--format=%(refname)", ref, *alike).split("\n")
+        return Head(ref, has_commit=ref in listed, refs=frozenset(alike).intersection(listed) - {ref})
 
     def has_annotated_tags(self) -> bool:
         """Return whether there is a tag that `push.followTags` would push: an annotated one in HEAD's history."""

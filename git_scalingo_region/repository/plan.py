@@ -73,16 +73,16 @@ class Examiner:
     def judge(self, remote: Remote, entry: Entry) -> Judgement | None:
         """Judge one url of a remote; None if it is not Scalingo's."""
         held, reached = (self._owned(text) for text in (entry.value, self._reached(remote, entry)))
-        for url in (held, reached):
-            if url and self._is_current(url):
+        for url in filter(None, (held, reached)):
+            region = self._region(url)
+            if region and (url.endpoint, url.user) == (region.ssh, SSH_USER):
                 is_reached = reached is not None and reached._replace(suffix=url.suffix) == url
                 is_current = is_reached or entry not in remote.pushed
-                return Judgement(url, self._region_name(url), State.CURRENT if is_current else State.DIVERTED)
-        url = held or reached
-        if url is None:
+                return Judgement(url, region.name, State.CURRENT if is_current else State.DIVERTED)
+        if not (found := held or reached):
             return None
-        known = self._find_region(self._region_name(url)) is not None
-        return Judgement(url, self._region_name(url), State.STALE if known else State.UNKNOWN_REGION)
+        state = State.STALE if self._region(found) else State.UNKNOWN_REGION
+        return Judgement(found, self._platform.region_name(found), state)
 
     def _reached(self, remote: Remote, entry: Entry) -> str:
         """Return what git makes of a url. It applies `pushInsteadOf` only if there is no `pushurl`."""
@@ -92,12 +92,8 @@ class Examiner:
         url = RemoteUrl.try_parse(text)
         return url if url and self._platform.owns(url) else None
 
-    def _region_name(self, url: RemoteUrl) -> str:
-        return self._platform.region_name(url)
-
-    def _is_current(self, url: RemoteUrl) -> bool:
-        region = self._find_region(self._region_name(url))
-        return region is not None and (url.endpoint, url.user) == (region.ssh, SSH_USER)
+    def _region(self, url: RemoteUrl) -> Region | None:
+        return self._find_region(self._platform.region_name(url))
 
     def equal(self, remote: Remote, entry: Entry, url: RemoteUrl) -> bool:
         """Return whether a url of a remote, as it is or as git rewrites it, is this one."""
@@ -110,17 +106,19 @@ class Examiner:
     def _spellings(self, remote: Remote, entry: Entry) -> tuple[str, ...]:
         return entry.value, self._configuration.rewritten(entry.value), self._reached(remote, entry)
 
+    def replacement(self, remote: Remote, entry: Entry) -> RemoteUrl | None:
+        """Return the url that takes the place of a stale one: the same app in the same region; None otherwise."""
+        judgement = self.judge(remote, entry)
+        if not judgement or judgement.state is not State.STALE:
+            return None
+        region = self._region(judgement.url)
+        return region and region.remote_url(judgement.url.app)
+
     def push_urls_after(self, remote: Remote, changes: Sequence[Change]) -> tuple[str, ...]:
         """Return where `git push` will go once the changes are made."""
         entries = (entry for name in ("url", "pushurl") for entry in _after(remote, name, changes))
         changed = Configuration(entries, empty_resets=self._configuration.resets).remote(remote.name)
         return self._configuration.push_urls_of(changed)
-
-    def replacement(self, remote: Remote, entry: Entry) -> RemoteUrl | None:
-        """Return the url that takes the place of a stale one: the same app in the same region; None otherwise."""
-        judgement = self.judge(remote, entry)
-        region = self._find_region(judgement.region) if judgement and judgement.state is State.STALE else None
-        return region.remote_url(judgement.url.app) if judgement and region else None
 
 
 def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Judgement]) -> State:
@@ -130,9 +128,6 @@ def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Ju
     if remote.helper or len(pushed) != 1 or pushed[0] is None or pushed[0].state is State.DIVERTED:
         return State.DIVERTED
     return State.STALE if any(judgement.state is State.STALE for judgement in ours) else State.CURRENT
-
-
-# --- what to do with a remote ----------------------------------------------------------------------------------------
 
 
 class Change(NamedTuple):
@@ -177,14 +172,15 @@ def _shown(values: Iterable[str]) -> str:
 
 def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
     """Decide how the remote comes to point at `url`; raise `RemoteConflict` if the program must not change it."""
-    if not remote.exists:
-        return _creation(remote, url, examiner)
     conflict = _conflict(remote, examiner, url)
     if conflict and not force:
         raise conflict
-    if conflict:
-        return _planned(remote, url, _takeover(remote, url), examiner)
-    changes = _replaced(remote, lambda entry: None if examiner.equal(remote, entry, url) else url)
+    if not remote.exists:
+        changes = _creation(remote, url)
+    elif conflict:
+        changes = _takeover(remote, url)
+    else:
+        changes = _replaced(remote, lambda entry: None if examiner.equal(remote, entry, url) else url)
     return _planned(remote, url, changes, examiner)
 
 
@@ -201,12 +197,11 @@ def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
     return _planned(remote, examiner.replacement(remote, remote.pushed[0]) or examined.url, changes, examiner)
 
 
-def _creation(remote: Remote, url: RemoteUrl, examiner: Examiner) -> Plan:
+def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     changes = [_appended(remote, "url", str(url))]
     if "fetch" not in remote.variables:  # as git remote add writes it
         changes.append(_appended(remote, "fetch", f"+refs/heads/*:refs/remotes/{remote.name}/*"))
-    push_urls = examiner.push_urls_after(remote, changes)
-    return Plan(remote.name, Outcome.CREATED, url, str(url), None, tuple(changes), push_urls)
+    return tuple(changes)
 
 
 def _appended(remote: Remote, variable: str, value: str) -> Change:
@@ -218,13 +213,13 @@ def _appended(remote: Remote, variable: str, value: str) -> Change:
 
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
-    """Return the plan of an update. The previous url is the one that is replaced, or else the one that is there."""
-    old = [value for change in changes for value in change.old]
-    replaced = [value for change in changes for value in change.old if value and value not in change.new]
+    """Return the plan of these changes. The previous url is the one that is replaced, or else the one that is there."""
     held = [entry.value for entry in remote.pushed]
-    outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
+    old = [value for change in changes for value in change.old] if remote.exists else []
+    kept = {"", *(value for change in changes for value in change.new)}
+    previous = next((value for value in old if value not in kept), (*old, *held, None)[0])
+    outcome = Outcome.UNCHANGED if not changes else Outcome.UPDATED if remote.exists else Outcome.CREATED
     held_url = str(url) if changes or not held else held[0]
-    previous = next(iter([*replaced, *old, *held]), None)
     return Plan(remote.name, outcome, url, held_url, previous, changes, examiner.push_urls_after(remote, changes))
 
 

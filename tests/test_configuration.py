@@ -48,7 +48,7 @@ def test_a_remote_is_all_that_is_said_of_it() -> None:
     assert remote.located == (own[0], inherited[0])
     assert [entry.variable for entry in remote.located] == ["url", "pushurl"]
     assert remote.inherited == (inherited[0],)
-    assert (remote.held(MAIN, "url"), remote.held(HOME, "url"), remote.last("fetch")) == (("1",), (), "f")
+    assert (remote.held(MAIN, "url"), remote.held(HOME, "url")) == (("1",), ())
     assert remote.key("pushurl") == "remote.a.b.pushurl"
     assert list(configuration.remote_names) == ["a.b", "c"]
     for name in ("absent", "c"):

@@ -50,7 +50,7 @@ def check_it_is_found(config: Path) -> None:
     repository = Repository()
     origin = repository.read().remote("r").urls[0].origin
     assert os.path.samefile(repository.file(origin), config)
-    assert (repository.is_main_file(origin), repository.is_private_file(origin)) == (True, True)
+    assert repository.is_main_file(origin)
     assert repository.shared_files([origin]) == []
     write([URL], (OTHER,), origin=origin)
     assert repository.push_urls("r") == [(URL,)]
@@ -140,7 +140,7 @@ def test_an_included_file_is_edited_where_it_is(
     monkeypatch.chdir(repo.path / "a" / "b")
     repository = Repository()
     origin = repository.read().remote("r").urls[0].origin
-    assert (repository.is_main_file(origin), repository.is_private_file(origin)) == (False, private)
+    assert not repository.is_main_file(origin)
     assert [os.path.samefile(file, shared) for shared in repository.shared_files([origin])] == [True] * (not private)
     write([URL], (OTHER,), origin=origin)
     assert file.read_text() == f'[remote "r"] ; ours\n\turl = {URL}\n# the end'

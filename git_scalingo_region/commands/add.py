@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import select
-from git_scalingo_region.commands.target import choose_target, host_key_advice, make_remotes
+from git_scalingo_region.commands.target import Done, choose_target, host_key_advice, make_remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import RegionSource, Wish, read_arguments
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
 from git_scalingo_region.terminal import Result
 
 
@@ -28,7 +29,7 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     region, app = read_arguments(context, catalog, "add", region, app, remote_app=selection.app)
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
-    plan, choice, head = done.plan, target.choice, repository.head()
+    plan, head = done.plan, repository.head()
     stops = list(obstacles(repository, configuration, plan.remote))
     push = "" if stops else push_command(head, configuration, plan.remote)
     advice = list(_advice(plan.remote, stops, has_commit=head.has_commit))
@@ -36,21 +37,26 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
         advice += host_key_advice(target)
     return Result(
         text=lambda style: done.text(style, push),
-        json=lambda: {
-            "outcome": plan.outcome.value,
-            "remote": plan.remote,
-            "url": plan.held_url,
-            "previous_url": plan.previous_url,
-            "push_urls": list(plan.push_urls),
-            "app": app,
-            **choice.json(),
-            "app_found": choice.app_found,
-            "undo": list(done.undo),
-            "next": push or None,
-            "dry_run": dry_run,
-        },
+        json=lambda: _json(done, target.choice, push),
         hints=lambda: advice,
     )
+
+
+def _json(done: Done, choice: Choice, push: str) -> dict[str, Any]:
+    plan = done.plan
+    return {
+        "outcome": plan.outcome.value,
+        "remote": plan.remote,
+        "url": plan.held_url,
+        "previous_url": plan.previous_url,
+        "push_urls": list(plan.push_urls),
+        "app": plan.url.app,
+        **choice.json(),
+        "app_found": choice.app_found,
+        "undo": list(done.undo),
+        "next": push or None,
+        "dry_run": done.dry_run,
+    }
 
 
 def _advice(remote: str, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:

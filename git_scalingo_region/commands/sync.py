@@ -24,52 +24,41 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Result:
     Raises what `status` raises, and `RepositoryError` if the configuration cannot be written.
     """
     repository = Repository()
-    configuration = repository.read()
+    configuration, catalog = repository.read(), Catalog(context)
     check_names(repository, configuration, remotes)
-    catalog = Catalog(context)
-    examined: list[Examined] = []
-    refused: dict[str, str] = {}
+    settled: list[tuple[Examined, Plan | RemoteConflict | None]] = []
 
     def decide(now: Configuration) -> list[Plan]:
-        examined[:] = examine(catalog, now, remotes)
-        refused.clear()
-        return list(_plans(catalog, now, examined, refused))
+        settled[:] = [(item, _plan(catalog, now, item)) for item in examine(catalog, now, remotes)]
+        return [plan for _, plan in settled if isinstance(plan, Plan)]
 
     plans = carry_out(repository, configuration, decide, dry_run=dry_run)
-    for conflict in refused.values():
+    refused = [conflict.message for _, conflict in settled if isinstance(conflict, RemoteConflict)]
+    left = [item for item, plan in settled if plan is None]
+    for conflict in refused:
         context.warn(conflict)
     for path in repository.shared_files(change.origin for plan in plans for change in plan.changes):
         context.warn(f"remotes are in {path}, which other repositories may include")
     region_name = catalog.platform().region_name
     done = [Done(plan, region_name(plan.url), () if dry_run else undo(repository, plan), dry_run) for plan in plans]
-    settled = {*refused, *(plan.remote for plan in plans)}
-    left = [item for item in examined if item.remote.name not in settled]
     total = _sum(len(done), len(refused), len(left), dry_run=dry_run)
     return Result(
         text=lambda style: "\n".join([*(item.text(style) for item in done), total]),
-        json=lambda: {
-            "remotes": [_json(item) for item in done],
-            "refused": list(refused.values()),
-            "dry_run": dry_run,
-        },
+        json=lambda: {"remotes": [_json(item) for item in done], "refused": refused, "dry_run": dry_run},
         hints=lambda: list(_advice(catalog, configuration, left)),
         exit_status=ExitStatus.CONFLICT if refused else ExitStatus.DONE,
     )
 
 
-def _plans(
-    catalog: Catalog, configuration: Configuration, examined: Sequence[Examined], refused: dict[str, str]
-) -> Iterator[Plan]:
-    """Yield the plans of the remotes that have to change, and note in `refused` why others must not be changed."""
-    examiner = examiner_of(catalog, configuration)
-    for item in examined:
-        try:
-            if item.state is State.STALE:
-                yield plan_sync(item, examiner)
-            elif len(regions := _regions_with(catalog, item)) == 1:
-                yield plan_add(item.remote, regions[0].remote_url(item.url.app), examiner)
-        except RemoteConflict as conflict:
-            refused[item.remote.name] = conflict.message
+def _plan(catalog: Catalog, configuration: Configuration, item: Examined) -> Plan | RemoteConflict | None:
+    """Return how a remote has to change, or why it must not be changed; None if it stays as it is."""
+    examiner, regions = examiner_of(catalog, configuration), _regions_with(catalog, item)
+    try:
+        if item.state is State.STALE:
+            return plan_sync(item, examiner)
+        return plan_add(item.remote, regions[0].remote_url(item.url.app), examiner) if len(regions) == 1 else None
+    except RemoteConflict as conflict:
+        return conflict
 
 
 def _regions_with(catalog: Catalog, item: Examined) -> Sequence[Region]:
@@ -97,10 +86,8 @@ def _sum(done: int, refused: int, left: int, *, dry_run: bool) -> str:
     if not done and not refused:
         return "No Scalingo remote is stale\n"
     sums = [f"{plural(done, 'remote')} {'to update' if dry_run else 'updated'}"]
-    if refused:
-        sums.append(f"{refused} refused")
-    if left:
-        sums.append(f"{left} left as {'it was' if left == 1 else 'they were'}")
+    sums += [f"{refused} refused"] if refused else []
+    sums += [f"{left} left as {'it was' if left == 1 else 'they were'}"] if left else []
     return ", ".join(sums) + "\n"
 
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import NamedTuple
 
-# Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
-OWN_SCOPES = ("local", "worktree")
-
 # How to ask git for the whole configuration, in the form that `parse_listing` reads.
 LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
 
@@ -32,8 +29,8 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the entry is in the repository's own configuration, or in a file that this includes."""
-        return self.scope in OWN_SCOPES
+        """Whether the entry is the repository's own, or of a file that this includes; not the user's, say."""
+        return self.scope in ("local", "worktree")
 
     @property
     def variable(self) -> str:
@@ -86,7 +83,7 @@ class Remote(NamedTuple):
     @property
     def helper(self) -> str:
         """The remote helper that git runs instead of connecting to the url (`remote.NAME.vcs`)."""
-        return self.last("vcs")
+        return self.variables["vcs"][-1].value if "vcs" in self.variables else ""
 
     @property
     def located(self) -> tuple[Entry, ...]:
@@ -106,11 +103,6 @@ class Remote(NamedTuple):
     def key(self, variable: str) -> str:
         """Return the full key of one of the remote's variables."""
         return f"remote.{self.name}.{variable}"
-
-    def last(self, variable: str) -> str:
-        """Return the last value of a variable (in lower case), or ""."""
-        entries = self.variables.get(variable)
-        return entries[-1].value if entries else ""
 
     def held(self, origin: str, variable: str) -> tuple[str, ...]:
         """Return all values of a variable in one file, those that a later empty value hides included."""
@@ -191,10 +183,8 @@ class Configuration:
 
 def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     """Apply the rule with the longest matching prefix, the first of those as long; return None if no rule matches."""
-    matching = [
-        (len(prefix), base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)
-    ]
+    matching = [(prefix, base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)]
     if not matching:
         return None
-    length, base = max(matching, key=lambda rule: rule[0])
-    return base + url[length:]
+    prefix, base = max(matching, key=lambda rule: len(rule[0]))
+    return base + url[len(prefix) :]

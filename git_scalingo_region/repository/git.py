@@ -21,9 +21,7 @@ MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
 # The path may hold a newline. Outside a work tree the last of the three answers is not needed.
-_PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
-
-
+_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)"
 # A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
@@ -48,11 +46,8 @@ class Head(NamedTuple):
 
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
-    """Return the environment for git: its messages in English, and `git config` reading what the rest of git reads.
-
-    GIT_CONFIG would make `git config`, and nothing else of git, read another file. Unless it `may_connect`, git
-    contacts nobody.
-    """
+    """Return the environment for git: its messages in English. Unless it `may_connect`, git contacts nobody."""
+    # GIT_CONFIG would make `git config`, and nothing else of git, read another file.
     kept = {
         name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
     }
@@ -60,10 +55,7 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
 
 
 def ask(*arguments: str, given: bytes = b"") -> Answer:
-    """Run git, with `given` on its standard input, and return how it ended.
-
-    Raises `RepositoryError` if git is missing or cannot be run.
-    """
+    """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
     trace.line(f"run: git {' '.join(arguments)}")
     try:
         done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
@@ -105,10 +97,7 @@ def version() -> tuple[int, int]:
 
 
 def read_configuration() -> Configuration:
-    """Return the configuration that git sees from the current folder, in a repository or not.
-
-    Raises `RepositoryError` if git refuses it.
-    """
+    """Return the configuration that git sees from the current folder; raise `RepositoryError` if git refuses it."""
     entries = list(parse_listing(output(*LISTING)))
     has_empty_url = any(not entry.value and entry.variable in ("url", "pushurl") for entry in entries)
     return Configuration(entries, empty_resets=has_empty_url and version() >= _EMPTY_URL_RESETS)
@@ -124,7 +113,7 @@ class Repository:
     def __init__(self) -> None:
         """Find the repository; raise `RepositoryError` with git's own reason if it finds or accepts none."""
         places = output("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
-        found = _PLACES.match(places.removesuffix("\n"))
+        found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
         self.has_work_tree = found[2] is not None
@@ -226,11 +215,8 @@ class Repository:
         """Return whether an origin is the configuration file that `git remote` and `git config` write to."""
         return self.real_path(origin) == self.real_path("")
 
-    def is_private_file(self, origin: str) -> bool:
-        """Return whether an origin is inside the git directory, so that hardly any other repository includes it."""
-        folder = os.path.dirname(self.real_path(""))
-        return os.path.commonpath([folder, self.real_path(origin)]) == folder
-
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
-        """Return the files of these origins that other repositories may include as well."""
-        return sorted({self.file(origin) for origin in origins if not self.is_private_file(origin)})
+        """Return the files outside the git directory, which other repositories may include as well."""
+        folder = os.path.dirname(self.real_path(""))
+        real = {self.file(origin): self.real_path(origin) for origin in origins}
+        return sorted(file for file, path in real.items() if os.path.commonpath([folder, path]) != folder)

@@ -197,7 +197,10 @@ def test_there_is_no_undo_that_would_not_be_exact(repo: Repo, values: list[str])
     """A value that no shell can be given, or a line without a value, is not brought back by what comes close."""
     with repo.config.open("a") as file:
         file.write('[remote "scalingo"]\n' + "".join(f"\turl{value}\n" for value in values))
-    assert undo(force("scalingo")) == []
+    plan = force("scalingo")
+    assert undo(plan) == []
+    assert all("true" not in text for _, text in plan.replacements)
+    assert plan.previous_url in (None, ELSEWHERE, "a\n")
 
 
 def test_what_was_created_has_no_undo(repo: Repo) -> None:

@@ -163,11 +163,14 @@ class Plan(NamedTuple):
         """What an update replaces, for a person: the variable, and `old -> new`."""
         if self.outcome is not Outcome.UPDATED:
             return ()
-        return tuple((change.variable, f"{_shown(change.old)} -> {_shown(change.new)}") for change in self.changes)
+        return tuple(
+            (change.variable, f"{_shown(change.old) or '(none)'} -> {_shown(change.new) or '(none)'}")
+            for change in self.changes
+        )
 
 
 def _shown(values: Iterable[str]) -> str:
-    return ", ".join("(no value)" if value is VALUELESS else value for value in values) or "(none)"
+    return ", ".join("(no value)" if value is VALUELESS else value for value in values)
 
 
 def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
@@ -198,26 +201,22 @@ def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
 
 
 def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
-    changes = [_appended(remote, "url", str(url))]
-    if "fetch" not in remote.variables:  # as git remote add writes it
-        changes.append(_appended(remote, "fetch", f"+refs/heads/*:refs/remotes/{remote.name}/*"))
+    """Return the changes that make a remote as `git remote add` does; the url follows an empty one that is there."""
+    origin = next((entry.origin for entry in reversed(remote.variables.get("url", ())) if entry.own), "")
+    held = remote.held(origin, "url")
+    changes = [Change(origin, remote.key("url"), held, (*held, str(url)))]
+    if "fetch" not in remote.variables:
+        changes.append(Change("", remote.key("fetch"), (), (f"+refs/heads/*:refs/remotes/{remote.name}/*",)))
     return tuple(changes)
-
-
-def _appended(remote: Remote, variable: str, value: str) -> Change:
-    """Return the change that adds a value: in the file that has the last value already, or in the main file."""
-    own = [entry for entry in remote.variables.get(variable, ()) if entry.own]
-    origin = own[-1].origin if own else ""
-    held = remote.held(origin, variable)
-    return Change(origin, remote.key(variable), held, (*held, value))
 
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
     """Return the plan of these changes. The previous url is the one that is replaced, or else the one that is there."""
     held = [entry.value for entry in remote.pushed]
-    old = [value for change in changes for value in change.old] if remote.exists else []
+    old = [value for change in changes for value in change.old if remote.exists]
     kept = {"", *(value for change in changes for value in change.new)}
-    previous = next((value for value in old if value not in kept), (*old, *held, None)[0])
+    candidates = [*(value for value in old if value not in kept), *old, *held]
+    previous = next((value for value in candidates if value is not VALUELESS), None)
     outcome = Outcome.UNCHANGED if not changes else Outcome.UPDATED if remote.exists else Outcome.CREATED
     held_url = str(url) if changes or not held else held[0]
     return Plan(remote.name, outcome, url, held_url, previous, changes, examiner.push_urls_after(remote, changes))
@@ -236,17 +235,17 @@ def _replaced(remote: Remote, replace: Callable[[Entry], RemoteUrl | None]) -> t
 
 def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConflict | None:
     """Return why the program must not change the remote, or None."""
-    name, values = f"the remote '{remote.name}'", [entry.value for entry in remote.located]
+    name = f"the remote '{remote.name}'"
     foreign = [entry.value for entry in remote.located if not examiner.owns(remote, entry)]
     can_force = all(entry.own for entry in remote.pushurls)
     if remote.helper:
         return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", OTHER_NAME)
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
         hint = OTHER_NAME + (", or replace them all with --force" if can_force else "")
-        return RemoteConflict(f"{name} has several urls: {', '.join(values)}", hint)
+        return RemoteConflict(f"{name} has several urls: {_shown(entry.value for entry in remote.located)}", hint)
     if foreign:
         hint = OTHER_NAME + (", or replace it with --force" if can_force else "")
-        return RemoteConflict(f"{name} points elsewhere: {foreign[0]}", hint)
+        return RemoteConflict(f"{name} points elsewhere: {_shown(foreign[:1])}", hint)
     if remote.inherited and not all(examiner.equal(remote, entry, url) for entry in remote.located):
         return _inherited(remote, remote.inherited[0])
     return None
@@ -305,9 +304,8 @@ def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple
 
     `origin_path` gives the path of a change's file, or None for the file that `git remote` and `git config` write to.
     """
-    if plan.outcome is not Outcome.UPDATED or any(
-        value is VALUELESS for change in plan.changes for value in change.old
-    ):
+    replaced = [value for change in plan.changes for value in change.old]
+    if plan.outcome is not Outcome.UPDATED or any(value is VALUELESS for value in replaced):
         return ()
     words = (words for change in plan.changes for words in _undo(plan.remote, change, origin_path(change.origin)))
     commands = tuple(shell.command(*line) for line in words)

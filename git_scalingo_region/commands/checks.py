@@ -98,7 +98,7 @@ def remote(subject: Subject) -> Finding:
         return Finding(PROBLEM, gone, fix, "" if fix else move_form(subject.configuration, subject.remote, app))
     if examined.state is not State.STALE:
         return Finding(OK, f"{subject.remote} is {app} in {region.name}")
-    parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for _, entry in examined.remote.located)
+    parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for entry in examined.remote.located)
     old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
     return Finding(PROBLEM, f"{old} is not what {region.name} has now: {region.ssh}", _update(subject, examined))
 
@@ -108,7 +108,7 @@ def _not_ours(subject: Subject) -> Finding:
     configuration, name = subject.configuration, subject.remote
     held = configuration.remote(name)
     if held.exists:
-        where = f"it points to {held.located[0][1].value}" if held.located else "it has no url"
+        where = f"it points to {held.located[0].value}" if held.located else "it has no url"
         force = ["--force"] if name == default_remote(configuration) else []
         probe = f"{shell.plugin('add', *force)} REGION APP"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)

@@ -148,7 +148,7 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
     A remote whose region is unknown or gone has no host to trust: it is warned about.
     """
-    from git_scalingo_region.commands.status import examine
+    from git_scalingo_region.commands.selection import examine
     from git_scalingo_region.repository.declared import read_declared
     from git_scalingo_region.repository.git import Repository
     from git_scalingo_region.repository.plan import State

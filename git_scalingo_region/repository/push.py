@@ -12,7 +12,17 @@ from git_scalingo_region.repository.git import Head, Repository
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 _TARGET = "refs/heads/main"
+# What git makes of a bare branch name with these values of push.default depends on the branch's upstream.
+_FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
+_REFUSED = "git refuses to push with this value"
+_TAGS = "the push would send tags as well, and Scalingo refuses tags"
+_SUBMODULES = {
+    "only": "the push would skip the repository and push only its submodules",
+    "on-demand": "the push would push the submodules as well",
+}
+# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
+_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 
 
 class Obstacle(NamedTuple):
@@ -39,67 +49,44 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     return f"{head.ref}:{_TARGET}"
 
 
-_FOLLOWING = ("upstream", "tracking")
-
-
 def push_command(head: Head, configuration: Configuration, remote: str) -> str:
     """Return the command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
     return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
 
 
-def obstacles(repository: Repository, configuration: Configuration, remote: str) -> tuple[Obstacle, ...]:
-    """Return the settings that no refspec makes up for. git is only asked about those that are set."""
-    return tuple(_obstacles(repository, configuration, remote))
-
-
-def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
-    if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
-        yield _because(mirror, "git refuses to push a refspec to a mirror")
-    command = configuration.get(key := f"remote.{remote}.receivepack")
-    if configuration.entries(key) and command != _RECEIVER:
-        yield Obstacle(key, command, f"Scalingo runs no other program than {_RECEIVER}")
-    follow = _enabled(repository, configuration, "push.followtags")
-    if follow and (follow.why or repository.has_annotated_tags()):
-        yield _because(follow, "the push would send tags as well, and Scalingo refuses tags")
+def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
+    """Yield the settings that no refspec makes up for. git is only asked about those that are set."""
+    mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"
+    yield from _enabled(repository, configuration, mirror, "git refuses to push a refspec to a mirror")
+    command = configuration.get(receiver)
+    if configuration.entries(receiver) and command != _RECEIVER:
+        yield Obstacle(receiver, command, f"Scalingo runs no other program than {_RECEIVER}")
+    for tags in _enabled(repository, configuration, "push.followtags", _TAGS):
+        if tags.why == _REFUSED or repository.has_annotated_tags():
+            yield tags
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign").lower() != "if-asked" and (
-        sign := _enabled(repository, configuration, "push.gpgsign")
-    ):
-        yield _because(sign, "Scalingo does not accept signed pushes")
+    if configuration.get("push.gpgsign").lower() != "if-asked":
+        yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
-    push, submodule = "push.recursesubmodules", "submodule.recurse"
-    key = configuration.last_of(push, submodule)
+    key = configuration.last_of("push.recursesubmodules", "submodule.recurse")
     how = configuration.get(key)
-    if key == push and how in _SUBMODULES:
+    if key == "submodule.recurse":
+        yield from _enabled(repository, configuration, key, _SUBMODULES["on-demand"])
+    elif how in _SUBMODULES:
         yield Obstacle(key, how, _SUBMODULES[how])
-    elif (key == submodule or how != "check") and (recurse := _enabled(repository, configuration, key)):
-        yield _because(recurse, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
+    elif how != "check":
+        yield from _enabled(repository, configuration, key, _REFUSED)
 
 
-_SUBMODULES = {
-    "only": "the push would skip the repository and push only its submodules",
-    "on-demand": "the push would push the submodules as well",
-}
-_REFUSED = "git refuses to push with this value"
-
-
-def _because(obstacle: Obstacle, why: str) -> Obstacle:
-    return obstacle if obstacle.why else obstacle._replace(why=why)
-
-
-def _enabled(repository: Repository, configuration: Configuration, key: str) -> Obstacle | None:
-    """Return a boolean setting that is on, or that git refuses to read (`why` says so); None if it is off."""
-    if not configuration.entries(key):
-        return None
-    held = configuration.get(key)
-    value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
-    return Obstacle(key, held, _REFUSED if value is None else "") if value is not False else None
-
-
-# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
-_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
+    """Yield a boolean setting that is on, or that git refuses to read."""
+    if configuration.entries(key):
+        held = configuration.get(key)
+        value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
+        if value is not False:
+            yield Obstacle(key, held, why if value else _REFUSED)

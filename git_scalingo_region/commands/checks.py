@@ -19,7 +19,14 @@ from git_scalingo_region.repository.commit import author, has_submodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_sync
-from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command
+from git_scalingo_region.repository.push import (
+    DEPLOYED_BRANCHES,
+    Obstacle,
+    obstacles,
+    push_command,
+    reads_every_value,
+    refused,
+)
 from git_scalingo_region.scalingo.catalog import Catalog
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
@@ -33,8 +40,6 @@ _REPLACEMENTS = {
     "submodule.recurse": ("submodule.recurse", "false"),
     "mirror": ("mirror", "false"),
 }
-# Of these git reads every value, and refuses to go on if one is bad.
-_READ_WHOLLY = ("push.followtags", "submodule.recurse", "mirror")
 # These collect all their values, from every file.
 _LISTS = ("push.pushoption", "receivepack", "push")
 
@@ -139,8 +144,9 @@ def _cure(subject: Subject, key: str) -> str:
         return _unset(subject, key)
     shown, value = _REPLACEMENTS[variable if key.startswith("remote.") else key]
     shown = key if key.startswith("remote.") else shown
-    reads_all = (variable if key.startswith("remote.") else key) in _READ_WHOLLY
-    return _override(subject, key, shown, value, everywhere=reads_all and subject.repository.boolean(key) is None)
+    is_boolean = key != "push.default"
+    everywhere = is_boolean and reads_every_value(key) and refused(subject.repository, subject.configuration, key)
+    return _override(subject, key, shown, value, everywhere=bool(everywhere))
 
 
 # --- the remote ------------------------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Head, Repository
+from git_scalingo_region.repository.git import Head, Repository, version
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
@@ -52,6 +52,31 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
     return tuple(_obstacles(repository, configuration, remote))
 
 
+def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
+    """Return the values of a boolean setting with which git refuses to push, even if a later value overrides them."""
+    values = [entry.value for entry in configuration.entries(key)]
+    considered = values if reads_every_value(key) else values[-1:]
+    return [value for value in considered if not _takes(repository, key, value)]
+
+
+def reads_every_value(key: str) -> bool:
+    """Return whether git refuses a bad value of the setting although a good one follows."""
+    return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
+
+
+# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
+_ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+_EVERY_VALUE = (2, 44)
+
+
+def _takes(repository: Repository, key: str, value: str) -> bool:
+    if key == "push.recursesubmodules":
+        return value in ("check", *_SUBMODULES) or repository.last_boolean(value) is False
+    if key == "push.gpgsign" and value.lower() == "if-asked":
+        return True
+    return repository.last_boolean(value) is not None
+
+
 def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
     if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
         yield _because(mirror, "git refuses to push a refspec to a mirror")
@@ -62,9 +87,7 @@ def _obstacles(repository: Repository, configuration: Configuration, remote: str
     if follow and (follow.why or repository.has_annotated_tags()):
         yield _because(follow, "the push would send tags as well, and Scalingo refuses tags")
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign").lower() != "if-asked" and (
-        sign := _enabled(repository, configuration, "push.gpgsign")
-    ):
+    if sign := _enabled(repository, configuration, "push.gpgsign"):
         yield _because(sign, "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
@@ -73,12 +96,14 @@ def _obstacles(repository: Repository, configuration: Configuration, remote: str
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
     push, submodule = "push.recursesubmodules", "submodule.recurse"
-    key = configuration.last_of(push, submodule)
-    how = configuration.get(key)
-    if key == push and how in _SUBMODULES:
-        yield Obstacle(key, how, _SUBMODULES[how])
-    elif (key == submodule or how != "check") and (recurse := _enabled(repository, configuration, key)):
-        yield _because(recurse, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
+    last = configuration.last_of(push, submodule)
+    for key in (push, submodule):
+        if bad := refused(repository, configuration, key):
+            yield Obstacle(key, ", ".join(bad), _REFUSED)
+        elif key == last == submodule and (recurse := _enabled(repository, configuration, key)):
+            yield _because(recurse, _SUBMODULES["on-demand"])
+        elif key == last == push and (how := configuration.get(key)) in _SUBMODULES:
+            yield Obstacle(key, how, _SUBMODULES[how])
 
 
 _SUBMODULES = {
@@ -96,10 +121,7 @@ def _enabled(repository: Repository, configuration: Configuration, key: str) -> 
     """Return a boolean setting that is on, or that git refuses to read (`why` says so); None if it is off."""
     if not configuration.entries(key):
         return None
+    if bad := refused(repository, configuration, key):
+        return Obstacle(key, ", ".join(bad), _REFUSED)
     held = configuration.get(key)
-    value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
-    return Obstacle(key, held, _REFUSED if value is None else "") if value is not False else None
-
-
-# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
-_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+    return Obstacle(key, held, "") if repository.last_boolean(held) else None

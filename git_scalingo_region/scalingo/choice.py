@@ -85,7 +85,7 @@ def read_arguments(
         return _read_word(context, catalog, command, region, apps)
     if apps:
         return "", check_app_name(apps[0], "SCALINGO_APP")
-    usage = f"{shell.PROGRAM} {command} [REGION] APP"
+    usage = f"{shell.plugin(command)} [REGION] APP"
     raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
 
 
@@ -95,7 +95,7 @@ def _read_word(context: Context, catalog: Catalog, command: str, word: str, apps
     if not apps:
         check_app_name(word)
         if catalog.known(word):
-            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.PROGRAM} {command} {word} APP")
+            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
         return "", word
     if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
         check_app_name(word)  # it can be neither: say so before anything is asked

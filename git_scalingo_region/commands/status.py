@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import ADD_FORM, check_names, examine, move_hint
+from git_scalingo_region.commands.selection import ADD_FORM, examine, move_hint
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.repository.configuration import Configuration
@@ -42,8 +42,8 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    check_names(repository, configuration, (name for name in remotes if name not in declared))
-    found = {item.remote.name: item for item in examine(Catalog(context), configuration, remotes, spare=declared)}
+    examined = examine(repository, Catalog(context), configuration, remotes, spare=declared)
+    found = {item.remote.name: item for item in examined}
     wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     judged = [
         _judged(configuration, found[name], declared.get(name))

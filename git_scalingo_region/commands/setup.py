@@ -154,10 +154,9 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 def _declarable(
     context: Context, examined: Iterable[Examined], configuration: Configuration
 ) -> tuple[list[Declared], list[str]]:
-    """Return what to declare, and how to move the remotes that are left out because their region is gone.
+    """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
 
-    Declared without its region, such a remote would be made in another one, in a new clone. Raises `RepositoryError` if
-    nothing is left.
+    If a remote whose region is gone was declared without it, a new clone would have it in another region.
     """
     found, hints = [], []
     for item in examined:

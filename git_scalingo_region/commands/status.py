@@ -20,10 +20,7 @@ _SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
 
 
 class Status(NamedTuple):
-    """A Scalingo remote, or one that is declared, as in the JSON: what it points at, and its state.
-
-    A missing remote has no url, and no region if it may be in any.
-    """
+    """A Scalingo or declared remote as in the JSON. A missing one has no url, and no region if it may be in any."""
 
     remote: str
     app: str

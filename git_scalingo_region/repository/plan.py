@@ -188,10 +188,7 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
 
 
 def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
-    """Decide how each stale url of a remote moves to its own region's endpoint.
-
-    Raises `RemoteConflict` if one of them comes from outside the repository.
-    """
+    """Decide how each stale url moves to its region's endpoint; raise `RemoteConflict` for an inherited one."""
     remote = examined.remote
     for entry in remote.inherited:
         if examiner.replacement(remote, entry):
@@ -260,8 +257,7 @@ def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """Return the changes after which only `url` is in force, for a remote that was not Scalingo's.
 
-    Values from outside the repository cannot be removed from here. A pushurl of the repository's own hides an inherited
-    url, but nothing hides an inherited pushurl.
+    A pushurl of the repository's own hides an inherited url, but nothing hides an inherited pushurl.
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:

@@ -17,8 +17,6 @@ from git_scalingo_region.scalingo.choice import Choice, LookUp, RegionSource, Wi
 from git_scalingo_region.scalingo.credentials import cli_region
 from git_scalingo_region.settings import DEFAULT_REMOTE
 
-ADD_FORM = f"{shell.PROGRAM} add [REGION] APP"
-
 
 class Selection(NamedTuple):
     """The remote that a command is about, whether or not it exists, and what it is if it is Scalingo's."""
@@ -93,7 +91,7 @@ def examine(
         if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
             raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
         if name not in configuration.remote_names:
-            raise RepositoryError(f"there is no remote '{name}'", "git remote -v")
+            raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
     listed = None
     while listed is not catalog.load():  # a region that the cached list lacks is looked up: the new list may tell more
         listed = catalog.load()
@@ -105,6 +103,11 @@ def examine(
             where = f"it points to {urls[0].value}" if urls else "it has no url"
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
     yield from filter(None, found.values())
+
+
+def add_form() -> str:
+    """Return how to add a remote, with placeholders."""
+    return f"{shell.plugin('add')} [REGION] APP"
 
 
 def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import ADD_FORM, examine, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -139,7 +139,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
-        hints.append(f"commit it, and everybody sets up with: {shell.plugin('setup')}")
+        hints.append(f"commit it, and everybody sets up with: {shell.PROGRAM} setup")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     title = headline(FILE, outcome, dry_run=dry_run)
     fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
@@ -166,7 +166,7 @@ def _declarable(
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:
-        raise RepositoryError("there is no Scalingo remote to declare", *(hints or [ADD_FORM]))
+        raise RepositoryError("there is no Scalingo remote to declare", *(hints or [add_form()]))
     return found, hints
 
 

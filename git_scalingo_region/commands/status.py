@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import ADD_FORM, examine, move_hint
+from git_scalingo_region.commands.selection import add_form, examine, move_hint
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.repository.configuration import Configuration
@@ -16,7 +16,9 @@ from git_scalingo_region.repository.plan import Examined, State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.terminal import Result, Style, table
 
-_SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
+
+def _set_up() -> str:
+    return f"set up what {FILE} declares: {shell.plugin('setup')}"
 
 
 class Status(NamedTuple):
@@ -50,7 +52,7 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     ]
     statuses = [status for status, _ in judged]
     is_current = all(status.state is State.CURRENT for status in statuses)
-    advice = dict.fromkeys(hint for _, hint in judged if hint) if judged else [f"add one: {ADD_FORM}"]
+    advice = dict.fromkeys(hint for _, hint in judged if hint) if judged else [f"add one: {add_form()}"]
     return Result(
         text=lambda style: _text(statuses, style),
         json=lambda: {"remotes": [status._asdict() for status in statuses]},
@@ -92,7 +94,7 @@ def _advice(configuration: Configuration, item: Examined, state: State) -> str:
     return {
         State.CURRENT: "",
         State.STALE: f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}",
-        State.DIFFERS: _SET_UP,
+        State.DIFFERS: _set_up(),
         State.DIVERTED: f"see what diverts the push: {shell.plugin('doctor', name)}",
         State.UNKNOWN_REGION: move_hint(configuration, item),
     }[state]
@@ -102,7 +104,7 @@ def _absent(configuration: Configuration, declared: Declared) -> tuple[Status, s
     """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
     name, app, region = declared
     remote = configuration.remote(name)
-    state, advice = State.MISSING, _SET_UP
+    state, advice = State.MISSING, _set_up()
     if remote.exists:
         see = shell.plugin("setup", "-n", name)
         state, advice = State.DIFFERS, f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"

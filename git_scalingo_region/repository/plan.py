@@ -187,10 +187,13 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
     return _planned(remote, url, changes, examiner)
 
 
-def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
-    """Decide how each stale url moves to its region's endpoint; raise `RemoteConflict` for an inherited one."""
+def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
+    """Decide how each stale url moves to its region's endpoint.
+
+    Raises `RemoteConflict` for one from outside the repository, unless it is to change `everywhere`.
+    """
     remote = examined.remote
-    for entry in remote.inherited:
+    for entry in () if everywhere else remote.inherited:
         if examiner.replacement(remote, entry):
             raise _inherited(remote, entry)
     changes = _replaced(remote, lambda entry: examiner.replacement(remote, entry))
@@ -304,7 +307,7 @@ def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple
     if plan.outcome is not Outcome.UPDATED or any(value is VALUELESS for value in replaced):
         return ()
     words = (words for change in plan.changes for words in _undo(plan.remote, change, origin_path(change.origin)))
-    commands = tuple(shell.command(*line) for line in words)
+    commands = tuple(shell.git(*line) for line in words)
     return commands if all(commands) else ()
 
 
@@ -313,9 +316,9 @@ def _undo(remote: str, change: Change, path: str | None) -> Iterator[tuple[str, 
     is_simple = path is None and len(change.old) == len(change.new) == 1 and remote
     if is_simple and not (change.old[0] or "-").startswith("-") and not remote.startswith("-"):
         push = ["--push"] if change.variable == "pushurl" else []
-        yield ("git", "remote", "set-url", *push, remote, change.old[0])
+        yield ("remote", "set-url", *push, remote, change.old[0])
         return
-    config = ("git", "config", *(("--file", path) if path else ()))
+    config = ("config", *(("--file", path) if path else ()))
     if not change.old:
         yield (*config, "--unset-all", change.key)
     for index, old in enumerate(change.old):

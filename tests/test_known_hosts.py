@@ -165,7 +165,7 @@ def test_lookup_if_the_command_is_not_openssh(command: str, message: str) -> Non
         (lambda: client.lookup(H, "ssh -F none"), "ssh"),
         (client.version, "ssh"),
         (lambda: client.scan(H, seconds=1), "ssh-keyscan"),
-        (lambda: client.find("h.example", __file__), "ssh-keygen"),
+        (lambda: known_hosts.known_keys("h.example", [__file__]), "ssh-keygen"),
     ],
 )
 def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object], program: str) -> None:

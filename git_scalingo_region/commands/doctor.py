@@ -213,7 +213,6 @@ def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))
         raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
     examined = selection.examined
-    found = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
-    region = found.region if found else None
+    region = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
     head = repository.head()
     return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)

@@ -45,12 +45,7 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-
-    def find_region(name: str) -> Region | None:
-        found = catalog.find(name) if name else None
-        return found.region if found else None
-
-    return Examiner(configuration, catalog.platform(), find_region)
+    return Examiner(configuration, catalog.platform(), catalog.find_remotes_region)
 
 
 def default_remote(configuration: Configuration) -> str:
@@ -161,9 +156,9 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
     """Warn that a setting names another region; with the command that moves the remote if that is known to work."""
     _, catalog, configuration, remote, _ = selection
     is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
-    found = catalog.find(setting.name) if is_usable else None
+    there = catalog.find(setting.name) if is_usable else None
     examiner = examiner_of(catalog, configuration)
-    command = move_command(examiner, configuration, remote, found.region, app) if found else ""
+    command = move_command(examiner, configuration, remote, there, app) if there else ""
     selection.context.warn(
         f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
         + (f"; to move it: {command}" if command else "")

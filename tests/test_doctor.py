@@ -286,10 +286,15 @@ FIXES = [
     ("refspec", "push.gpgSign is maybe", "git config --global push.gpgSign maybe"),
     (
         "refspec",
-        "submodule.recurse is true: git refuses",
+        "submodule.recurse is x: git refuses",
         "git config --global submodule.recurse x; git config submodule.recurse true",
     ),
     ("refspec", "push.recurseSubmodules is maybe", "git config push.recurseSubmodules maybe"),
+    (
+        "refspec",
+        "maybe: git refuses",
+        "git config --global push.gpgSign x; git config push.gpgSign no; git config --add push.gpgSign maybe",
+    ),
     ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I"),
     ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),
     ("refspec", "push.default is matching", "git config --global push.default matching"),

@@ -314,6 +314,14 @@ def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) 
     assert (planned.outcome, planned.changes, planned.push_urls) == (Outcome.UPDATED, tuple(changes), (OSC_FR1,))
 
 
+def test_force_keeps_the_empty_values_that_hide_inherited_ones() -> None:
+    """Since git 2.46 an empty value may be all that keeps the user's own urls out of force."""
+    inherited = from_home("url", ELSEWHERE), from_home("pushurl", ELSEWHERE)
+    own = local("url", ""), local("pushurl", ""), local("url", ELSEWHERE)
+    planned = plan(*inherited, *own, force=True, resets=True)
+    assert (planned.changes, planned.push_urls) == ((change("url", ["", ELSEWHERE], ["", OSC_FR1]),), (OSC_FR1,))
+
+
 @pytest.mark.parametrize(
     ("items", "place"),
     [

@@ -14,7 +14,7 @@ from test_plan import ELSEWHERE, STALE, examiner_of
 from git_scalingo_region.model import Outcome, RemoteUrl
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.git import Repository, version
 from git_scalingo_region.repository.plan import Plan, plan_add, plan_sync, undo_commands
 
 Prepare = Callable[[Repo], None]
@@ -127,6 +127,8 @@ VALUES = [
 )
 def test_any_value_is_brought_back(repo: Repo, value: str, held: tuple[str, ...]) -> None:
     """Whatever --force replaces, one value or several, comes back byte for byte and in order."""
+    if not value and len(held) == 1 and version() >= (2, 46):
+        pytest.skip("since git 2.46, a remote with an empty url and no other is none")
     for index, variable in enumerate(held):
         repo.git("config", "--add", f"remote.scalingo.{variable}", value if index % 2 == 0 else ELSEWHERE)
     check_undo(force, "scalingo")

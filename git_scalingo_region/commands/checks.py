@@ -20,7 +20,14 @@ from git_scalingo_region.repository.configuration import Configuration, Entry
 from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
-from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command
+from git_scalingo_region.repository.push import (
+    DEPLOYED_BRANCHES,
+    Obstacle,
+    obstacles,
+    push_command,
+    reads_every_value,
+    refused,
+)
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 
@@ -202,26 +209,24 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 class _Setting(NamedTuple):
     """A setting that stops or diverts a push, and the value that makes it harmless if it is the last one.
 
-    `reads_all`: git reads the other values as well, and refuses to go on if one is bad. Without a harmless value, every
-    file has to lose the setting: git collects its values.
+    Without such a value, every file has to lose the setting: git collects its values.
     """
 
     name: str
     harmless: str = ""
-    reads_all: bool = False
 
 
 _SETTINGS = {
     setting.name.lower(): setting
     for setting in (
-        _Setting("push.followTags", "false", reads_all=True),
+        _Setting("push.followTags", "false"),
         _Setting("push.recurseSubmodules", "no"),
         _Setting("push.gpgSign", "false"),
         _Setting("push.default", "simple"),
         _Setting("push.pushoption"),
-        _Setting("submodule.recurse", "false", reads_all=True),
+        _Setting("submodule.recurse", "false"),
         # Of a remote:
-        _Setting("mirror", "false", reads_all=True),
+        _Setting("mirror", "false"),
         _Setting("receivepack"),
         _Setting("push"),
     )
@@ -236,12 +241,12 @@ def _setting(key: str) -> _Setting:
 
 def _cure(subject: Subject, key: str) -> str:
     """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
-    name, harmless, reads_all = _setting(key)
+    name, harmless = _setting(key)
     entries = subject.configuration.entries(key)
     if not harmless:
         return shell.chain(*_edits(subject, entries, "--unset-all", key))
     change = ("--replace-all", name, harmless)
-    if reads_all and subject.repository.boolean(key) is None:
+    if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
     # If the last entry is the user's or the system's, one of the repository's own comes after it.

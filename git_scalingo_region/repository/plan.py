@@ -260,7 +260,7 @@ def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """Return the changes after which only `url` is in force, for a remote that was not Scalingo's.
 
-    A pushurl of the repository's own hides an inherited url, but nothing hides an inherited pushurl.
+    A pushurl of the repository's own hides an inherited url, but nothing here hides an inherited pushurl.
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:
@@ -270,9 +270,16 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
         )
     is_inherited = not all(entry.own for entry in remote.urls)
     return (
-        *_replace_all(remote, "url", (str(url),)),
-        *_replace_all(remote, "pushurl", (str(url),) if is_inherited else ()),
+        *_replace_all(remote, "url", (*_reset(remote, "url"), str(url))),
+        *_replace_all(remote, "pushurl", (*_reset(remote, "pushurl"), *([str(url)] if is_inherited else []))),
     )
+
+
+def _reset(remote: Remote, variable: str) -> tuple[str, ...]:
+    """Return the repository's own empty value if inherited values would be in force without it."""
+    entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.located}
+    hides = any(not entry.own and id(entry) not in in_force for entry in entries)
+    return ("",) if hides and any(entry.own and not entry.value for entry in entries) else ()
 
 
 def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterator[Change]:

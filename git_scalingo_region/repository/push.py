@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Head, Repository
+from git_scalingo_region.repository.git import Head, Repository, version
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
@@ -21,8 +21,11 @@ _SUBMODULES = {
     "only": "the push would skip the repository and push only its submodules",
     "on-demand": "the push would push the submodules as well",
 }
-# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
-_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
+_ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+_EVERY_VALUE = (2, 44)
+# What these two may be besides a boolean, without harm.
+_HARMLESS = ("check", "if-asked")
 
 
 class Obstacle(NamedTuple):
@@ -65,28 +68,45 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
         if tags.why == _REFUSED or repository.has_annotated_tags():
             yield tags
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign").lower() != "if-asked":
-        yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
+    yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
-    key = configuration.last_of("push.recursesubmodules", "submodule.recurse")
-    how = configuration.get(key)
-    if key == "submodule.recurse":
-        yield from _enabled(repository, configuration, key, _SUBMODULES["on-demand"])
-    elif how in _SUBMODULES:
-        yield Obstacle(key, how, _SUBMODULES[how])
-    elif how != "check":
-        yield from _enabled(repository, configuration, key, _REFUSED)
+    last = configuration.last_of("push.recursesubmodules", "submodule.recurse")
+    for key in ("push.recursesubmodules", "submodule.recurse"):
+        how = configuration.get(key) if key.startswith("push.") else "on-demand"
+        for found in _enabled(repository, configuration, key, _SUBMODULES.get(how, _REFUSED)):
+            if found.why == _REFUSED or key == last:
+                yield found
 
 
 def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
-    """Yield a boolean setting that is on, or that git refuses to read."""
-    if configuration.entries(key):
-        held = configuration.get(key)
-        value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
-        if value is not False:
-            yield Obstacle(key, held, why if value else _REFUSED)
+    """Yield a setting that is on, or that git refuses to read."""
+    held = configuration.get(key)
+    if bad := refused(repository, configuration, key):
+        yield Obstacle(key, ", ".join(bad), _REFUSED)
+    elif configuration.entries(key) and held.lower() not in _HARMLESS and repository.last_boolean(held) is not False:
+        yield Obstacle(key, held, why)
+
+
+def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
+    """Return the values of a setting with which git refuses to push, even if a later value overrides them."""
+    values = [entry.value for entry in configuration.entries(key)]
+    if not reads_every_value(key):
+        values = values[-1:]
+    return [value for value in values if not _takes(repository, key, value)]
+
+
+def reads_every_value(key: str) -> bool:
+    """Return whether git refuses a bad value of the setting although a good one follows."""
+    return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
+
+
+def _takes(repository: Repository, key: str, value: str) -> bool:
+    value_of = repository.last_boolean
+    if key == "push.recursesubmodules":
+        return value == "check" or value in _SUBMODULES or value_of(value) is False
+    return (key == "push.gpgsign" and value.lower() == "if-asked") or value_of(value) is not None

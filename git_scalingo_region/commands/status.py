@@ -82,7 +82,7 @@ def _judged(configuration: Configuration, item: Examined, declared: Declared | N
     state = item.state
     if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
         state = State.DIFFERS
-    status = Status(item.remote.name, item.url.app, item.region or None, item.held_url, item.push_urls, state)
+    status = Status(item.remote.name, item.url.app, item.region or None, item.held_url, item.remote.push_urls, state)
     return status, _advice(configuration, item, state)
 
 
@@ -109,4 +109,4 @@ def _absent(configuration: Configuration, declared: Declared) -> tuple[Status, s
         see = shell.plugin("setup", "-n", name)
         state, advice = State.DIFFERS, f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"
     url = remote.located[0].value if remote.located else None
-    return Status(name, app, region or None, url, configuration.push_urls_of(remote), state), advice
+    return Status(name, app, region or None, url, remote.push_urls, state), advice

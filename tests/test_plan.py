@@ -161,7 +161,7 @@ def test_push_urls_of_a_remote_know_of_empty_urls() -> None:
     items = [local("url", STALE), local("url", ""), local("url", OSC_FR1)]
     found = examiner_of(configured(*items, resets=True)).examine("scalingo")
     assert found
-    assert (found.state, found.push_urls) == (State.CURRENT, (OSC_FR1,))
+    assert (found.state, found.remote.push_urls) == (State.CURRENT, (OSC_FR1,))
 
 
 # --- add -------------------------------------------------------------------------------------------------------------

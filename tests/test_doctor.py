@@ -292,7 +292,7 @@ FIXES = [
         "git config --global submodule.recurse x; git config submodule.recurse true",
     ),
     ("refspec", "push.recurseSubmodules is maybe", "git config push.recurseSubmodules maybe"),
-    ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I"),
+    ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I; $S"),
     ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),
     ("refspec", "push.default is matching", "git config --global push.default matching"),
     ("refspec", "remote.scalingo.push is main:foo", "git config remote.scalingo.push main:foo"),
@@ -320,6 +320,7 @@ def test_fixes(
     macros = {
         "U": f"ssh://git@{HOST}",
         "I": "git config include.path x",
+        "S": "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub",
         "W": "git config extensions.worktreeConfig true",
     }
     for macro, text in macros.items():
@@ -948,7 +949,7 @@ def test_connection_learns_nothing(
     [
         ("git config remote.scalingo.pushurl https://example.org/x.git", "git push does not go to the app"),
         ("git config remote.scalingo.mirror true", "git push does not get that far: remote.scalingo.mirror is true"),
-        ("git config push.pushOption a", "git push does not get that far: push.pushoption is a"),
+        ("git config push.pushOption a", "git push does not get that far: push.pushOption is a"),
         ("git update-ref -d HEAD", "there is no commit to push"),
     ],
 )
@@ -1033,3 +1034,11 @@ def test_connection_words(
     script.chmod(0o755)
     monkeypatch.setenv("GIT_SSH_COMMAND", shlex.quote(str(script)))
     assert connection()["detail"].startswith(detail)
+
+
+def test_no_push_command_while_tags_would_be_sent_as_well(remote: Repo, look: Callable[..., Check]) -> None:
+    """The branch check prints a push command only if no setting stops or diverts that push, tags included."""
+    assert look("branch")["detail"] == "main is deployed: git push scalingo main"
+    remote.git("tag", "-a", "-m", "annotated", "v1")
+    remote.git("config", "push.followTags", "true")
+    assert look("branch")["detail"] == "main is deployed"

@@ -133,16 +133,17 @@ def trust(endpoint: Endpoint, home: Path) -> None:
     (home / ".ssh" / "known_hosts").write_text(endpoint.line())
 
 
+SUBMODULE = "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub; "
 NO_NEXT = {
     "mirror": ("git config remote.scalingo.mirror true", "remote.scalingo.mirror"),
     "mirror, valueless": ("printf '[remote \"scalingo\"]\\n\\tmirror\\n' >>.git/config", "remote.scalingo.mirror"),
-    "follow-tags": ("git config push.followTags 0x1; git tag -am v1 v1", "push.followtags"),
-    "follow-tags maybe": ("git config push.followTags maybe", "push.followtags"),
-    "submodules only": ("git config push.recurseSubmodules only", "push.recursesubmodules"),
-    "submodules on demand": ("git config push.recurseSubmodules on-demand", "push.recursesubmodules"),
-    "submodule.recurse": ("git config submodule.recurse true", "submodule.recurse"),
-    "signed": ("git config push.gpgSign yes", "push.gpgsign"),
-    "push option": ("git config push.pushOption ci.skip", "push.pushoption"),
+    "follow-tags": ("git config push.followTags 0x1; git tag -am v1 v1", "push.followTags"),
+    "follow-tags maybe": ("git config push.followTags maybe", "push.followTags"),
+    "submodules only": ("git config push.recurseSubmodules only", "push.recurseSubmodules"),
+    "submodules on demand": (SUBMODULE + "git config push.recurseSubmodules on-demand", "push.recurseSubmodules"),
+    "submodule.recurse": (SUBMODULE + "git config submodule.recurse true", "submodule.recurse"),
+    "signed": ("git config push.gpgSign yes", "push.gpgSign"),
+    "push option": ("git config push.pushOption ci.skip", "push.pushOption"),
     "receive-pack": ("git config remote.scalingo.receivepack /opt/receive", "remote.scalingo.receivepack"),
 }
 

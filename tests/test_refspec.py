@@ -230,7 +230,14 @@ def test_a_harmless_setting_is_no_obstacle(repo: Repo, app: Path, submodule: Pat
 
 
 @pytest.mark.parametrize(
-    "settings", [[("push.followTags", "true")], [("push.recurseSubmodules", "check")], [("push.gpgSign", "if-asked")]]
+    "settings",
+    [
+        [("push.followTags", "true")],
+        [("push.recurseSubmodules", "check")],
+        [("push.recurseSubmodules", "on-demand")],
+        [("submodule.recurse", "true")],
+        [("push.gpgSign", "if-asked")],
+    ],
 )
 def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path, settings: Settings) -> None:
     """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Target, stops
 from git_scalingo_region.commands.selection import ssh_command
-from git_scalingo_region.repository.push import refspec
+from git_scalingo_region.repository.push import refspec, shown
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.ssh import client, known_hosts
@@ -199,7 +199,7 @@ def _unconnected(target: Target) -> str:
     if not target.subject.head.has_commit:
         return "there is no commit to push"
     stop = next((stop for stop in stops(target.subject) if stop.key.rpartition(".")[2] in _HOPELESS), None)
-    return f"git push does not get that far: {stop.key} is {stop.value}" if stop else ""
+    return f"git push does not get that far: {shown(stop.key)} is {stop.value}" if stop else ""
 
 
 def _ssh_probe(target: Target) -> str:

@@ -106,7 +106,7 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
 
 def _advice(target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
     if stops:
-        yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
+        yield from (stop.text for stop in stops)
         yield shell.plugin("doctor", plan.remote)
     if not has_commit:
         yield "there is no commit to push yet"

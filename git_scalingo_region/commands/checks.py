@@ -19,19 +19,19 @@ from git_scalingo_region.repository.commit import author, has_submodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_sync
-from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command
+from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command, shown
 from git_scalingo_region.scalingo.catalog import Catalog
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
 
-# What takes the place of a setting that stops or diverts a push; "" removes it. git does not care for the capitals.
+# The value that takes the place of one that stops or diverts a push.
 _REPLACEMENTS = {
-    "push.followtags": ("push.followTags", "false"),
-    "push.recursesubmodules": ("push.recurseSubmodules", "no"),
-    "push.gpgsign": ("push.gpgSign", "false"),
-    "push.default": ("push.default", "simple"),
-    "submodule.recurse": ("submodule.recurse", "false"),
-    "mirror": ("mirror", "false"),
+    "push.followtags": "false",
+    "push.recursesubmodules": "no",
+    "push.gpgsign": "false",
+    "push.default": "simple",
+    "submodule.recurse": "false",
+    "mirror": "false",
 }
 # Of these git reads every value, and refuses to go on if one is bad.
 _READ_WHOLLY = ("push.followtags", "submodule.recurse", "mirror")
@@ -115,10 +115,10 @@ def _origins(entries: Iterable[Entry]) -> Iterable[str]:
 def _unset(subject: Subject, key: str) -> str:
     """Return the command after which no file has the key."""
     origins = _origins(subject.configuration.entries(key))
-    return shell.chain(*(_edit(subject.repository, origin, "--unset-all", key) for origin in origins))
+    return shell.chain(*(_edit(subject.repository, origin, "--unset-all", shown(key)) for origin in origins))
 
 
-def _override(subject: Subject, key: str, shown: str, value: str, *, everywhere: bool) -> str:
+def _override(subject: Subject, key: str, value: str, *, everywhere: bool) -> str:
     """Return the command after which the key has this value for git; "" if there is none from here.
 
     The last entry counts. If it is the user's or the system's, the repository's own comes after it. `everywhere`: git
@@ -129,18 +129,17 @@ def _override(subject: Subject, key: str, shown: str, value: str, *, everywhere:
         return ""
     changed = entries if everywhere else [entry for entry in entries[-1:] if entry.own]
     origins = _origins(changed) or ("",)
-    return shell.chain(*(_edit(subject.repository, origin, "--replace-all", shown, value) for origin in origins))
+    return shell.chain(*(_edit(subject.repository, origin, "--replace-all", shown(key), value) for origin in origins))
 
 
 def _cure(subject: Subject, key: str) -> str:
     """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
-    variable = key.rpartition(".")[2]
-    if key in _LISTS or (key.startswith("remote.") and variable in _LISTS):
+    setting = key.rpartition(".")[2] if key.startswith("remote.") else key
+    if setting in _LISTS:
         return _unset(subject, key)
-    shown, value = _REPLACEMENTS[variable if key.startswith("remote.") else key]
-    shown = key if key.startswith("remote.") else shown
-    reads_all = (variable if key.startswith("remote.") else key) in _READ_WHOLLY
-    return _override(subject, key, shown, value, everywhere=reads_all and subject.repository.boolean(key) is None)
+    reads_all = setting in _READ_WHOLLY
+    everywhere = reads_all and subject.repository.boolean(key) is None
+    return _override(subject, key, _REPLACEMENTS[setting], everywhere=everywhere)
 
 
 # --- the remote ------------------------------------------------------------------------------------------------------
@@ -247,29 +246,28 @@ def follow_tags(subject: Subject) -> Finding:
     )
 
 
+def _obstacles(subject: Subject) -> Sequence[Obstacle]:
+    return obstacles(subject.repository, subject.configuration, subject.remote)
+
+
 def stops(subject: Subject) -> Sequence[Obstacle]:
     """Return the settings because of which no push works, except for `push.followTags`."""
-    found = obstacles(subject.repository, subject.configuration, subject.remote)
-    return [obstacle for obstacle in found if obstacle.key != "push.followtags"]
+    return [obstacle for obstacle in _obstacles(subject) if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
     """Look for settings that stop a push, or send another one than its line says."""
     found = stops(subject)
     if found:
-        details = [f"{_shown(stop.key)} is {stop.value}: {stop.why}" for stop in found]
-        return Finding(PROBLEM, "; ".join(details), shell.chain(*(_cure(subject, stop.key) for stop in found)))
+        detail = "; ".join(stop.text for stop in found)
+        return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
     diverting = list(_diverting(subject))
     if diverting:
         plain = shell.command("git", "push", subject.remote) or "git push"
-        details = [f"{_shown(key)} is {', '.join(values)}" for key, values in diverting]
+        details = [f"{shown(key)} is {', '.join(values)}" for key, values in diverting]
         detail = f"'{plain}' without a branch does not push only what is deployed: {'; '.join(details)}"
         return Finding(WARNING, detail, shell.chain(*(_cure(subject, key) for key, _ in diverting)))
     return Finding(OK, "no setting stops or diverts the push")
-
-
-def _shown(key: str) -> str:
-    return _REPLACEMENTS.get(key, (key, ""))[0]
 
 
 def _diverting(subject: Subject) -> Iterator[tuple[str, Sequence[str]]]:
@@ -348,6 +346,6 @@ def branch(subject: Subject) -> Finding:
         what = f"{name} is deployed"
     else:
         what = f"{name} is not deployed under its own name"
-    is_exact = subject.examined and subject.examined.state is State.CURRENT and not stops(subject)
+    is_exact = subject.examined and subject.examined.state is State.CURRENT and not _obstacles(subject)
     push = push_command(subject.head, subject.configuration, subject.remote) if is_exact else ""
     return Finding(OK, f"{what}: {push}" if push else what)

@@ -181,6 +181,10 @@ class Repository:
         listed = ask("for-each-ref", "--merged=HEAD^0", "--format=%(objecttype)", "refs/tags")
         return "tag" in listed.output.split("\n")
 
+    def has_submodules(self) -> bool:
+        """Return whether HEAD's commit holds a submodule, declared in `.gitmodules` or not."""
+        return "160000 commit " in ask("ls-tree", "-r", "--full-tree", "HEAD^0").output
+
     def boolean(self, key: str) -> bool | None:
         """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
         return _boolean(ask("config", "--type=bool", "--get-all", key))

@@ -22,6 +22,21 @@ class Obstacle(NamedTuple):
     value: str
     why: str
 
+    @property
+    def text(self) -> str:
+        """The obstacle for a person."""
+        return f"{shown(self.key)} is {self.value}: {self.why}"
+
+
+def shown(key: str) -> str:
+    """Return the key of a setting as git's manual spells it; git itself does not care for the capitals."""
+    return _SPELLINGS.get(key, key)
+
+
+_SPELLINGS = {
+    key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
+}
+
 
 def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     """Return what to push. It is the branch's name only if `git push REMOTE NAME` pushes exactly that branch.
@@ -75,10 +90,14 @@ def _recursions(repository: Repository, configuration: Configuration) -> Iterato
     push, submodule = "push.recursesubmodules", "submodule.recurse"
     key = configuration.last_of(push, submodule)
     how = configuration.get(key)
-    if key == push and how in _SUBMODULES:
-        yield Obstacle(key, how, _SUBMODULES[how])
-    elif (key == submodule or how != "check") and (recurse := _enabled(repository, configuration, key)):
-        yield _because(recurse, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
+    if key == push and how in ("only", "check", "on-demand"):
+        found = Obstacle(key, how, _SUBMODULES[how]) if how != "check" else None
+    else:
+        found = _enabled(repository, configuration, key)
+        found = found and _because(found, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
+    # Without submodules there is nothing to push as well.
+    if found and (found.why != _SUBMODULES["on-demand"] or repository.has_submodules()):
+        yield found
 
 
 _SUBMODULES = {

@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from account import Account, account
 from conftest import OSC_FR1, SECNUM, Repo, Run, Service, git, region_json
 from pasting import Paste, field, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
-__all__ = ["client_key", "endpoint", "make_host_key", "paste"]
+__all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 
 ELSEWHERE = "git@example.org:me/myapp.git"
 OLD_PORT = OSC_FR1.replace(":22/", ":2200/")
@@ -510,3 +511,25 @@ def test_the_cli_is_logged_in_at_a_host_without_its_port(
     monkeypatch.setenv("AUTH_FILE", str(auth))
     monkeypatch.setenv("CONFIG_FILE_PATH", str(config))
     assert run("url", "myapp").stdout == "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git\n"
+
+
+def test_a_remote_in_a_region_that_the_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
+    """The region is not gone: no command moves the remote to another one, even if that has an app of the name."""
+    account.service.regions = [region for region in account.service.regions if region["name"] != "osc-secnum-fr1"]
+    account.add_app("osc-fr1", "myapp")
+    repo.git("remote", "add", "scalingo", SECNUM)
+    hidden, ask = "exists, but this account does not see it", "ask Scalingo's support for access to it"
+    error = f"error: the region 'osc-secnum-fr1' {hidden}\nhint: {ask}\n"
+    hint = f"hint: osc-secnum-fr1, the region of 'scalingo', {hidden}: {ask}\n"
+
+    for command in (["add"], ["add", "myapp"], ["url"]):
+        result = run(*command)
+        assert (result.status, result.stdout, result.stderr) == (3, "", error)
+    result = run("sync")
+    assert (result.status, result.stdout, result.stderr) == (0, "No Scalingo remote is stale\n", hint)
+    result = run("status")
+    assert (result.status, result.stderr) == (7, hint)
+    remote = next(check for check in run("doctor", "--json").json["checks"] if check["check"] == "remote")
+    detail = f"its region, osc-secnum-fr1, {hidden}: {ask}"
+    assert remote == {"check": "remote", "status": "problem", "detail": detail, "fix": None, "try": None}
+    assert repo.push_urls() == [SECNUM]

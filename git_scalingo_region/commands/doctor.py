@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from git_scalingo_region import shell
 from git_scalingo_region.commands import access, checks
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Subject, Target
-from git_scalingo_region.commands.selection import examiner_of, select
+from git_scalingo_region.commands.selection import examiner_of, is_gone, select
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
 from git_scalingo_region.model import RemoteUrl, check_remote_name
@@ -20,6 +20,7 @@ from git_scalingo_region.repository.git import version as git_version
 from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.choice import ASK_FOR_ACCESS, RESTRICTED
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
 from git_scalingo_region.ssh.client import version as ssh_version
@@ -290,6 +291,8 @@ def _remote(subject: Subject) -> Finding:
     name, examined, region = subject.remote, subject.examined, subject.region
     if examined is None:
         return _not_ours(subject)
+    if region is None and not is_gone(subject.catalog, examined):
+        return Finding(PROBLEM, f"its region, {examined.region}, {RESTRICTED}: {ASK_FOR_ACCESS}")
     if region is None:
         gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
         fix = _follow(subject, examined.url.app)

@@ -111,7 +111,7 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
     """
     context, examined = selection.context, selection.examined
     app = app or selection.app
-    if examined and not wish.name and examined.state is State.UNKNOWN_REGION:
+    if examined and not wish.name and is_gone(selection.catalog, examined):
         return _moved(selection, examined, look_up, app)
     remote_region = examined.region if examined else ""
     settings = (
@@ -122,6 +122,11 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
         _warn_of_others(selection, remote_region, settings, app)
     wishes = (wish, Wish(RegionSource.REMOTE, remote_region), *settings)
     return choose(context, selection.catalog, wishes, cli_region(context.settings), look_up)
+
+
+def is_gone(catalog: Catalog, examined: Examined) -> bool:
+    """Return whether nobody has the remote's region: one that only this account does not see is still there."""
+    return examined.state is State.UNKNOWN_REGION and not catalog.is_restricted(examined.region)
 
 
 def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish], app: str) -> None:

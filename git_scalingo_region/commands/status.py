@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import examiner_of, move_form
+from git_scalingo_region.commands.selection import examiner_of, is_gone, move_form
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
 from git_scalingo_region.repository.configuration import Configuration
@@ -14,6 +14,7 @@ from git_scalingo_region.repository.declared import FILE, Declared, read_declare
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.choice import ASK_FOR_ACCESS, RESTRICTED
 from git_scalingo_region.terminal import Style, table
 
 
@@ -84,7 +85,7 @@ class Statuses(NamedTuple):
         return list(dict.fromkeys(hint for item in self.remotes if (hint := item.advice)))
 
 
-def _advice(configuration: Configuration, item: Examined, state: State) -> str:
+def _advice(catalog: Catalog, configuration: Configuration, item: Examined, state: State) -> str:
     """Return what to do about a remote that is not current; a command only if it can do what the line says."""
     name = item.remote.name
     if state is State.STALE and item.remote.inherited:
@@ -95,15 +96,17 @@ def _advice(configuration: Configuration, item: Examined, state: State) -> str:
         return SET_UP
     if state is State.DIVERTED:
         return f"see what diverts the push: {shell.plugin('doctor', name)}"
-    return move_hint(configuration, item) if state is State.UNKNOWN_REGION else ""
+    return move_hint(catalog, configuration, item) if state is State.UNKNOWN_REGION else ""
 
 
 SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
 
 
-def move_hint(configuration: Configuration, item: Examined) -> str:
-    """Return how to move a remote whose region is unknown or gone."""
+def move_hint(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
+    """Return how to move a remote whose region is unknown or gone, or how to see one that only this account lacks."""
     name, app = item.remote.name, item.url.app
+    if not is_gone(catalog, item):
+        return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
     return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
 
 
@@ -117,12 +120,13 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
     check_names(repository, configuration, (name for name in remotes if name not in declared))
-    examined = examine(Catalog(context), configuration, remotes, spare=declared)
+    catalog = Catalog(context)
+    examined = examine(catalog, configuration, remotes, spare=declared)
     found = {item.remote.name: item for item in examined}
     wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     return Statuses(
         tuple(
-            _status(configuration, found[name], declared.get(name))
+            _status(catalog, configuration, found[name], declared.get(name))
             if name in found
             else _absent(configuration, declared[name])
             for name in wanted
@@ -130,11 +134,11 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Statuses:
     )
 
 
-def _status(configuration: Configuration, item: Examined, declared: Declared | None) -> RemoteStatus:
+def _status(catalog: Catalog, configuration: Configuration, item: Examined, declared: Declared | None) -> RemoteStatus:
     state = item.state
     if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
         state = State.DIFFERS
-    advice = _advice(configuration, item, state)
+    advice = _advice(catalog, configuration, item, state)
     return RemoteStatus(item.remote.name, item.url.app, item.region, item.held_url, item.push_urls, state, advice)
 
 

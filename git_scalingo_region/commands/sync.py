@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region.commands.add import HEADLINES
-from git_scalingo_region.commands.selection import examiner_of
+from git_scalingo_region.commands.selection import examiner_of, is_gone
 from git_scalingo_region.commands.status import check_names, examine, move_hint
 from git_scalingo_region.commands.target import undo
 from git_scalingo_region.context import Context
@@ -116,7 +116,7 @@ class _Decision:
 
     def _new_region(self, item: Examined) -> Region | None:
         """Return where the app of a gone region is now: the one region that has it, if there is just one."""
-        if item.state is not State.UNKNOWN_REGION or not item.region:
+        if not item.region or not is_gone(self._catalog, item):
             return None
         whereabouts = find_app(self._catalog, item.url.app)
         present = whereabouts.present if whereabouts else ()
@@ -131,7 +131,8 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Synced:
     repository = Repository()
     configuration = repository.read()
     check_names(repository, configuration, remotes)
-    decide = _Decision(Catalog(context), remotes)
+    catalog = Catalog(context)
+    decide = _Decision(catalog, remotes)
     plans = carry_out(repository, configuration, decide, dry_run=dry_run)
     for conflict in decide.refused:
         context.warn(conflict)
@@ -143,6 +144,6 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Synced:
         tuple(SyncedRemote(plan, regions[plan.remote], () if dry_run else undo(repository, plan)) for plan in plans),
         left=len(decide.examined) - len(plans) - len(decide.refused),
         refused=tuple(decide.refused),
-        advice=tuple(move_hint(configuration, item) for item in gone),
+        advice=tuple(move_hint(catalog, configuration, item) for item in gone),
         dry_run=dry_run,
     )

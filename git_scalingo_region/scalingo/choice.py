@@ -135,6 +135,9 @@ def _known_app(context: Context, known: str) -> str:
         raise InvalidInput(f"SCALINGO_APP: {error.message}", *error.hints) from None
 
 
+RESTRICTED = "exists, but this account does not see it"
+ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
+
 # --- which region ----------------------------------------------------------------------------------------------------
 
 LookUp = Callable[[], "Whereabouts | None"]
@@ -191,10 +194,7 @@ def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
         return Choice(found.region, wish.source, found.regions)
     regions = catalog.load()
     if catalog.is_restricted(wish.name):
-        raise RegionError(
-            f"the region '{wish.name}' exists, but this account does not see it",
-            "ask Scalingo's support for access to it",
-        )
+        raise RegionError(f"the region '{wish.name}' {RESTRICTED}", ASK_FOR_ACCESS)
     if context.fallback:
         region = default_region(regions)
         context.warn(f"there is no region '{wish.name}': using the default region, {region.name} (--fallback)")

@@ -457,6 +457,7 @@ def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case
     assert paste(f"{printed(status)[0]} --offline").returncode == 7
     assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
     assert f"git push scalingo goes to {reached}: your git configuration rewrites the url" in messages(added, "warning")
+    assert (field(added, "next"), printed(added)) == ("", printed(status))
     assert repo.config.read_bytes() == before
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import select
-from git_scalingo_region.commands.target import Target, choose_target, host_key_advice, undo, warn_about
+from git_scalingo_region.commands.target import Target, choose_target, elsewhere, host_key_advice, undo, warn_about
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.model import Outcome
@@ -91,6 +91,7 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     (plan,) = carry_out(repository, configuration, lambda now: [target.plan(now)], dry_run=dry_run)
     push_urls = plan.push_urls if dry_run else repository.push_urls(plan.remote)
     warn_about(context, repository, plan, push_urls)
+    is_diverted = bool(elsewhere(plan, push_urls))
     head = repository.head()
     stops = obstacles(repository, configuration, plan.remote)
     return Added(
@@ -98,16 +99,18 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
         target.choice,
         push_urls,
         undo=() if dry_run else undo(repository, plan),
-        next="" if stops else push_command(head, configuration, plan.remote),
-        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit)),
+        next="" if stops or is_diverted else push_command(head, configuration, plan.remote),
+        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit, is_diverted=is_diverted)),
         dry_run=dry_run,
     )
 
 
-def _advice(target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
-    if stops:
-        yield from (stop.text for stop in stops)
-        yield shell.plugin("doctor", plan.remote)
+def _advice(
+    target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool, is_diverted: bool
+) -> Iterator[str]:
+    yield from (stop.text for stop in stops)
+    if stops or is_diverted:
+        yield f"see what can be done about it: {shell.plugin('doctor', plan.remote)}"
     if not has_commit:
         yield "there is no commit to push yet"
     if plan.outcome is not Outcome.UNCHANGED:

@@ -80,9 +80,13 @@ def warn_about(context: Context, repository: Repository, plan: Plan, push_urls: 
     """Warn if the change affects other repositories, or if the push goes to another place than the app's."""
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
-    for elsewhere in push_urls:
-        if RemoteUrl.try_parse(elsewhere) != plan.url:
-            context.warn(f"git push {plan.remote} goes to {elsewhere}: your git configuration rewrites the url")
+    for url in elsewhere(plan, push_urls):
+        context.warn(f"git push {plan.remote} goes to {url}: your git configuration rewrites the url")
+
+
+def elsewhere(plan: Plan, push_urls: Iterable[str]) -> list[str]:
+    """Return those of the push urls that are not the app's."""
+    return [url for url in push_urls if RemoteUrl.try_parse(url) != plan.url]
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, Plan, State
+from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish
 from git_scalingo_region.terminal import GREEN, Style, error_json, plural, record
@@ -186,9 +187,17 @@ def run(
         made.append(MadeRemote(plan, target.choice, () if dry_run else undo(repository, plan)))
     trusted = _trust(context, targets, dry_run=dry_run) if trust else None
     changed = any(item.plan.outcome is not Outcome.UNCHANGED for item in made)
-    unknown = changed and not trust and any(host_key_advice(target) for target in targets)
-    advice = (f"make ssh know the host keys: {shell.plugin('setup', '--trust')}",) if unknown else ()
+    advice = _advice(targets, remotes) if changed and not trust else ()
     return Setup(tuple(made), trusted, advice, dry_run)
+
+
+def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
+    """Return what to do if ssh does not know the hosts: one command, if the keys of all of them are published."""
+    unknown = {target.choice.region.ssh: advice for target in targets if (advice := host_key_advice(target))}
+    command = shell.plugin("setup", "--trust", *remotes)
+    if command and unknown and all(map(builtin.fingerprints, unknown)):
+        return (f"make ssh know the host keys: {command}",)
+    return tuple(dict.fromkeys(line for advice in unknown.values() for line in advice))
 
 
 def _targets(
@@ -240,7 +249,7 @@ def _wanted(declared: Mapping[str, Declared] | None, names: Iterable[str]) -> li
 def _write(context: Context, repository: Repository, names: tuple[str, ...], *, dry_run: bool) -> Written:
     """Declare the Scalingo remotes of the repository, or those named."""
     if not repository.has_work_tree:
-        raise RepositoryError(f"{FILE} belongs into a work tree, and this repository has none")
+        raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
     check_names(repository, configuration, names)

@@ -14,8 +14,9 @@ from git_scalingo_region.context import Context
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import RemoteUrl
 from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.declared import FILE
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Plan, plan_add, undo_commands
+from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
@@ -70,9 +71,10 @@ def plan_all(targets: Iterable[Target], configuration: Configuration) -> list[Pl
 
 
 def raise_together(conflicts: Sequence[RemoteConflict]) -> None:
-    """Raise the conflicts, if any, as one."""
+    """Raise the conflicts of declared remotes, if any, as one."""
     if conflicts:
-        hints = dict.fromkeys(hint for conflict in conflicts for hint in conflict.hints)
+        other = f"give it another name in {FILE}"
+        hints = dict.fromkeys(hint.replace(OTHER_NAME, other) for conflict in conflicts for hint in conflict.hints)
         raise RemoteConflict("; ".join(conflict.message for conflict in conflicts), *hints)
 
 

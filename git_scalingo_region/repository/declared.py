@@ -45,7 +45,7 @@ def read_declared(context: Context, repository: Repository) -> Mapping[str, Decl
         return None
     answer = ask("config", "--file", "-", "--no-includes", "--null", "--list", given=content)
     if answer.status:
-        reason = reason_of(answer.error).replace("standard input", FILE)
+        reason = reason_of(answer.error).removesuffix(" in standard input")
         raise InvalidInput(f"{FILE} is not valid: {reason}")
     return _parse(context, answer.output)
 
@@ -56,7 +56,7 @@ def _read_file(path: str) -> bytes | None:
     try:
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode):
-            raise RepositoryError(f"{FILE} is not a regular file: ignoring what is in its place would be a guess")
+            raise RepositoryError(f"{FILE} is not a regular file: a link, a folder or a fifo in its place is not read")
         with open(os.open(path, flags), "rb") as file:
             return _checked_size(file.read(SIZE_MAX + 1))
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def _checked_size(content: bytes) -> bytes:
 
 
 def _too_large() -> RepositoryError:
-    return RepositoryError(f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB")
+    return RepositoryError(f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB at most")
 
 
 def _parse(context: Context, listing: str) -> dict[str, Declared]:

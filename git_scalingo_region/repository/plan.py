@@ -202,7 +202,7 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
     """Decide how the remote comes to point at `url`; raise `RemoteConflict` if the program must not change it."""
     if not remote.exists:
         if legacy_file:
-            raise RemoteConflict(f"the remote '{remote.name}' is defined by the file {legacy_file}", _OTHER_NAME)
+            raise RemoteConflict(f"the remote '{remote.name}' is defined by the file {legacy_file}", OTHER_NAME)
         return _creation(remote, url, examiner)
     conflict = _conflict(remote, examiner, url)
     if conflict and not force:
@@ -270,22 +270,22 @@ def _replaced(remote: Remote, replace: Callable[[Entry], str | None]) -> tuple[C
     return tuple(change for change in changes if change.old != change.new)
 
 
-_OTHER_NAME = "choose another name with --remote"
+OTHER_NAME = "choose another name with --remote"
 
 
 def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConflict | None:
     """Return why the program must not change the remote, or None."""
     name = f"the remote '{remote.name}'"
     if remote.helper:
-        return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", _OTHER_NAME)
+        return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", OTHER_NAME)
     can_force = all(entry.own for entry in remote.pushurls)
     values = [entry.value for _, entry in remote.located]
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
-        hint = _OTHER_NAME + (", or replace them all with --force" if can_force else "")
+        hint = OTHER_NAME + (", or replace them all with --force" if can_force else "")
         return RemoteConflict(f"{name} has several urls: {', '.join(values)}", hint)
     foreign = [entry.value for _, entry in remote.located if not examiner.owns(entry.value, _use(remote, entry))]
     if foreign:
-        hint = _OTHER_NAME + (", or replace it with --force" if can_force else "")
+        hint = OTHER_NAME + (", or replace it with --force" if can_force else "")
         return RemoteConflict(f"{name} points elsewhere: {foreign[0]}", hint)
     if remote.inherited and not all(
         examiner.equal(entry.value, url, _use(remote, entry)) for _, entry in remote.located
@@ -296,7 +296,7 @@ def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConfl
 
 def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
     return RemoteConflict(
-        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.place})", _OTHER_NAME
+        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.place})", OTHER_NAME
     )
 
 
@@ -310,7 +310,7 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     if remote.helper or foreign:
         place = f" from {foreign.place}" if foreign else ""
         raise RemoteConflict(
-            f"--force cannot replace the remote '{remote.name}' from here: remove it{place} first", _OTHER_NAME
+            f"--force cannot replace the remote '{remote.name}' from here: remove it{place} first", OTHER_NAME
         )
     inherited = any(not entry.own for entry in remote.urls)
     return (

@@ -571,7 +571,5 @@ def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(
     named, unpublished = run("setup", "staging"), run("setup", "paris")
 
     assert named.stderr == TRUST.replace("--trust", "--trust staging")
-    assert messages(unpublished, "hint") == [
-        "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published; "
-        "to see its keys: git scalingo-region trust scw-par"
-    ]
+    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
+    assert messages(unpublished, "hint") == [f"{unknown}; to see its keys: git scalingo-region trust scw-par"]

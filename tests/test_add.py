@@ -669,3 +669,11 @@ def test_two_files_change_together_or_not_at_all(repo: Repo, run: Run, monkeypat
     assert run("add", "osc-fr1", "myapp", "--offline", "--force").status == 0
     assert repo.push_urls() == [OSC_FR1]
     assert sorted(os.listdir(repo.config.parent)) == sorted({*os.listdir(repo.config.parent)} - {"config.lock"})
+
+
+def test_a_mistyped_region_as_the_only_word(repo: Repo, run: Run, service: Service) -> None:
+    """If no app is known either, the word is the app, but a warning names a region that is very close."""
+    assert messages(run("url", "scw-pra"), "warning") == [
+        "'scw-pra' is taken as the app; did you mean the region scw-par?"
+    ]
+    assert messages(run("url", "scw-app"), "warning") == []

@@ -103,14 +103,18 @@ def read_arguments(
     if region in (context.settings.app, remote_app):
         return Arguments("", check_app_name(region))
     if not known:
-        return _only_word(catalog, command, region)
+        return _only_word(context, catalog, command, region)
     if not is_app_name(region) and (region.endswith(".git") or not is_region_name(region)):
         check_app_name(region)  # it can be neither: say so before anything is asked
     if catalog.known(region) or catalog.find(region):
         return Arguments(region, _known_app(context, known))
-    if near := close_names(region, catalog.load()):
-        context.warn(f"'{region}' is taken as the app; did you mean the region {near[0]}?")
+    _warn_of_near_names(context, catalog, region, cutoff=0.6)
     return Arguments("", check_app_name(region))
+
+
+def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff: float) -> None:
+    if near := close_names(word, catalog.load(), cutoff):
+        context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
 
 
 def _both(catalog: Catalog, command: str, region: str, app: str) -> Arguments:
@@ -121,10 +125,11 @@ def _both(catalog: Catalog, command: str, region: str, app: str) -> Arguments:
     return arguments
 
 
-def _only_word(catalog: Catalog, command: str, word: str) -> Arguments:
+def _only_word(context: Context, catalog: Catalog, command: str, word: str) -> Arguments:
     check_app_name(word)
     if catalog.known(word):
         raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.PROGRAM} {command} {word} APP")
+    _warn_of_near_names(context, catalog, word, cutoff=0.8)  # here the word is most likely an app
     return Arguments("", word)
 
 
@@ -209,11 +214,11 @@ def default_region(regions: RegionList) -> Region:
     raise RegionError(f"no region is given, and none is marked as the default: {_listed(regions)}")
 
 
-def close_names(name: str, regions: RegionList) -> list[str]:
+def close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[str]:
     """Return the names of regions that a mistyped name may have meant, the closest first."""
     from difflib import get_close_matches  # rarely needed
 
-    return get_close_matches(name, regions.names, n=3, cutoff=0.6)
+    return get_close_matches(name, regions.names, n=3, cutoff=cutoff)
 
 
 def unknown_region(name: str, regions: RegionList, place: str = "") -> RegionError:

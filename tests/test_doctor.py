@@ -520,7 +520,7 @@ def test_a_partial_clone_is_not_completed(
             "git checkout -q -b '$(id)'",
             "$(id) is not deployed under its own name: git push scalingo 'refs/heads/$(id):refs/heads/main'",
         ),
-        ("git checkout -q --detach", "HEAD is detached: git push scalingo HEAD^0:refs/heads/main"),
+        ("git checkout -q --detach", "HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'"),
         ("git tag main", "main is deployed: git push scalingo refs/heads/main:refs/heads/main"),
         ("git update-ref refs/tags/HEAD HEAD", "main is deployed: git push scalingo main"),
         ("git config remote.scalingo.push x:y", "main is deployed: git push scalingo refs/heads/main:refs/heads/main"),

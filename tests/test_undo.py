@@ -60,7 +60,7 @@ def undo(plan: Plan) -> list[str]:
     def path(origin: str) -> str | None:
         return None if repository.is_main_file(origin) else repository.real_path(origin)
 
-    return [shell.command(*words) for words in undo_commands(plan, path)]
+    return [shell.git(*words) for words in undo_commands(plan, path)]
 
 
 def check_undo(change: Callable[[str], Plan], name: str) -> list[str]:

@@ -217,7 +217,7 @@ def _explain(target: Target, said: str) -> Attempt:
             return Attempt(_failure(target, kind, detail), False if kind == _REFUSED else None)
     if re.search(r"^ ! \[rejected\]", said, re.MULTILINE):
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
-        return Attempt(Finding(PROBLEM, detail, "", shell.command("git", "fetch", remote)), accepted=True)
+        return Attempt(Finding(PROBLEM, detail, "", shell.git("fetch", remote)), accepted=True)
     detail = f"there is no app {target.app}, or you have no right on it: {words}"
     probe = shell.command("scalingo", "--region", target.region.name, "apps")
     return Attempt(Finding(PROBLEM, detail, "", probe), accepted=True)

@@ -105,7 +105,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
     if not all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path))):
         return ""
     file = () if repository.is_main_file(origin) else ("--file", path)
-    return shell.command("git", "config", *file, *arguments)
+    return shell.git("config", *file, *arguments)
 
 
 def _origins(entries: Iterable[Entry]) -> Iterable[str]:
@@ -221,7 +221,7 @@ def _spelling(configuration: Configuration, url: RemoteUrl) -> tuple[str, tuple[
     for text in spellings:
         # The longest prefix wins, so a rule for all of the url does, unless there is one already.
         if configuration.rewritten(text[:-1]) + text[-1] == configuration.rewritten(text):
-            return text, (shell.command("git", "config", "--add", f"url.{text}.insteadOf", text),)
+            return text, (shell.git("config", "--add", f"url.{text}.insteadOf", text),)
     return "", ()
 
 
@@ -263,7 +263,7 @@ def refspec(subject: Subject) -> Finding:
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
     diverting = list(_diverting(subject))
     if diverting:
-        plain = shell.command("git", "push", subject.remote) or "git push"
+        plain = shell.git("push", subject.remote) or "git push"
         details = [f"{shown(key)} is {', '.join(values)}" for key, values in diverting]
         detail = f"'{plain}' without a branch does not push only what is deployed: {'; '.join(details)}"
         return Finding(WARNING, detail, shell.chain(*(_cure(subject, key) for key, _ in diverting)))
@@ -291,7 +291,8 @@ def history(subject: Subject) -> Finding:
     branch = subject.head.ref.removeprefix("refs/heads/")
     source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
     is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
-    fix, probe = ("git fetch --unshallow", "") if is_known else ("", "git fetch --unshallow REMOTE")
+    fetch = shell.git("fetch", "--unshallow")
+    fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
     return Finding(PROBLEM, "the clone is shallow, and Scalingo refuses a push from it", fix, probe)
 
 
@@ -299,7 +300,7 @@ def commit(subject: Subject) -> Finding:
     """Look whether there is anything to push."""
     if subject.head.has_commit:
         return Finding(OK, "there is something to push")
-    line = "git add --all && git commit --allow-empty --message 'First commit'"
+    line = shell.chain(shell.git("add", "--all"), shell.git("commit", "--allow-empty", "--message", "First commit"))
     if not subject.repository.has_work_tree:
         return Finding(PROBLEM, "there is no commit yet, and this repository is bare")
     is_exact = not _identity_failure() and not subject.configuration.get("commit.gpgsign")
@@ -313,7 +314,8 @@ def identity(subject: Subject) -> Finding:
     failure = _identity_failure()
     if not failure:
         return Finding(OK, "git knows who you are")
-    probe = "git config user.name NAME && git config user.email EMAIL"
+    config = shell.git("config")
+    probe = f"{config} user.name NAME && {config} user.email EMAIL"
     return Finding(PROBLEM, f"git does not know whose commit it will be: {failure}", "", probe)
 
 

@@ -201,9 +201,9 @@ def _find_place() -> tuple[tuple[Repository, Configuration] | None, Finding]:
     except RepositoryError as error:
         if "not installed" in error.message:
             return None, Finding(SKIPPED, "git is not installed")
-        ours = ("git init", "git config --global --add safe.directory ")
+        ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
-        return None, Finding(PROBLEM, error.message, fix, "" if fix else "git status")
+        return None, Finding(PROBLEM, error.message, fix, "" if fix else shell.git("status"))
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:
@@ -313,7 +313,9 @@ def _not_ours(subject: Subject) -> Finding:
     add = f"{shell.plugin(*subject.add)} REGION APP"
     if remote.exists:
         other = (
-            f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
+            f"{shell.plugin('add')} REGION APP"
+            if subject.add != ("add",)
+            else f"{shell.plugin('add', '--force')} REGION APP"
         )
         where = f"it points to {remote.located[0][1].value}" if remote.located else "it has no url"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", other)

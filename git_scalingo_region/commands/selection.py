@@ -73,8 +73,7 @@ def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
 
 def move_form(configuration: Configuration, remote: str, app: str) -> str:
     """Return how to move a remote, with a placeholder for the region."""
-    words = " ".join(map(shell.quote, add_words(configuration, remote)))
-    return f"{shell.PROGRAM} {words} REGION {app}"
+    return f"{shell.plugin(*add_words(configuration, remote))} REGION {app}"
 
 
 def move_command(examiner: Examiner, configuration: Configuration, remote: str, region: Region, app: str) -> str:

@@ -163,7 +163,7 @@ class Written(NamedTuple):
         """Return what to do with a new file."""
         if self.dry_run or self.outcome is Outcome.UNCHANGED:
             return ()
-        return (f"commit it, and everybody sets up with: {shell.plugin('setup')}",)
+        return (f"commit it, and everybody sets up with: {shell.PROGRAM} setup",)
 
 
 def run(
@@ -255,7 +255,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     check_names(repository, configuration, names)
     found = [_declaration(item, declared or {}) for item in examine(Catalog(context), configuration, names)]
     if not found:
-        raise RepositoryError("there is no Scalingo remote to declare", f"{shell.PROGRAM} add [REGION] APP")
+        raise RepositoryError("there is no Scalingo remote to declare", f"{shell.plugin('add')} [REGION] APP")
     values = {
         f"remote.{item.remote}.{name}": value
         for item in found

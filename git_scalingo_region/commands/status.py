@@ -81,7 +81,7 @@ class Statuses(NamedTuple):
     def hints(self) -> Sequence[str]:
         """Return what to do about the remotes that are not current."""
         if not self.remotes:
-            return [f"add one: {shell.PROGRAM} add [REGION] APP"]
+            return [f"add one: {shell.plugin('add')} [REGION] APP"]
         return list(dict.fromkeys(hint for item in self.remotes if (hint := item.advice)))
 
 
@@ -93,13 +93,14 @@ def _advice(catalog: Catalog, configuration: Configuration, item: Examined, stat
     if state is State.STALE:
         return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
     if state is State.DIFFERS:
-        return SET_UP
+        return _set_up()
     if state is State.DIVERTED:
         return f"see what diverts the push: {shell.plugin('doctor', name)}"
     return move_hint(catalog, configuration, item) if state is State.UNKNOWN_REGION else ""
 
 
-SET_UP = f"set up what {FILE} declares: {shell.plugin('setup')}"
+def _set_up() -> str:
+    return f"set up what {FILE} declares: {shell.plugin('setup')}"
 
 
 def move_hint(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
@@ -146,7 +147,7 @@ def _absent(configuration: Configuration, declared: Declared) -> RemoteStatus:
     """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
     remote = configuration.remote(declared.remote)
     urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
-    state, advice = State.MISSING, SET_UP
+    state, advice = State.MISSING, _set_up()
     if remote.exists:
         state = State.DIFFERS
         see = shell.plugin("setup", "-n", declared.remote)
@@ -162,7 +163,7 @@ def check_names(repository: Repository, configuration: Configuration, names: Ite
         if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
             raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
         if name not in configuration.remote_names:
-            raise RepositoryError(f"there is no remote '{name}'", "git remote -v")
+            raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
 
 
 def examine(

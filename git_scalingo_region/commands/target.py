@@ -97,7 +97,7 @@ def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
     def path(origin: str) -> str | None:
         return None if repository.is_main_file(origin) else repository.real_path(origin)
 
-    commands = tuple(shell.command(*words) for words in undo_commands(plan, path))
+    commands = tuple(shell.git(*words) for words in undo_commands(plan, path))
     return commands if all(commands) else ()
 
 

@@ -146,7 +146,9 @@ def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tu
     catalog = Catalog(context)
     names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:
-        raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
+        raise RepositoryError(
+            "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
+        )
     found = (select_region(context, catalog, name).region for name in names)
     return tuple({region.name: region for region in found}.values())
 
@@ -233,7 +235,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
         raise HostKeyError(
             f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
             *listed,
-            f"compare with {DOCUMENTATION}, then: {shell.PROGRAM} trust {region.name} --fingerprint SHA256:...",
+            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint SHA256:...",
         )
     for key in offered:
         if published.get(key.type, key.fingerprint) != key.fingerprint:

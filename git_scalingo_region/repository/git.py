@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from git_scalingo_region import trace
+from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
 
@@ -87,7 +87,7 @@ def refusal(stderr: str) -> RepositoryError:
     reason = reason_of(stderr) or "nothing, but it failed"
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
-        advice.append("git init")
+        advice.append(shell.git("init"))
     return RepositoryError(f"git says: {reason}", *advice)
 
 

@@ -343,7 +343,7 @@ def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator
 
 
 def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> Iterator[tuple[str, ...]]:
-    """Yield the commands, as words, that bring back what an update replaces.
+    """Yield the git commands, as words, that bring back what an update replaces.
 
     `origin_path` gives the path of a change's file, or None for the file that `git remote` and `git config` write to.
     """
@@ -352,9 +352,9 @@ def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> Itera
         simple = path is None and len(change.old) == len(change.new) == 1 and plan.remote
         if simple and not (change.old[0] or "-").startswith("-") and not plan.remote.startswith("-"):
             push = ["--push"] if change.variable == "pushurl" else []
-            yield ("git", "remote", "set-url", *push, plan.remote, change.old[0])
+            yield ("remote", "set-url", *push, plan.remote, change.old[0])
             continue
-        config = ("git", "config", *(("--file", path) if path else ()))
+        config = ("config", *(("--file", path) if path else ()))
         first, *others = change.old or ("",)
         yield (*config, "--replace-all", change.key, first) if change.old else (*config, "--unset-all", change.key)
         yield from ((*config, "--add", change.key, old) for old in others)

@@ -59,7 +59,7 @@ _FOLLOWING = ("upstream", "tracking")
 
 def push_command(head: Head, configuration: Configuration, remote: str) -> str:
     """Return the command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
-    return shell.command("git", "push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
+    return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
 
 
 def obstacles(repository: Repository, configuration: Configuration, remote: str) -> tuple[Obstacle, ...]:

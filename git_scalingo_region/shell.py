@@ -58,7 +58,9 @@ def quote(word: str) -> str:
     if re.fullmatch(_PLAIN, word):
         return word
     if word.isprintable():
-        return "'" + word.replace("'", "'\"'\"'") + "'"
+        inside = word.replace("'", "'\"'\"'")
+        # In single quotes, fish takes a backslash for an escape before another one and before the quote.
+        return "'" + re.sub(r"\\(?=[\\']|$)", lambda _: "'\"\\\\\"'", inside) + "'"
     if word.endswith("\n") or "\0" in word:  # a command substitution drops the last newlines
         return ""
     try:

@@ -603,7 +603,7 @@ def test_where_the_app_of_a_gone_region_is_now(repo: Repo, run: Run, account: Ac
         (["osc-fr1", "myapp", "more"], ""),
         (["myapp", "-r", "-x"], "'-x' is not a valid remote name"),
         (["myapp", "-r", "a..b"], "'a..b' is not a valid remote name"),
-        (["myapp", "--refresh", "--offline"], "--refresh and --offline contradict each other: use one of them"),
+        (["myapp", "--refresh", "--offline"], "--refresh and --offline cannot be used together"),
     ],
 )
 def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, arguments: list[str], message: str) -> None:

@@ -486,8 +486,8 @@ def test_write_of_a_remote_whose_region_is_gone(declare: Declare, repo: Repo, ru
         ("setup --write", 5, "there is no Scalingo remote to declare"),
         ("setup --write origin", 6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}"),
         ("setup --write nothing", 5, "there is no remote 'nothing'"),
-        ("setup --write --trust", 2, "--write and --trust contradict each other: use one of them"),
-        ("setup --write --force", 2, "--write and --force contradict each other: use one of them"),
+        ("setup --write --trust", 2, "--write and --trust cannot be used together"),
+        ("setup --write --force", 2, "--write and --force cannot be used together"),
     ],
 )
 def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: str, status: int, error: str) -> None:

@@ -234,7 +234,7 @@ def test_words_that_contradict_each_other(trust: Trust) -> None:
     for names, everything in ((("osc-fr1", "scw-par"), False), ((), True)):
         message = "--fingerprint is for one region: name that region only"
         assert error(trust(*names, all=everything, fingerprint=(NOBODY,))) == (2, message, [])
-    message = "REGION and --all contradict each other: use one of them"
+    message = "REGION and --all cannot be used together"
     assert error(trust("osc-fr1", all=True)) == (2, message, [])
 
 

@@ -142,7 +142,7 @@ def _check_fingerprints(fingerprints: Sequence[str]) -> None:
 
 def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tuple[Region, ...]:
     if everything and names:
-        raise InvalidInput("REGION and --all contradict each other: use one of them")
+        raise InvalidInput("REGION and --all cannot be used together")
     catalog = Catalog(context)
     names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:

@@ -1042,3 +1042,13 @@ def test_no_push_command_while_tags_would_be_sent_as_well(remote: Repo, look: Ca
     remote.git("tag", "-a", "-m", "annotated", "v1")
     remote.git("config", "push.followTags", "true")
     assert look("branch")["detail"] == "main is deployed"
+
+
+@needs_openssh
+def test_connection_if_git_takes_ssh_for_another_program(
+    remote: Repo, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting because of which git cannot name a port is no missing app: git's own words are shown."""
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    said = "git does not push: fatal: ssh variant 'simple' does not support setting port"
+    assert connection() == {"status": "problem", "detail": said, "fix": None, "try": None}

@@ -150,7 +150,11 @@ _FAILURES = (
     (r"Permission denied \(|Too many authentication failures", _REFUSED, "{host} accepts none of your ssh keys"),
     (r"Connection closed|Connection reset|Broken pipe", _CLOSED, "{host} closed the connection"),
     (r"cannot run |command not found|onfiguration option|terminating,", _BROKEN, "ssh cannot be run: {said}"),
-    (r"^fatal: (bad|invalid|unable to parse)|^error: (malformed|bad|invalid)", _SETTING, "git does not push: {said}"),
+    (
+        r"^fatal: (bad|invalid|unable to parse|ssh variant)|^error: (malformed|bad|invalid)",
+        _SETTING,
+        "git does not push: {said}",
+    ),
 )
 # Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
 _NOISE = re.compile(

@@ -165,8 +165,9 @@ def _raise_refusal(answer: Answer, question: str) -> None:
 
     if answer.returncode == 127 and not shutil.which("ssh"):
         raise _missing("ssh")
-    reason = next(iter(answer.stderr.strip().splitlines()), "nothing about its configuration")
-    raise RepositoryError(f"ssh says: {reason}", *([question] if question.isprintable() else []))
+    reason = next(iter(answer.stderr.strip().splitlines()), "")
+    message = f"ssh says: {reason}" if reason else "ssh does not say how it is configured"
+    raise RepositoryError(message, *([question] if question.isprintable() else []))
 
 
 def _first(options: Mapping[str, Sequence[str]], name: str) -> str:

@@ -1052,3 +1052,34 @@ def test_connection_if_git_takes_ssh_for_another_program(
     monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
     said = "git does not push: fatal: ssh variant 'simple' does not support setting port"
     assert connection() == {"status": "problem", "detail": said, "fix": None, "try": None}
+
+
+@needs_ssh_server
+def test_the_ssh_of_the_repository(
+    app: Endpoint,
+    account: Service,
+    run: Run,
+    repo: Repo,
+    other_key: HostKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the user's own ssh lacks is no problem if the repository names another ssh, which only --connect runs."""
+    has_keys(account, other_key)
+    users = tmp_path / "ssh"
+    users.write_text('#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=/x/y -o IdentityFile=/x "$@"\n')
+    users.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(users))
+    repo.git("config", "core.sshCommand", os.environ["GIT_SSH_COMMAND"])
+    monkeypatch.delenv("GIT_SSH_COMMAND")
+    unknown, none = f"ssh does not know {app.name} yet", "ssh has no key to offer"
+
+    found = checks(run("doctor", "--json"))
+    why, probe = "git runs this repository's core.sshCommand", "git scalingo-region doctor --connect scalingo"
+    for name, detail in (("host-key", unknown), ("key", none)):
+        assert found[name] == finding("warning", f"{detail}, but {why}, which only --connect tries", None, probe)
+    found = checks(run("doctor", "--json", "--connect"))
+    detail = f"{unknown}, but this repository's core.sshCommand accepts the host"
+    assert found["host-key"] == finding("warning", detail, None, None)
+    assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
+    assert found["connection"]["status"] == "ok"

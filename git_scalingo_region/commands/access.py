@@ -194,6 +194,12 @@ def connect(target: Target) -> Attempt:
     return _explain(target, answer.error)
 
 
+def has_own_ssh(target: Target) -> bool:
+    """Return whether git runs an ssh that the repository's own configuration names: only `connect` runs it, too."""
+    entries = target.configuration.entries("core.sshcommand")
+    return bool(entries) and entries[-1].own and not target.subject.context.settings.ssh_command
+
+
 def _unconnected(target: Target) -> str:
     """Return why no connection is tried, or ""."""
     if target.subject.context.offline:

@@ -116,8 +116,8 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     yield "push-url", _look(checks.push_url, target, _NO_REMOTE)
     yield "regions", regions_finding
     yield "app", _look(access.app, target, _NO_REMOTE)
-    yield "host-key", _look(access.host_key, target, _NO_REMOTE)
-    yield "key", _corrected(key, connection.accepted, target)
+    yield "host-key", _doubted(_look(access.host_key, target, _NO_REMOTE), target, accepted=connection.accepted)
+    yield "key", _corrected(_doubted(key, target), connection.accepted, target)
     for name in ("history", "refspec", "follow-tags", "commit", "identity", "submodules", "branch"):
         yield name, _look(getattr(checks, name.replace("-", "_")), subject, _NO_REPOSITORY)
     yield "connection", connection.finding
@@ -155,6 +155,16 @@ def _corrected(key: Finding, accepted: bool | None, target: Target | None) -> Fi
     if accepted is False and target and key.status != PROBLEM:
         return access.refused(target, f"{target.region.ssh.host} accepts none of your ssh keys")
     return key
+
+
+def _doubted(finding: Finding, target: Target | None, *, accepted: bool | None = None) -> Finding:
+    """Return a finding about ssh, given that git may run another one than the one that was asked."""
+    if finding.status != PROBLEM or target is None or not access.has_own_ssh(target):
+        return finding
+    if accepted is not None:
+        return Finding(WARNING, f"{finding.detail}, but this repository's core.sshCommand accepts the host")
+    detail = f"{finding.detail}, but git runs this repository's core.sshCommand, which only --connect tries"
+    return Finding(WARNING, detail, "", shell.plugin("doctor", "--connect", target.subject.remote))
 
 
 # --- the programs ----------------------------------------------------------------------------------------------------

@@ -439,7 +439,7 @@ def test_the_default_is_only_taken_with_fallback(repo: Repo, run: Run, service: 
         ["there is no region 'nowhere': using the default region, osc-fr1 (--fallback)"],
     )
     service.regions[0]["default"] = False
-    message = "no region is given, and none is marked as the default: osc-fr1, scw-par"
+    message = "there is no default region: name the one you want"
     assert run("add", "myapp", "-r", "new", "--refresh", "--json").error["message"] == message
 
 

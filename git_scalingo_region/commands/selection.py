@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import read_configuration
@@ -94,7 +94,10 @@ def select(
     """
     name = remote or default_remote(configuration)
     examiner = examiner_of(catalog, configuration)
-    examined = examiner.examine(check_remote_name(name))
+    try:
+        examined = examiner.examine(check_remote_name(name))
+    except InvalidInput as error:
+        raise (error if remote else InvalidInput(f"git config scalingo.remote: {error.message}")) from None
     if existing and not remote and name not in configuration.remote_names:
         others = [found for found in map(examiner.examine, configuration.remote_names) if found]
         if len(others) == 1:

@@ -252,4 +252,4 @@ class Repository:
 
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
         """Return the files of these origins that other repositories may include as well."""
-        return sorted({self.file(origin) for origin in origins if not self.is_private_file(origin)})
+        return sorted({self.real_path(origin) for origin in origins if not self.is_private_file(origin)})

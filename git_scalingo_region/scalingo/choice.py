@@ -211,7 +211,7 @@ def default_region(regions: RegionList) -> Region:
     """Return the region marked `default`; raise `RegionError` if there is none: a guess would send code elsewhere."""
     if regions.default:
         return regions.default
-    raise RegionError(f"no region is given, and none is marked as the default: {_listed(regions)}")
+    raise RegionError("there is no default region: name the one you want", f"the regions are {_listed(regions)}")
 
 
 def close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[str]:

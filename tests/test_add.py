@@ -402,6 +402,9 @@ def test_scalingo_remote_names_another_default(repo: Repo, run: Run) -> None:
     assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'prod'\n")
     assert run("add", "osc-fr1", "myapp", "--offline", "-r", "scalingo").status == 0
     assert repo.git("remote").split() == ["prod", "scalingo"]
+    repo.git("config", "scalingo.remote", "a b")
+    message = "git config scalingo.remote: 'a b' is not a valid remote name"
+    assert messages(run("add", "osc-fr1", "myapp", "--offline"), "error")[0].startswith(message)
 
 
 def test_every_command_names_the_remote_that_it_is_about(

@@ -571,3 +571,25 @@ def test_a_remote_in_a_region_that_the_account_does_not_see(repo: Repo, run: Run
     detail = f"its region, osc-secnum-fr1, {hidden}: {ask}"
     assert remote == {"check": "remote", "status": "problem", "detail": detail, "fix": None, "try": None}
     assert repo.push_urls() == [SECNUM]
+
+
+@pytest.mark.parametrize("key", ["push.autoSetupRemote", "remote.other.prune", "push.useForceIfIncludes"])
+def test_a_setting_that_git_cannot_read(repo: Repo, run: Run, key: str) -> None:
+    """If git would refuse every push, `doctor` says so in git's words, and `add` prints no push command."""
+    repo.git("config", key, "maybe")
+    said = f"bad boolean config value 'maybe' for '{key.lower()}'"
+    if said not in refusal():
+        pytest.skip("this git does not know the setting")
+
+    added = run("add", "osc-fr1", "myapp", "--offline")
+    check = next(item for item in run("doctor", "--offline", "--json").json["checks"] if item["check"] == "refspec")
+
+    assert (field(added, "next"), added.status) == ("", 5 if key.startswith("remote.") else 0)
+    assert said in added.stderr
+    assert (check["status"], check["detail"]) == ("problem", f"git refuses to push: {said}")
+
+
+def refusal() -> str:
+    """Return what git says about a push that cannot be made anyway."""
+    done = subprocess.run(["git", "push", "nowhere", "HEAD"], check=False, capture_output=True, text=True)
+    return done.stderr

@@ -14,7 +14,7 @@ from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Plan
-from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
+from git_scalingo_region.repository.push import obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
 from git_scalingo_region.terminal import GREEN, Style, record
@@ -91,25 +91,25 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     (plan,) = carry_out(repository, configuration, lambda now: [target.plan(now)], dry_run=dry_run)
     push_urls = plan.push_urls if dry_run else repository.push_urls(plan.remote)
     warn_about(context, repository, plan, push_urls)
-    is_diverted = bool(elsewhere(plan, push_urls))
     head = repository.head()
-    stops = obstacles(repository, configuration, plan.remote)
+    stops = [stop.text for stop in obstacles(repository, configuration, plan.remote)]
+    if plan.changes and head.has_commit and not stops and (refusal := repository.push_refusal()):
+        stops.append(f"git refuses to push: {refusal}")
+    is_exact = not stops and not elsewhere(plan, push_urls)
     return Added(
         plan,
         target.choice,
         push_urls,
         undo=() if dry_run else undo(repository, plan),
-        next="" if stops or is_diverted else push_command(head, configuration, plan.remote),
-        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit, is_diverted=is_diverted)),
+        next=push_command(head, configuration, plan.remote) if is_exact else "",
+        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit, is_exact=is_exact)),
         dry_run=dry_run,
     )
 
 
-def _advice(
-    target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool, is_diverted: bool
-) -> Iterator[str]:
-    yield from (stop.text for stop in stops)
-    if stops or is_diverted:
+def _advice(target: Target, plan: Plan, stops: Sequence[str], *, has_commit: bool, is_exact: bool) -> Iterator[str]:
+    yield from stops
+    if not is_exact:
         yield f"see what can be done about it: {shell.plugin('doctor', plan.remote)}"
     if not has_commit:
         yield "there is no commit to push yet"

@@ -261,6 +261,8 @@ def refspec(subject: Subject) -> Finding:
     if found:
         detail = "; ".join(stop.text for stop in found)
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
+    if subject.head.has_commit and (reason := subject.repository.push_refusal()):
+        return Finding(PROBLEM, f"git refuses to push: {reason}", "", shell.git("config", "--list", "--show-origin"))
     diverting = list(_diverting(subject))
     if diverting:
         plain = shell.git("push", subject.remote) or "git push"

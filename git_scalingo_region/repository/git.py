@@ -218,6 +218,15 @@ class Repository:
                     os.killpg(process.pid, signal.SIGKILL)
         return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 
+    def push_refusal(self) -> str:
+        """Return why git refuses every push, in its own words: a setting that it cannot read; "" if it refuses none.
+
+        The push would go to this repository itself, and git stops it at last because no protocol is allowed.
+        """
+        answer = ask("push", "--dry-run", "--no-verify", "--", ".", "HEAD^0:refs/heads/main")
+        reason = reason_of(answer.error)
+        return "" if answer.status == 0 or reason.endswith("not allowed") else reason
+
     def is_shallow(self) -> bool:
         """Return whether the history was cut off when the repository was cloned."""
         return output("rev-parse", "--is-shallow-repository").startswith("true")

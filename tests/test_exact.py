@@ -145,6 +145,7 @@ NO_NEXT = {
     "submodule.recurse": (SUBMODULE + "git config submodule.recurse true", "submodule.recurse"),
     "signed": ("git config push.gpgSign yes", "push.gpgSign"),
     "push option": ("git config push.pushOption ci.skip", "push.pushOption"),
+    "shallow": ("git rev-parse HEAD >.git/shallow", "the clone"),
     "receive-pack": ("git config remote.scalingo.receivepack /opt/receive", "remote.scalingo.receivepack"),
 }
 

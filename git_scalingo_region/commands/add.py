@@ -14,7 +14,7 @@ from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Plan
-from git_scalingo_region.repository.push import obstacles, push_command
+from git_scalingo_region.repository.push import SHALLOW, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
 from git_scalingo_region.terminal import GREEN, Style, record
@@ -93,6 +93,8 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     warn_about(context, repository, plan, push_urls)
     head = repository.head()
     stops = [stop.text for stop in obstacles(repository, configuration, plan.remote)]
+    if repository.is_shallow:
+        stops.append(SHALLOW)
     if plan.changes and head.has_commit and not stops and (refusal := repository.push_refusal()):
         stops.append(f"git refuses to push: {refusal}")
     is_exact = not stops and not elsewhere(plan, push_urls)

@@ -19,7 +19,7 @@ from git_scalingo_region.repository.commit import author, has_submodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_sync
-from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, Obstacle, obstacles, push_command, shown
+from git_scalingo_region.repository.push import DEPLOYED_BRANCHES, SHALLOW, Obstacle, obstacles, push_command, shown
 from git_scalingo_region.scalingo.catalog import Catalog
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
@@ -288,14 +288,14 @@ def _diverting(subject: Subject) -> Iterator[tuple[str, Sequence[str]]]:
 
 def history(subject: Subject) -> Finding:
     """Look whether the clone is shallow."""
-    if not subject.repository.is_shallow():
+    if not subject.repository.is_shallow:
         return Finding(OK, "the clone is complete")
     branch = subject.head.ref.removeprefix("refs/heads/")
     source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
     is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
     fetch = shell.git("fetch", "--unshallow")
     fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
-    return Finding(PROBLEM, "the clone is shallow, and Scalingo refuses a push from it", fix, probe)
+    return Finding(PROBLEM, SHALLOW, fix, probe)
 
 
 def commit(subject: Subject) -> Finding:
@@ -350,6 +350,7 @@ def branch(subject: Subject) -> Finding:
         what = f"{name} is deployed"
     else:
         what = f"{name} is not deployed under its own name"
-    is_exact = subject.examined and subject.examined.state is State.CURRENT and not _obstacles(subject)
+    is_exact = subject.examined and subject.examined.state is State.CURRENT and not subject.repository.is_shallow
+    is_exact = is_exact and not _obstacles(subject)
     push = push_command(subject.head, subject.configuration, subject.remote) if is_exact else ""
     return Finding(OK, f"{what}: {push}" if push else what)

@@ -20,7 +20,7 @@ from git_scalingo_region.repository.configuration import LISTING, Configuration,
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
-# The path may hold a newline. Outside a work tree the last of the three answers is not needed.
+# The path may hold a newline. Outside a work tree the last of these answers is not needed.
 _PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
 
 
@@ -125,7 +125,9 @@ class Repository:
 
     def __init__(self) -> None:
         """Find the repository; raise `RepositoryError` with git's own reason if it finds or accepts none."""
-        places = output("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
+        questions = ("--is-shallow-repository", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
+        shallow, _, places = output("rev-parse", *questions).partition("\n")
+        self.is_shallow = shallow == "true"  # its history was cut off when it was cloned
         found = _PLACES.match(places.removesuffix("\n"))
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
@@ -226,10 +228,6 @@ class Repository:
         answer = ask("push", "--dry-run", "--no-verify", "--", ".", "HEAD^0:refs/heads/main")
         reason = reason_of(answer.error)
         return "" if answer.status == 0 or reason.endswith("not allowed") else reason
-
-    def is_shallow(self) -> bool:
-        """Return whether the history was cut off when the repository was cloned."""
-        return output("rev-parse", "--is-shallow-repository").startswith("true")
 
     def legacy_file(self, remote: str) -> str:
         """Return the file that defines the remote in one of git's legacy forms; "" if there is none.

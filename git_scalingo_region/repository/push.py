@@ -11,6 +11,7 @@ from git_scalingo_region.repository.git import Head, Repository
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
+SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
 _TARGET = "refs/heads/main"
 _RECEIVER = "git-receive-pack"
 

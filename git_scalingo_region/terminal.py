@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:  # to make a protocol class takes 2 ms at every start
-    from collections.abc import Iterable, Sequence
-    from typing import Protocol
+from git_scalingo_region.errors import ExitStatus
 
-    from git_scalingo_region.errors import ExitStatus, ScalingoRegionError
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
-    class Result(Protocol):
-        """What a command comes to. Each command has a named tuple of its own that looks like this."""
+    from git_scalingo_region.errors import ScalingoRegionError
 
-        @property
-        def exit_status(self) -> ExitStatus:
-            """The exit status of the program."""
 
-        def text(self, style: Style) -> str:
-            """Return what a person reads on stdout, with its final newline."""
+class Result(NamedTuple):
+    """What a command comes to: functions that make what is wanted of it, and the exit status of the program.
 
-        def json(self) -> dict[str, Any]:
-            """Return what `--json` writes; the warnings are added to it."""
+    `text` is what a person reads on stdout, `json` what `--json` writes there, `hints` what to do next, for stderr.
+    """
 
-        def hints(self) -> Sequence[str]:
-            """Return what to do next, for stderr."""
+    text: Callable[[Style], str]
+    json: Callable[[], dict[str, Any]]
+    hints: Callable[[], Sequence[str]] = tuple
+    exit_status: ExitStatus = ExitStatus.DONE
 
 
 MIN_CELL = 12
@@ -53,8 +50,6 @@ class Style(NamedTuple):
 
 def printable(text: str) -> str:
     """Return the text with everything that a terminal might obey (control, bidirectional, broken) escaped."""
-    if text.isprintable():
-        return text
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
@@ -102,18 +97,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *,
     if excess > 0:
         if narrow is None or widths[narrow] - excess < MIN_CELL:
             return "\n".join(record(row[0], zip(map(str.lower, header[1:]), row[1:]), style) for row in cells)
-        widths[narrow] -= excess
-        _shorten(cells, narrow, widths[narrow])
+        width = widths[narrow] = widths[narrow] - excess
+        for row in cells:
+            row[narrow] = row[narrow] if len(row[narrow]) <= width else row[narrow][: width - 3] + "..."
     lines = [style.paint(_row(header, widths, Style()), BOLD), *(_row(row, widths, style) for row in cells)]
     return "\n".join(lines) + "\n"
 
 
-def _shorten(cells: Iterable[list[str]], column: int, width: int) -> None:
-    for row in cells:
-        if len(row[column]) > width:
-            row[column] = row[column][: width - 3] + "..."
-
-
 def _row(cells: Sequence[str], widths: Sequence[int], style: Style) -> str:
-    padded = [style.paint_word(cell, cell.ljust(width)) for cell, width in zip(cells[:-1], widths)]
-    return "  ".join([*padded, style.paint_word(cells[-1])]).rstrip()
+    padded = (style.paint_word(cell, cell.ljust(width)) for cell, width in zip(cells, [*widths[:-1], 0]))
+    return "  ".join(padded).rstrip()

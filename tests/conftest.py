@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -308,3 +309,15 @@ def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
 def new_catalog(**options: bool) -> Catalog:
     """Return the catalog of a run that starts now, in the environment of the test."""
     return Catalog(Context(Settings.from_environ(os.environ), **options))
+
+
+def cache_files(home: Path, suffix: str = "json") -> list[Path]:
+    return sorted((home / ".cache" / "git-scalingo-region").glob(f"*.{suffix}"))
+
+
+def age(home: Path, seconds: float) -> str:
+    """Make every cached list that old, and return the day of that time."""
+    fetched_at = time.time() - seconds
+    for path in cache_files(home):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "fetched_at": fetched_at}))
+    return time.strftime("%Y-%m-%d", time.gmtime(fetched_at))

@@ -144,7 +144,6 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
         None: [(), ("sound",), ("odd",)],
     }
     assert (names(whereabouts), whereabouts.found) == (places[expected], expected)
-    whereabouts.warn(catalog.context)
     warning = "cannot tell whether the app is in odd: no usable answer"
     assert catalog.context.warnings == ([warning] if expected is None else [])
     assert "/v1/apps/elsewhere" not in [path for path, _ in paths(odd)]
@@ -153,20 +152,18 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
     catalog = new_catalog()
     found = find_app(catalog, "myapp")
     assert found
-    found.warn(catalog.context)
     assert (found.found, catalog.context.warnings) == (True, [])
 
 
-def test_a_slow_region_costs_the_network_time(service: Service, region_apis: StartApis) -> None:
-    """A region that does not answer in time is silent, the others count, and no time is left after that."""
+def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service, region_apis: StartApis) -> None:
+    """A region that does not answer is silent after half of the network time, and the others count."""
     region_apis("a", "b")[0].routes[APP] = lambda handler: void(handler.rfile.read(1))
     catalog = new_catalog()
     catalog.load()
-    catalog.context.network_seconds = 0.4
-    started = time.monotonic()
+    catalog.context.network_seconds = 1.6
     assert names(find_app(catalog, "myapp")) == [(), ("b",), ("a",)]
-    assert names(find_app(catalog, "other")) == [(), (), ("a", "b")]
-    assert time.monotonic() - started < 8
+    assert 0 < catalog.context.network_seconds <= 0.8
+    assert names(find_app(catalog, "other")) == [(), ("a", "b"), ()]
 
 
 @pytest.fixture

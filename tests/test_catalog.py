@@ -11,13 +11,13 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from conftest import Service, new_catalog, region_json, send
+from conftest import Service, age, cache_files, new_catalog, region_json, send
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.model import ListSource, RemoteUrl, SshEndpoint
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache
-from git_scalingo_region.scalingo.catalog import Catalog, Found
+from git_scalingo_region.scalingo.catalog import Catalog
 
 TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
 JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
@@ -30,18 +30,6 @@ def load(**options: bool) -> tuple[str, list[str]]:
     """Return the source of the list in a run with these options, and the warnings."""
     catalog = new_catalog(**options)
     return catalog.load().source.value, catalog.context.warnings
-
-
-def cache_files(home: Path, suffix: str = "json") -> list[Path]:
-    return sorted((home / ".cache" / "git-scalingo-region").glob(f"*.{suffix}"))
-
-
-def age(home: Path, seconds: float) -> str:
-    """Make every cached list that old, and return the day of that time."""
-    fetched_at = time.time() - seconds
-    for path in cache_files(home):
-        path.write_text(json.dumps({**json.loads(path.read_text()), "fetched_at": fetched_at}))
-    return time.strftime("%Y-%m-%d", time.gmtime(fetched_at))
 
 
 def fail(service: Service) -> str:
@@ -130,7 +118,7 @@ def test_without_a_cache_every_run_asks(
 def test_nothing_is_asked_twice_in_a_run(service: Service) -> None:
     """One run has one list, whatever it is asked for."""
     catalog = new_catalog()
-    assert catalog.load() is catalog.load() is catalog.refresh()
+    assert catalog.load() is catalog.load()
     assert catalog.find("nowhere") is None
     assert len(service.requests) == 1
 
@@ -278,8 +266,10 @@ def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pyt
 # --- which region ----------------------------------------------------------------------------------------------------
 
 
-def name_of(found: Found | None) -> tuple[str, str] | None:
-    return (found.region.name, found.regions.source.value) if found else None
+def find(catalog: Catalog, name: str) -> tuple[str, str] | None:
+    """Return the name of the region that is found, and the source of the list after that."""
+    region = catalog.find(name)
+    return (region.name, catalog.load().source.value) if region else None
 
 
 def test_a_name_that_a_cached_list_lacks_is_looked_up_again(service: Service) -> None:
@@ -288,11 +278,22 @@ def test_a_name_that_a_cached_list_lacks_is_looked_up_again(service: Service) ->
     service.regions.append(region_json("new-fr1"))
     catalog = new_catalog()
     assert not catalog.known("new-fr1")
-    assert name_of(catalog.find("scw-par")) == ("scw-par", "cache")
+    assert find(catalog, "scw-par") == ("scw-par", "cache")
     assert len(service.requests) == 1
-    assert name_of(catalog.find("new-fr1")) == ("new-fr1", "api")
+    assert find(catalog, "new-fr1") == ("new-fr1", "api")
     assert catalog.known("new-fr1")
     assert len(service.requests) == 2
+
+
+def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Service, home: Path) -> None:
+    """Run after run, a remote of an unknown region costs one request in five minutes; one of no region costs none."""
+    for seconds, expected in ((0, 1), (290, 1), (300, 2), (0, 2)):
+        age(home, seconds)
+        catalog = new_catalog()
+        assert (catalog.find_remotes_region(""), catalog.find_remotes_region("nowhere")) == (None, None)
+        assert len(service.requests) == expected
+    assert catalog.find("nowhere") is None
+    assert len(service.requests) == 3
 
 
 def test_names_are_looked_up_again_once(service: Service) -> None:
@@ -316,7 +317,7 @@ def test_names_are_not_looked_up_again_if_the_service_fails(service: Service) ->
 def test_a_hidden_region_is_found_in_the_built_in_list(service: Service) -> None:
     """A region that is listed only with a token has its built-in endpoint without one, at no request."""
     catalog = new_catalog()
-    assert name_of(catalog.find("osc-secnum-fr1")) == ("osc-secnum-fr1", "embedded")
+    assert find(catalog, "osc-secnum-fr1") == ("osc-secnum-fr1", "api")
     assert (catalog.known("osc-secnum-fr1"), catalog.is_restricted("osc-secnum-fr1")) == (True, False)
     assert len(service.requests) == 1
 
@@ -332,7 +333,7 @@ def test_a_region_that_a_token_does_not_list_is_restricted(service: Service, mon
     names = ("osc-secnum-fr1", "osc-fr1", "nowhere")
     assert [catalog.is_restricted(name) for name in names] == [True, False, False]
     service.regions.append(region_json("osc-secnum-fr1"))
-    assert name_of(new_catalog().find("osc-secnum-fr1")) == ("osc-secnum-fr1", "api")
+    assert find(new_catalog(), "osc-secnum-fr1") == ("osc-secnum-fr1", "api")
 
 
 def test_the_service_knows_better_than_the_built_in_list(service: Service) -> None:
@@ -341,7 +342,7 @@ def test_the_service_knows_better_than_the_built_in_list(service: Service) -> No
     catalog = new_catalog()
     found = catalog.find("osc-fr1")
     assert found
-    assert str(found.region.ssh) == "ssh.example.org:2222"
+    assert str(found.ssh) == "ssh.example.org:2222"
     platform = catalog.platform()
     urls = ("ssh.example.org:2222", "ssh.osc-fr1.scalingo.com", "ssh.osc-secnum-fr1.scalingo.com", "scalingo.com")
     names = [platform.region_name(RemoteUrl(SshEndpoint.parse(url), "myapp")) for url in urls]

@@ -10,6 +10,7 @@ import importlib.util
 import os
 import pty
 import select
+import shlex
 import shutil
 import subprocess
 import time
@@ -188,7 +189,7 @@ def zsh_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return zsh's index of completion functions, which takes a while to build."""
     need("zsh")
     dump = tmp_path_factory.mktemp("zsh") / "dump"
-    script = f"fpath=({COMPLETIONS} $fpath); autoload -Uz compinit; compinit -u -d {dump}"
+    script = f"fpath=({shlex.quote(str(COMPLETIONS))} $fpath); autoload -Uz compinit; compinit -u -d {dump}"
     environ = {"PATH": os.environ["PATH"], "HOME": str(dump.parent), "ZDOTDIR": str(dump.parent)}
     subprocess.run(["zsh", "-df", "-c", script], env=environ, check=True)
     return dump

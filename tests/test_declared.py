@@ -55,7 +55,7 @@ def file(repo: Repo) -> Path:
         ("", "repo"),
         ("mkdir -p 'repo/a b/c'; echo '[not this one' >'repo/a b/.gitscalingo'", "repo/a b/c"),
         ("git -C repo worktree add -q -b linked '../linked tree'", "linked tree"),
-        ("git clone -q --bare repo bare.git; git -C bare.git tag HEAD HEAD~1", "bare.git/refs"),
+        ("git clone -q --bare repo bare.git; git -C bare.git update-ref refs/tags/HEAD HEAD~1", "bare.git/refs"),
     ],
 )
 def test_the_file_at_the_top_of_the_work_tree_is_read(

@@ -157,8 +157,7 @@ def test_nothing_wrong(
     remote: Repo, account: Service, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With everything in order every check is ok, in text and in JSON, and nothing is changed or left behind."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("ok", "git 9.9"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("ok", "OpenSSH 9.9"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("ok", f"{name} 9.9"))
     has_app(account, "osc-fr1", 200)
     has_app(account, "scw-par", 404)
     has_keys(account, public_key(client_key))
@@ -197,8 +196,7 @@ def test_nothing_wrong(
 @needs_openssh
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("problem", "no git", "", "install"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("problem", "no OpenSSH", "", "install"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("problem", f"no {name}", "", "install"))
     monkeypatch.setenv("SCALINGO_AUTH_URL", f"{NO_SERVICE}/$(id)")
     git("init", "--quiet", "-b", "work", str(tmp_path / "empty"))
     git("config", "push.followTags", "true", cwd=tmp_path / "empty")
@@ -288,10 +286,15 @@ FIXES = [
     ("refspec", "push.gpgSign is maybe", "git config --global push.gpgSign maybe"),
     (
         "refspec",
-        "submodule.recurse is true: git refuses",
+        "submodule.recurse is x: git refuses",
         "git config --global submodule.recurse x; git config submodule.recurse true",
     ),
     ("refspec", "push.recurseSubmodules is maybe", "git config push.recurseSubmodules maybe"),
+    (
+        "refspec",
+        "maybe: git refuses",
+        "git config --global push.gpgSign x; git config push.gpgSign no; git config --add push.gpgSign maybe",
+    ),
     ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I; $S"),
     ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),
     ("refspec", "push.default is matching", "git config --global push.default matching"),
@@ -414,7 +417,7 @@ def test_no_repository(look: Callable[..., Check], run: Run, paste: Paste) -> No
     found = checks(run("doctor", "--json", "--offline"))
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert found["repository"] == problem(reason, "git init")
-    assert [found[name] for name in ("remote", *CONTENT)] == [skipped("there is no repository")] * 8
+    assert [found[name] for name in (*REMOTE, *CONTENT)] == [skipped("there is no repository")] * 12
     paste("git init")
     assert look("repository")["status"] == "ok"
     assert run("doctor", "a b").status == 2

@@ -200,7 +200,8 @@ UNDO = {
     "escape": "git config remote.scalingo.url \"$(printf 'a:\\033[2Jx')\"",
     "latin-1": "git config remote.scalingo.url \"$(printf 'a:caf\\351')\"",
     "percent and backslash": "git config remote.scalingo.url \"$(printf 'a:%%s\\\\n\\t!')\"",
-    "empty": "git config remote.scalingo.url a:x; git config --add remote.scalingo.url ''",
+    "empty": "git remote add scalingo a:x; git config --add remote.scalingo.url '';"
+    " git config --add remote.scalingo.url b:y",
     "empty pushurl": "git config remote.scalingo.url a:x; git config remote.scalingo.pushurl ''",
     "like an option": "git config remote.scalingo.url --push",
     "like an option too": "git config remote.scalingo.url -oProxyCommand=x",

@@ -174,6 +174,8 @@ def submodule(repo: Repo, tmp_path: Path) -> Path:
         ([("push.recurseSubmodules", "true")], bad("push.recursesubmodules")),
         ([("push.recurseSubmodules", "CHECK")], bad("push.recursesubmodules")),
         ([("push.recurseSubmodules", "maybe")], bad("push.recursesubmodules")),
+        ([("push.recurseSubmodules", "maybe"), ("submodule.recurse", "false")], bad("push.recursesubmodules")),
+        ([("submodule.recurse", "maybe"), ("push.recurseSubmodules", "no")], bad("submodule.recurse")),
         ([("submodule.recurse", "1")], RECURSE),
         ([("submodule.recurse", "maybe")], bad("submodule.recurse")),
         ([("push.recurseSubmodules", "no"), ("submodule.recurse", "true")], RECURSE),
@@ -214,7 +216,6 @@ def test_an_obstacle_is_one_for_git(
         [("submodule.recurse", "true"), ("push.recurseSubmodules", "no")],
         [("push.gpgSign", "if-asked")],
         [("push.gpgSign", "IF-ASKED")],
-        [("push.gpgSign", "maybe"), ("push.gpgSign", "false")],
         [("push.pushOption", "a"), ("push.pushOption", "")],
     ],
 )
@@ -227,6 +228,17 @@ def test_a_harmless_setting_is_no_obstacle(repo: Repo, app: Path, submodule: Pat
     done = paste(FULL.format("main"))
     assert (done.returncode, refs(app)) == (0, {"refs/heads/main": repo.git("rev-parse", "HEAD")}), done.stderr
     assert refs(submodule) == before
+
+
+@pytest.mark.parametrize("good", ["no", "false", "if-asked"])
+@pytest.mark.parametrize("key", ["push.gpgSign", "push.recurseSubmodules", "push.followTags", "submodule.recurse"])
+def test_a_bad_value_before_another_is_an_obstacle_if_it_is_one_for_git(
+    repo: Repo, app: Path, key: str, good: str
+) -> None:
+    """Since git 2.44 it is one for every setting; before, two settings had only their last value looked at."""
+    configure(repo, [(key, "maybe"), (key, good)])
+    done = paste(FULL.format("main"))
+    assert found() == ([bad(key.lower())] if done.returncode else [])
 
 
 @pytest.mark.parametrize(

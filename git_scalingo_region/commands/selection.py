@@ -1,8 +1,8 @@
-"""What most commands need first: git's configuration, the remote that is meant, and the region that it implies."""
+"""What most commands need first: git's configuration, the remotes that are meant, and the region they imply."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -10,10 +10,12 @@ from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import read_configuration
+from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import (
+    ASK_FOR_ACCESS,
+    RESTRICTED,
     Choice,
     LookUp,
     RegionSource,
@@ -53,17 +55,67 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-
-    def find_region(name: str) -> Region | None:
-        found = catalog.find(name) if name else None
-        return found.region if found else None
-
-    return Examiner(configuration, catalog.platform(), find_region)
+    return Examiner(configuration, catalog.platform(), catalog.find_remotes_region)
 
 
 def default_remote(configuration: Configuration) -> str:
     """Return the remote that is meant if none is named."""
     return configuration.get("scalingo.remote") or DEFAULT_REMOTE
+
+
+def select(
+    context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
+) -> Selection:
+    """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
+
+    With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
+    """
+    name = remote or default_remote(configuration)
+    try:
+        check_remote_name(name)
+    except InvalidInput as error:
+        raise (error if remote else InvalidInput(f"git config scalingo.remote: {error.message}")) from None
+    examiner = examiner_of(catalog, configuration)
+    if existing and not remote and name not in configuration.remote_names:
+        ours = [other for other in configuration.remote_names if examiner.examine(other)]
+        name = ours[0] if len(ours) == 1 else name
+    return Selection(context, catalog, configuration, name, examiner.examine(name))
+
+
+def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:
+    """Raise `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that a legacy file defines."""
+    for name in names:
+        if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
+            raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
+        if name not in configuration.remote_names:
+            raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
+
+
+def examine(
+    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
+    """
+    remotes = dict.fromkeys(names) or configuration.remote_names
+    listed = None
+    while listed is not catalog.load():  # a region that the cached list lacks is looked up: the new list may tell more
+        listed = catalog.load()
+        examiner = examiner_of(catalog, configuration)
+        found = [examiner.examine(name) for name in remotes]
+    for name, item in zip(remotes, found):
+        if item:
+            yield item
+        elif names and name not in spare:
+            entries = configuration.remote(name).located
+            where = f"it points to {entries[0].value}" if entries else "it has no url"
+            raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
+
+
+def add_form() -> str:
+    """Return how to add a remote, with placeholders."""
+    return f"{shell.plugin('add')} [REGION] APP"
 
 
 def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
@@ -76,6 +128,19 @@ def move_form(configuration: Configuration, remote: str, app: str) -> str:
     return f"{shell.plugin(*add_words(configuration, remote))} REGION {app}"
 
 
+def is_gone(catalog: Catalog, item: Examined) -> bool:
+    """Return whether nobody has the remote's region: one that only this account does not see is still there."""
+    return item.state is State.UNKNOWN_REGION and not catalog.is_restricted(item.region)
+
+
+def move_hint(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
+    """Return how to move a remote whose region is unknown or gone, or how to see one that only this account lacks."""
+    name, app = item.remote.name, item.url.app
+    if not is_gone(catalog, item):
+        return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
+    return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
+
+
 def move_command(examiner: Examiner, configuration: Configuration, remote: str, region: Region, app: str) -> str:
     """Return the command that points a remote at the app in that region; "" if it would be refused."""
     try:
@@ -83,26 +148,6 @@ def move_command(examiner: Examiner, configuration: Configuration, remote: str, 
     except RemoteConflict:
         return ""
     return shell.plugin(*add_words(configuration, remote), region.name, app)
-
-
-def select(
-    context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
-) -> Selection:
-    """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
-
-    With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
-    """
-    name = remote or default_remote(configuration)
-    examiner = examiner_of(catalog, configuration)
-    try:
-        examined = examiner.examine(check_remote_name(name))
-    except InvalidInput as error:
-        raise (error if remote else InvalidInput(f"git config scalingo.remote: {error.message}")) from None
-    if existing and not remote and name not in configuration.remote_names:
-        others = [found for found in map(examiner.examine, configuration.remote_names) if found]
-        if len(others) == 1:
-            return Selection(context, catalog, configuration, others[0].remote.name, others[0])
-    return Selection(context, catalog, configuration, name, examined)
 
 
 def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = None, app: str = "") -> Choice:
@@ -115,39 +160,29 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
     app = app or selection.app
     if examined and not wish.name and is_gone(selection.catalog, examined):
         return _moved(selection, examined, look_up, app)
-    remote_region = examined.region if examined else ""
     settings = (
         Wish(RegionSource.ENVIRONMENT, context.settings.region),
         Wish(RegionSource.GIT_CONFIG, selection.configuration.get("scalingo.region")),
     )
-    if remote_region and not wish.name:
-        _warn_of_others(selection, remote_region, settings, app)
-    wishes = (wish, Wish(RegionSource.REMOTE, remote_region), *settings)
-    return choose(context, selection.catalog, wishes, cli_region(context.settings), look_up)
+    here = Wish(RegionSource.REMOTE, examined.region if examined else "")
+    if here.name and not wish.name:
+        for setting in settings:
+            if setting.name not in ("", here.name):
+                _warn_of_other(selection, here.name, setting, app)
+    return choose(context, selection.catalog, (wish, here, *settings), cli_region(context.settings), look_up)
 
 
-def is_gone(catalog: Catalog, examined: Examined) -> bool:
-    """Return whether nobody has the remote's region: one that only this account does not see is still there."""
-    return examined.state is State.UNKNOWN_REGION and not catalog.is_restricted(examined.region)
-
-
-def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish], app: str) -> None:
-    for setting in settings:
-        if setting.name not in ("", region):
-            command = _move_to(selection, setting.name, app)
-            selection.context.warn(
-                f"{setting.source.place} is {setting.name}, but the remote '{selection.remote}' is in {region}"
-                + (f"; to move it: {command}" if command else "")
-            )
-
-
-def _move_to(selection: Selection, name: str, app: str) -> str:
-    """Return the command that moves the remote to the region of that name; "" if that is not known to work."""
-    catalog, configuration = selection.catalog, selection.configuration
-    if not catalog.known(name) or catalog.is_restricted(name) or not (found := catalog.find(name)):
-        return ""
+def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -> None:
+    """Warn that a setting names another region; with the command that moves the remote if that is known to work."""
+    _, catalog, configuration, remote, _ = selection
+    is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
+    there = catalog.find(setting.name) if is_usable else None
     examiner = examiner_of(catalog, configuration)
-    return move_command(examiner, configuration, selection.remote, found.region, app)
+    command = move_command(examiner, configuration, remote, there, app) if there else ""
+    selection.context.warn(
+        f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
+        + (f"; to move it: {command}" if command else "")
+    )
 
 
 def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:
@@ -162,11 +197,11 @@ def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app
     )
 
 
-def select_region(context: Context, catalog: Catalog, region: str, remote: str = "") -> Choice:
+def select_region(context: Context, catalog: Catalog, region: str) -> Choice:
     """Choose a region for a command that only needs one, such as `show`."""
     if region:
         return named(context, catalog, Wish(RegionSource.ARGUMENT, region))
-    selection = select(context, catalog, read_or_warn(context), remote, existing=True)
+    selection = select(context, catalog, read_or_warn(context), existing=True)
     return choose_region(selection, Wish(RegionSource.ARGUMENT, ""))
 
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Head, Repository
+from git_scalingo_region.repository.git import Head, Repository, version
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
 _TARGET = "refs/heads/main"
+# What git makes of a bare branch name with these values of push.default depends on the branch's upstream.
+_FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
+_REFUSED = "git refuses to push with this value"
+_TAGS = "the push would send tags as well, and Scalingo refuses tags"
+_SUBMODULES = {
+    "only": "the push would skip the repository and push only its submodules",
+    "on-demand": "the push would push the submodules as well",
+}
+# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
+_ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+_EVERY_VALUE = (2, 44)
+# What these two may be besides a boolean, without harm.
+_HARMLESS = ("check", "if-asked")
 
 
 class Obstacle(NamedTuple):
@@ -55,71 +68,63 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     return f"{head.ref}:{_TARGET}"
 
 
-_FOLLOWING = ("upstream", "tracking")
-
-
 def push_command(head: Head, configuration: Configuration, remote: str) -> str:
     """Return the command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
     return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
 
 
-def obstacles(repository: Repository, configuration: Configuration, remote: str) -> tuple[Obstacle, ...]:
-    """Return the settings that no refspec makes up for. git is only asked about those that are set."""
-    return tuple(_obstacles(repository, configuration, remote))
-
-
-def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
-    if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
-        yield _because(mirror, "git refuses to push a refspec to a mirror")
-    command = configuration.get(key := f"remote.{remote}.receivepack")
-    if configuration.entries(key) and command != _RECEIVER:
-        yield Obstacle(key, command, f"Scalingo runs no other program than {_RECEIVER}")
-    follow = _enabled(repository, configuration, "push.followtags")
-    if follow and (follow.why or repository.has_annotated_tags()):
-        yield _because(follow, "the push would send tags as well, and Scalingo refuses tags")
+def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
+    """Yield the settings that no refspec makes up for. git is only asked about those that are set."""
+    mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"
+    yield from _enabled(repository, configuration, mirror, "git refuses to push a refspec to a mirror")
+    command = configuration.get(receiver)
+    if configuration.entries(receiver) and command != _RECEIVER:
+        yield Obstacle(receiver, command, f"Scalingo runs no other program than {_RECEIVER}")
+    for tags in _enabled(repository, configuration, "push.followtags", _TAGS):
+        if tags.why == _REFUSED or repository.has_annotated_tags():
+            yield tags
     yield from _recursions(repository, configuration)
-    if configuration.get("push.gpgsign").lower() != "if-asked" and (
-        sign := _enabled(repository, configuration, "push.gpgsign")
-    ):
-        yield _because(sign, "Scalingo does not accept signed pushes")
+    yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
-    push, submodule = "push.recursesubmodules", "submodule.recurse"
-    key = configuration.last_of(push, submodule)
-    how = configuration.get(key)
-    if key == push and how in ("only", "check", "on-demand"):
-        found = Obstacle(key, how, _SUBMODULES[how]) if how != "check" else None
-    else:
-        found = _enabled(repository, configuration, key)
-        found = found and _because(found, _SUBMODULES["on-demand"] if key == submodule else _REFUSED)
-    # Without submodules there is nothing to push as well.
-    if found and (found.why != _SUBMODULES["on-demand"] or repository.has_submodules()):
-        yield found
+    last = configuration.last_of("push.recursesubmodules", "submodule.recurse")
+    for key in ("push.recursesubmodules", "submodule.recurse"):
+        how = configuration.get(key) if key.startswith("push.") else "on-demand"
+        for found in _enabled(repository, configuration, key, _SUBMODULES.get(how, _REFUSED)):
+            # Without submodules there is nothing to push as well.
+            is_idle = found.why == _SUBMODULES["on-demand"] and not repository.has_submodules()
+            if found.why == _REFUSED or (key == last and not is_idle):
+                yield found
 
 
-_SUBMODULES = {
-    "only": "the push would skip the repository and push only its submodules",
-    "on-demand": "the push would push the submodules as well",
-}
-_REFUSED = "git refuses to push with this value"
-
-
-def _because(obstacle: Obstacle, why: str) -> Obstacle:
-    return obstacle if obstacle.why else obstacle._replace(why=why)
-
-
-def _enabled(repository: Repository, configuration: Configuration, key: str) -> Obstacle | None:
-    """Return a boolean setting that is on, or that git refuses to read (`why` says so); None if it is off."""
-    if not configuration.entries(key):
-        return None
+def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
+    """Yield a setting that is on, or that git refuses to read."""
     held = configuration.get(key)
-    value = repository.last_boolean(held) if key in _LAST_ONLY else repository.boolean(key)
-    return Obstacle(key, held, _REFUSED if value is None else "") if value is not False else None
+    if bad := refused(repository, configuration, key):
+        yield Obstacle(key, ", ".join(bad), _REFUSED)
+    elif configuration.entries(key) and held.lower() not in _HARMLESS and repository.last_boolean(held) is not False:
+        yield Obstacle(key, held, why)
 
 
-# For these settings git looks at the last value only; a bad value before it does no harm (builtin/push.c).
-_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
+    """Return the values of a setting with which git refuses to push, even if a later value overrides them."""
+    values = [entry.value for entry in configuration.entries(key)]
+    if not reads_every_value(key):
+        values = values[-1:]
+    return [value for value in values if not _takes(repository, key, value)]
+
+
+def reads_every_value(key: str) -> bool:
+    """Return whether git refuses a bad value of the setting although a good one follows."""
+    return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
+
+
+def _takes(repository: Repository, key: str, value: str) -> bool:
+    value_of = repository.last_boolean
+    if key == "push.recursesubmodules":
+        return value == "check" or value in _SUBMODULES or value_of(value) is False
+    return (key == "push.gpgsign" and value.lower() == "if-asked") or value_of(value) is not None

@@ -41,22 +41,22 @@ misuse() { # MESSAGE
 }
 
 quote() { # TEXT, for pasting into a shell
-  case $1 in
-    *[!A-Za-z0-9_./-]*) printf "'%s'" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")" ;;
-    *) printf '%s' "$1" ;;
-  esac
+  printf "'%s'" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")"
 }
 
 # Sets bin, share and home. An installation that is there stays where it is: the link to its program leads to it.
 choose_place() {
-  if [ -z "$prefix" ]; then
+  [ "$user" -ne 0 ] || prefix=${prefix:-$system}
+  if [ -n "$prefix" ]; then
+    case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
+    [ "$action" = uninstall ] || make_folder "$prefix"
+    [ ! -d "$prefix" ] || prefix=$(CDPATH='' cd -- "$prefix" && pwd) # without . and ..
+    bin=$prefix/bin share=$prefix/share home=$prefix/lib/$name
+  else
     [ -n "${HOME:-}" ] || fail "HOME is not set" "say where to install: --prefix DIR"
     case $HOME in /*) ;; *) HOME=$PWD/$HOME ;; esac
-    bin=$HOME/.local/bin
     case ${XDG_DATA_HOME:-} in /*) share=$XDG_DATA_HOME ;; *) share=$HOME/.local/share ;; esac
-    home=$share/$name
-  else
-    bin=$prefix/bin share=$prefix/share home=$prefix/lib/$name
+    bin=$HOME/.local/bin home=$share/$name
   fi
   man=${bin%/bin}/share/man # where man looks for a program of that folder
   place=$(readlink "$bin/$name") || return 0
@@ -68,9 +68,8 @@ choose_place() {
 # package under the bare name.
 find_checkout() {
   case $0 in */*) checkout=${0%/*}/ ;; *) checkout=./ ;; esac
-  if ! [ -f "$0" ] || ! grep -q "^name = \"$name\"" "${checkout}pyproject.toml" 2>/dev/null; then
+  { [ -f "$0" ] && grep -q "^name = \"$name\"" "${checkout}pyproject.toml" 2>/dev/null; } ||
     fail "install.sh must be run from its checkout of $name" "sh /path/to/checkout/install.sh"
-  fi
   checkout=$(CDPATH='' cd -- "$checkout" && pwd)
 }
 
@@ -97,9 +96,9 @@ choose_python() {
     case $status in
       0) python=$(command -v "$python") && return ;;
       3) wrong=${wrong:-"$python is $version"} ;;
-      4) wrong="$python lacks the venv or the ensurepip module"
-        case ${python##*/} in python3.*) package=${python##*/}-venv ;; *) package=python3-venv ;; esac
-        hint="on Debian and Ubuntu: apt install $package" ;;
+      4) wrong="$python lacks the venv or the ensurepip module" package=python3
+        case ${python##*/} in python3.*) package=${python##*/} ;; esac
+        hint="on Debian and Ubuntu: apt install $package-venv" ;;
       *) wrong=${wrong:-"$python does not run"} ;;
     esac
   done
@@ -117,11 +116,9 @@ make_folder() { # FOLDER
 enter_home() {
   make_folder "$home"
   home=$(CDPATH='' cd -- "$home" && pwd -P) # one spelling, or ours() would not know its links again
-  for folder in "$home" "$bin"; do
-    [ ! -d "$folder" ] || [ -w "$folder" ] || fail "cannot write to $folder" "$elsewhere"
-  done
+  [ ! -d "$bin" ] || [ -w "$bin" ] || fail "cannot write to $bin" "$elsewhere"
   until ln -s $$ "$home/lock" 2>/dev/null; do
-    holder=$(readlink "$home/lock") || fail "cannot make the lock $home/lock"
+    holder=$(readlink "$home/lock") || fail "cannot write to $home" "$elsewhere"
     ! kill -0 "$holder" 2>/dev/null ||
       fail "another installation is at work, process $holder" "if that is something else: rm $(quote "$home/lock")"
     rm -f "$home/lock" # its process was killed
@@ -133,14 +130,14 @@ ours() { # LINK
   case $(readlink "$1" 2>/dev/null) in "$home"/*) ;; *) return 1 ;; esac
 }
 
-# Fails unless something at PLACE is not ours; then says in what and cure what it is and how to remove it.
+# Succeeds if something else is at PLACE; what and cure say what it is and how to remove it.
 foreign() { # PLACE
   if ours "$1" || { [ ! -e "$1" ] && [ ! -L "$1" ]; }; then return 1; fi
   what=$(readlink "$1") && what="$1 leads to $what" || what="$1 is not from this script"
-  cure="rm -r $(quote "$1")"
   case $what in
     */pipx/venvs/*) what="$what, installed by pipx" cure="pipx uninstall $name" ;;
     */uv/tools/*) what="$what, installed by uv" cure="uv tool uninstall $name" ;;
+    *) cure="rm -r $(quote "$1")" ;;
   esac
 }
 
@@ -228,9 +225,8 @@ END
 }
 
 farewell() {
-  printf '\nInstalled %s: %s\n' "$installed" "$bin/$name"
-  echo "Next:  git scalingo-region add osc-fr1 myapp"
-  echo "Help:  git help scalingo-region"
+  printf '\nInstalled %s: %s\nNext:  git scalingo-region add osc-fr1 myapp\nHelp:  git help scalingo-region\n' \
+    "$installed" "$bin/$name"
   shell=${SHELL:-} shell=${shell##*/} functions=$share/zsh/site-functions first=$(command -v "$name") || first=''
   if [ "$shell" = zsh ] && [ "$functions" != "$system/share/zsh/site-functions" ] && [ -d "$functions" ]; then
     echo "zsh:   put this into ~/.zshrc, before compinit: fpath=($(quote "$functions") \$fpath)"
@@ -243,7 +239,7 @@ farewell() {
   esac
 }
 
-action=install prefix=''
+action=install prefix='' folders='' locked='' user=$(id -u)
 while [ $# -gt 0 ]; do
   case $1 in
     --prefix) [ -n "${2:-}" ] || misuse "--prefix needs a folder"; prefix=$2; shift ;;
@@ -255,19 +251,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-folders='' locked='' user=$(id -u)
 trap finish EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-if [ "$user" -eq 0 ]; then
-  umask 022 # everybody must be able to read it
-  prefix=${prefix:-$system}
-fi
-if [ -n "$prefix" ]; then
-  case $prefix in /*) ;; *) prefix=$PWD/$prefix ;; esac
-  [ "$action" = uninstall ] || make_folder "$prefix"
-  [ ! -d "$prefix" ] || prefix=$(CDPATH='' cd -- "$prefix" && pwd) # without . and ..
-fi
+[ "$user" -ne 0 ] || umask 022 # everybody must be able to read it
 choose_place
 "$action"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 PROGRAM = "git scalingo-region"
 
-# What no POSIX shell gives a meaning to. A word of these characters needs no quotes.
-_PLAIN = r"[A-Za-z0-9_@%+=:,./^-]+"
+# What no shell gives a meaning to, zsh with EXTENDED_GLOB included. A word of these needs no quotes.
+_PLAIN = r"(?!=)[A-Za-z0-9_@%+=:,./-]+"
 # What `printf` writes as it is, in a shell that expands "!" even there.
 _PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
 
@@ -18,9 +19,30 @@ def command(*words: str) -> str:
     return " ".join(quoted) if all(quoted) else ""
 
 
+def git(*words: str) -> str:
+    """Return a command line of git for the repository of this run; "" as `command` does."""
+    return command("git", *_whereabouts(), *words)
+
+
 def plugin(*words: str) -> str:
-    """Return a command line of this program, `git scalingo-region WORDS`; "" as `command` does."""
-    return command(*PROGRAM.split(), *words)
+    """Return a command line of this program, `git scalingo-region WORDS`, as `git` does."""
+    return git("scalingo-region", *words)
+
+
+def _whereabouts() -> list[str]:
+    """Return the options of git that lead from the user's shell to this run's repository; usually there are none.
+
+    `git -C DIR scalingo-region` runs in DIR, but PWD still names the shell's own folder. `git --git-dir=DIR` sets
+    GIT_DIR, which looks as if the shell had set it.
+    """
+    named = {"--git-dir": os.environ.get("GIT_DIR"), "--work-tree": os.environ.get("GIT_WORK_TREE")}
+    options = [f"{option}={os.path.abspath(place)}" for option, place in named.items() if place]
+    folder = os.environ.get("PWD", "")
+    try:
+        elsewhere = os.path.isabs(folder) and not os.path.samefile(folder, os.curdir)
+    except OSError:  # there is no such folder any more
+        elsewhere = False
+    return ["-C", os.getcwd(), *options] if elsewhere else options
 
 
 def chain(*commands: str) -> str:

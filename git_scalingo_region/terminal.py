@@ -8,27 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:  # to make a protocol class takes 2 ms at every start
-    from collections.abc import Iterable, Sequence
-    from typing import Protocol
+from git_scalingo_region.errors import ExitStatus
 
-    from git_scalingo_region.errors import ExitStatus, ScalingoRegionError
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
 
-    class Result(Protocol):
-        """What a command comes to. Each command has a named tuple of its own that looks like this."""
+    from git_scalingo_region.errors import ScalingoRegionError
 
-        @property
-        def exit_status(self) -> ExitStatus:
-            """The exit status of the program."""
 
-        def text(self, style: Style) -> str:
-            """Return what a person reads on stdout, with its final newline."""
+class Result(NamedTuple):
+    """What a command comes to: functions that make what is wanted of it, and the exit status of the program.
 
-        def json(self) -> dict[str, Any]:
-            """Return what `--json` writes; the warnings are added to it."""
+    `text` is what a person reads on stdout, `json` what `--json` writes there, `hints` what to do next, for stderr.
+    """
 
-        def hints(self) -> Sequence[str]:
-            """Return what to do next, for stderr."""
+    text: Callable[[Style], str]
+    json: Callable[[], dict[str, Any]]
+    hints: Callable[[], Sequence[str]] = tuple
+    exit_status: ExitStatus = ExitStatus.DONE
 
 
 MIN_CELL = 12

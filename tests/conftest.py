@@ -77,6 +77,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "REQUESTS_CA_BUNDLE",
         "CURL_CA_BUNDLE",
         "MANPATH",
+        "PWD",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,9 +47,11 @@ def paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paste:
     """Return a function that gives a line to `sh` in the current folder; git finds the program on PATH."""
     program = tmp_path / "bin" / "git-scalingo-region"
     program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m git_scalingo_region "$@"\n')
+    python = Path(sys.executable)
+    # Not through sh, which would set PWD.
+    program.write_text(f"#!/usr/bin/env {python.name}\nfrom git_scalingo_region.__main__ import main\nmain()\n")
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), str(python.parent), os.environ["PATH"]]))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
     def run(line: str) -> subprocess.CompletedProcess[str]:

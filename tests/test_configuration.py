@@ -12,7 +12,7 @@ from conftest import git
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_listing, parse_values
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_items, parse_listing
 
 MAIN, WORKTREE, HOME = "file:.git/config", "file:.git/config.worktree", "file:/home/me/.gitconfig"
 
@@ -33,7 +33,7 @@ def test_a_listing_is_read_entry_by_entry() -> None:
     assert [entry.own for entry in found] == [True, False, False]
     assert [entry.place for entry in found] == ["a\nb:c", "/g", "the command line"]
     assert list(parse_listing("")) == []
-    assert parse_values("k.x\na\nb\0k.y\0k.x\n\0") == {"k.x": ["a\nb", ""], "k.y": ["true"]}
+    assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
 
 
 def test_a_remote_is_all_that_is_said_of_it() -> None:
@@ -45,12 +45,12 @@ def test_a_remote_is_all_that_is_said_of_it() -> None:
     configuration = Configuration([*own, *inherited])
     remote = configuration.remote("a.b")
     assert (remote.urls, remote.pushurls, remote.helper, remote.exists) == ((own[0],), (inherited[0],), "hg", True)
-    assert remote.located == (("url", own[0]), ("pushurl", inherited[0]))
+    assert remote.located == (own[0], inherited[0])
+    assert [entry.variable for entry in remote.located] == ["url", "pushurl"]
     assert remote.inherited == (inherited[0],)
-    assert (remote.held(MAIN, "url"), remote.held(HOME, "url"), remote.last("fetch")) == (("1",), (), "f")
+    assert (remote.held(MAIN, "url"), remote.held(HOME, "url")) == (("1",), ())
     assert remote.key("pushurl") == "remote.a.b.pushurl"
     assert list(configuration.remote_names) == ["a.b", "c"]
-    assert configuration.readings == {("local", MAIN), ("global", HOME)}
     for name in ("absent", "c"):
         assert not configuration.remote(name).exists
 
@@ -87,9 +87,8 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
     for resets, expected in ((False, values), (True, since_2_46)):
         configuration = Configuration(listing, empty_resets=resets)
         remote = configuration.remote("r")
-        assert [entry.value for _, entry in remote.located] == expected
+        assert [entry.value for entry in remote.located] == expected
         assert remote.exists == bool(expected)
-        assert configuration.has_empty_urls == ("" in values)
         assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 

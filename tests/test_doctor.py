@@ -157,8 +157,7 @@ def test_nothing_wrong(
     remote: Repo, account: Service, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With everything in order every check is ok, in text and in JSON, and nothing is changed or left behind."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("ok", "git 9.9"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("ok", "OpenSSH 9.9"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("ok", f"{name} 9.9"))
     has_app(account, "osc-fr1", 200)
     has_app(account, "scw-par", 404)
     has_keys(account, public_key(client_key))
@@ -197,8 +196,7 @@ def test_nothing_wrong(
 @needs_openssh
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
-    monkeypatch.setattr(doctor, "_git", lambda: Finding("problem", "no git", "", "install"))
-    monkeypatch.setattr(doctor, "_ssh", lambda: Finding("problem", "no OpenSSH", "", "install"))
+    monkeypatch.setattr(doctor, "_program", lambda command, name, *_: Finding("problem", f"no {name}", "", "install"))
     monkeypatch.setenv("SCALINGO_AUTH_URL", f"{NO_SERVICE}/$(id)")
     git("init", "--quiet", "-b", "work", str(tmp_path / "empty"))
     git("config", "push.followTags", "true", cwd=tmp_path / "empty")
@@ -418,7 +416,7 @@ def test_no_repository(look: Callable[..., Check], run: Run, paste: Paste) -> No
     found = checks(run("doctor", "--json", "--offline"))
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert found["repository"] == problem(reason, "git init")
-    assert [found[name] for name in ("remote", *CONTENT)] == [skipped("there is no repository")] * 8
+    assert [found[name] for name in (*REMOTE, *CONTENT)] == [skipped("there is no repository")] * 12
     paste("git init")
     assert look("repository")["status"] == "ok"
     assert run("doctor", "a b").status == 2
@@ -524,7 +522,7 @@ def test_a_partial_clone_is_not_completed(
             "git checkout -q -b '$(id)'",
             "$(id) is not deployed under its own name: git push scalingo 'refs/heads/$(id):refs/heads/main'",
         ),
-        ("git checkout -q --detach", "HEAD is detached: git push scalingo HEAD^0:refs/heads/main"),
+        ("git checkout -q --detach", "HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'"),
         ("git tag main", "main is deployed: git push scalingo refs/heads/main:refs/heads/main"),
         ("git update-ref refs/tags/HEAD HEAD", "main is deployed: git push scalingo main"),
         ("git config remote.scalingo.push x:y", "main is deployed: git push scalingo refs/heads/main:refs/heads/main"),

@@ -18,7 +18,7 @@ __all__ = ["client_key", "endpoint", "make_host_key", "paste"]
 ELSEWHERE = "git@example.org:me/myapp.git"
 OLD_PORT = OSC_FR1.replace(":22/", ":2200/")
 FULL = "git push scalingo refs/heads/main:refs/heads/main"
-COMMIT = "git push scalingo HEAD^0:refs/heads/main"
+COMMIT = "git push scalingo 'HEAD^0:refs/heads/main'"
 HEADS = ("for-each-ref", "--format=%(refname) %(objectname)")
 
 
@@ -510,3 +510,40 @@ def test_the_cli_is_logged_in_at_a_host_without_its_port(
     monkeypatch.setenv("AUTH_FILE", str(auth))
     monkeypatch.setenv("CONFIG_FILE_PATH", str(config))
     assert run("url", "myapp").stdout == "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git\n"
+
+
+@needs_ssh_server
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("start", "shown"),
+    [
+        ("git -C '{}' scalingo-region", "git -C {}"),
+        ("git --git-dir='{}/.git' scalingo-region", "git --git-dir={}/.git"),
+        ("cd '{0}'; GIT_DIR=.git; export GIT_DIR; git scalingo-region", "git --git-dir={}/.git"),
+        ("cd '{0}/..'; export GIT_DIR=repo/.git; git -C '{0}/..' scalingo-region", "git --git-dir={}/.git"),
+        ("cd '{0}'; git -C . scalingo-region", "git"),
+        ("env PWD=/nowhere git -C '{}' scalingo-region", "git"),
+    ],
+    ids=["-C", "--git-dir", "GIT_DIR", "GIT_DIR from elsewhere", "-C .", "stale PWD"],
+)
+def test_commands_work_in_the_shell_of_a_user_who_is_elsewhere(
+    endpoint: Endpoint, repo: Repo, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch, start: str, shown: str
+) -> None:
+    """What is printed names the repository if the shell is in another folder, and works when pasted there."""
+    app, prefix = endpoint.app("myapp"), shown.format(repo.path)
+    trust(endpoint, home)
+    repo.git("remote", "add", "scalingo", OLD_PORT)
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("PWD", str(home))
+
+    result = paste(f"{start.format(repo.path)} add osc-fr1 myapp")
+
+    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines()[1:])
+    assert lines["undo"] == f"{prefix} remote set-url scalingo {OLD_PORT}"
+    assert lines["next"] == f"{prefix} push scalingo main"
+    if prefix == "git":
+        monkeypatch.chdir(repo.path)
+    assert paste(lines["next"]).returncode == 0
+    assert git(*HEADS, cwd=app) == f"refs/heads/main {repo.git('rev-parse', 'HEAD')}"
+    assert paste(lines["undo"]).returncode == 0
+    assert repo.push_urls() == [OLD_PORT]

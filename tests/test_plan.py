@@ -12,7 +12,7 @@ from git_scalingo_region.model import Outcome, Platform, Region, RemoteUrl, SshE
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration, Entry
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Change, Examiner, Plan, State, Use, plan_add, plan_sync
+from git_scalingo_region.repository.plan import Change, Examiner, Plan, State, plan_add, plan_sync
 
 REGIONS = (
     Region("osc-fr1", "", SshEndpoint("ssh.osc-fr1.scalingo.com")),
@@ -185,14 +185,6 @@ def test_a_url_is_added_behind_the_value_that_emptied_the_list() -> None:
     planned = plan(local("url", ELSEWHERE), local("url", "", INCLUDED), resets=True)
     assert planned.changes[0] == change("url", [""], ["", OSC_FR1], INCLUDED)
     assert planned.push_urls == (OSC_FR1,)
-
-
-def test_a_legacy_remote_is_a_conflict() -> None:
-    """A remote that one of git's legacy files defines is not hidden by one of the same name."""
-    configuration = configured()
-    with pytest.raises(RemoteConflict) as caught:
-        plan_add(configuration.remote("scalingo"), URL, examiner_of(configuration), legacy_file=".git/remotes/scalingo")
-    assert caught.value.message == "the remote 'scalingo' is defined by the file .git/remotes/scalingo"
 
 
 @pytest.mark.parametrize(
@@ -382,7 +374,7 @@ def test_after_force_a_push_only_goes_to_the_app(
 
     if possible:
         (made,) = carry_out(repository, repository.read(), decide, dry_run=False)
-        assert made.push_urls == repository.push_urls("scalingo") == (OSC_FR1,)
+        assert [made.push_urls] == repository.push_urls("scalingo") == [(OSC_FR1,)]
         assert git("remote", "get-url", "--push", "--all", "scalingo") == OSC_FR1
     else:
         with pytest.raises((RemoteConflict, RepositoryError)):
@@ -442,6 +434,11 @@ def test_sync_leaves_what_it_cannot_change() -> None:
 
 def test_a_url_is_judged_by_its_use() -> None:
     """`pushInsteadOf` counts for a url that is pushed to, not for one that is only fetched from or a pushurl."""
-    examiner = examiner_of(configured(push_instead("git@evil.example:", PREFIX)))
-    states = [judged.state if (judged := examiner.judge(OSC_FR1, use)) else None for use in Use]
+    rule, url, pushurl = push_instead("git@evil.example:", PREFIX), local("url", OSC_FR1), local("pushurl", OSC_FR1)
+    states = []
+    for items in ([url, pushurl], [url]):
+        configuration = configured(rule, *items)
+        remote = configuration.remote("scalingo")
+        judged = [examiner_of(configuration).judge(remote, entry) for entry in remote.located]
+        states += [judgement and judgement.state for judgement in judged]
     assert states == [State.CURRENT, State.CURRENT, State.DIVERTED]

@@ -133,7 +133,7 @@ def test_the_declaration_is_consistent() -> None:
             assert all(by_flag.setdefault(flag, option) == option for flag in option.flags)
         assert len(f"  {command.name:<10}  {command.help}") <= 80
         assert command.help.endswith(".")
-    assert set(options.COMMON) >= {option.name for option in (*options.OUTPUT, *options.SOURCE)}
+    assert set(options.COMMON) >= {option.name for option in options.USUAL}
 
 
 HEAVY = {"typer", "inspect", "dataclasses", "subprocess", "json", "git", "requests", "difflib", "tempfile"}

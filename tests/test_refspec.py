@@ -12,7 +12,7 @@ from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.push import obstacles, push_command
 
 FULL = "git push scalingo refs/heads/{0}:refs/heads/main"
-DETACHED = "git push scalingo HEAD^0:refs/heads/main"
+DETACHED = "git push scalingo 'HEAD^0:refs/heads/main'"
 SHORT = "git push scalingo main"
 
 

@@ -50,10 +50,10 @@ def check_it_is_found(config: Path) -> None:
     repository = Repository()
     origin = repository.read().remote("r").urls[0].origin
     assert os.path.samefile(repository.file(origin), config)
-    assert (repository.is_main_file(origin), repository.is_private_file(origin)) == (True, True)
+    assert repository.is_main_file(origin)
     assert repository.shared_files([origin]) == []
     write([URL], (OTHER,), origin=origin)
-    assert repository.push_urls("r") == (URL,)
+    assert repository.push_urls("r") == [(URL,)]
 
 
 @pytest.mark.parametrize(("script", "folder", "config"), PLACES)
@@ -140,7 +140,7 @@ def test_an_included_file_is_edited_where_it_is(
     monkeypatch.chdir(repo.path / "a" / "b")
     repository = Repository()
     origin = repository.read().remote("r").urls[0].origin
-    assert (repository.is_main_file(origin), repository.is_private_file(origin)) == (False, private)
+    assert not repository.is_main_file(origin)
     assert [os.path.samefile(file, shared) for shared in repository.shared_files([origin])] == [True] * (not private)
     write([URL], (OTHER,), origin=origin)
     assert file.read_text() == f'[remote "r"] ; ours\n\turl = {URL}\n# the end'
@@ -255,7 +255,7 @@ def test_push_urls_are_known_for_remotes_of_every_scope(repo: Repo, scope: str, 
     """Where a push goes is told for a remote of the user's own configuration too, which `git remote` does not know."""
     repo.git("config", scope, f"remote.r.{variable}", "sc:app.git")
     repo.git("config", scope, "url.git@h.example:.insteadOf", "sc:")
-    assert Repository().push_urls("r") == ("git@h.example:app.git",)
+    assert Repository().push_urls("r") == [("git@h.example:app.git",)]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_push_urls_are_those_of_this_git(
         repo.git("config", "--add", "remote.r.url", value)
     expected = since_2_46 if version() >= (2, 46) else before
     if expected:
-        assert Repository().push_urls("r") == expected
+        assert Repository().push_urls("r") == [expected]
         return
     with pytest.raises(RepositoryError) as caught:
         Repository().push_urls("r")

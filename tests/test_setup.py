@@ -421,20 +421,21 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     repo.git("remote", "add", "staging", STAGING)
     repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
     path = repo.path / ".gitscalingo"
-    remotes = "  staging  myapp-staging in osc-fr1\n  gone     gone\n"
+    remotes = "  staging  myapp-staging in osc-fr1\n"
+    warning = "warning: leaving out the remote 'gone': its region is unknown\n"
+    move = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
 
     planned = run("setup", "--write", "-n")
-    assert (planned.stdout, planned.stderr, path.exists()) == (f"Would create .gitscalingo\n{remotes}", "", False)
+    assert (planned.stdout, planned.stderr) == (f"Would create .gitscalingo\n{remotes}", warning + move)
+    assert not path.exists()
     done = run("setup", "--write")
     assert (done.status, done.stdout, done.stderr) == (
         0,
         f"Created .gitscalingo\n{remotes}",
-        "hint: commit it, and everybody sets up with: git scalingo-region setup\n",
+        f"{warning}{move}hint: commit it, and everybody sets up with: git scalingo-region setup\n",
     )
     written = path.read_bytes()
-    assert path.read_text() == (
-        '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "gone"]\n\tapp = gone\n'
-    )
+    assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
     again = run("setup", "--write", "--json").json
     assert (again["outcome"], again["file"], path.read_bytes()) == ("unchanged", ".gitscalingo", written)
@@ -471,13 +472,35 @@ def test_write_keeps_the_rest_of_the_file(declare: Declare, repo: Repo, run: Run
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_write_of_a_remote_whose_region_is_gone(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """If a remote does not tell a region that is there, the declared one stays."""
-    path = declare('[remote "gone"]\n\tapp = old\n\tregion = osc-fr1\n')
+@pytest.mark.parametrize("declared", ["", '[remote "gone"]\n\tapp = old\n\tregion = osc-fr1\n'])
+def test_write_of_a_remote_whose_region_is_gone(
+    declare: Declare, repo: Repo, run: Run, service: Service, declared: str
+) -> None:
+    """Without its region a remote is not declared: in a new clone, `setup` would put it into the default region."""
+    path = declare(declared)
     repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
 
-    assert run("setup", "--write").stdout == "Updated .gitscalingo\n  gone  gone in osc-fr1\n"
-    assert path.read_text() == '[remote "gone"]\n\tapp = gone\n\tregion = osc-fr1\n'
+    result = run("setup", "--write")
+
+    assert (result.status, result.stderr) == (
+        5,
+        (
+            "warning: leaving out the remote 'gone': its region is unknown\n"
+            "error: there is no Scalingo remote to declare\n"
+            "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
+        ),
+    )
+    assert path.read_text() == declared
+
+
+def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, service: Service) -> None:
+    """A remote whose name `.gitscalingo` cannot hold is an error: the file would be one that nobody can use."""
+    repo.git("config", "remote.a b.url", STAGING)
+
+    result = run("setup", "--write")
+
+    assert (result.status, messages(result, "error")[0].partition(":")[0]) == (2, "'a b' is not a valid remote name")
+    assert not (repo.path / ".gitscalingo").exists()
 
 
 @pytest.mark.parametrize(
@@ -528,10 +551,9 @@ def test_trust(
     )
     assert known_hosts.read_text() == endpoint.line()
     again = run("setup", "--trust", "--json").json
-    assert ([item["outcome"] for item in again["remotes"]], again["trust"]["outcome"]) == (
-        ["unchanged"] * 2,
-        "unchanged",
-    )
+    assert [item["outcome"] for item in again["remotes"]] == ["unchanged"] * 2
+    # One region is written like several.
+    assert [host["outcome"] for host in again["trust"]["hosts"]] == ["unchanged"]
 
 
 @needs_ssh_server

@@ -38,6 +38,8 @@ def test_a_quoted_word_is_that_word_again(word: str) -> None:
     ("word", "text"),
     [
         ("refs/heads/main:refs/heads/main", "refs/heads/main:refs/heads/main"),
+        ("HEAD^0:refs/heads/main", "'HEAD^0:refs/heads/main'"),
+        ("=ls", "'=ls'"),
         ("", "''"),
         ("a b", "'a b'"),
         ("$(id)", "'$(id)'"),

@@ -227,7 +227,7 @@ def test_a_region_that_is_new_makes_its_remotes_known(repo: Repo, run: Run, serv
 
 
 def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Account, paste: Paste) -> None:
-    """A remote of a gone region goes where its app is, if exactly one region has it, and only then."""
+    """A remote of a gone region goes where its app is if one region has it; if several have it, hints name them."""
     for name in ("one", "two", "none"):
         repo.git("remote", "add", name, f"git@ssh.agora-fr1.scalingo.com:{name}.git")
     account.add_app("scw-par", "one")
@@ -249,13 +249,16 @@ def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Ac
             "1 remote updated, 2 left as they were\n"
         ),
         (
-            "hint: if you know where two is now, move 'two' there: git scalingo-region add -r two REGION two\n"
+            "hint: two is in osc-fr1; to move 'two' there: git scalingo-region add -r two osc-fr1 two\n"
+            "hint: two is in scw-par; to move 'two' there: git scalingo-region add -r two scw-par two\n"
             "hint: if you know where none is now, move 'none' there: git scalingo-region add -r none REGION none\n"
         ),
     )
     assert paste(field(done, "undo")).returncode == 0
     assert repo.config.read_bytes() == before
     assert account.asked.count("/v1/tokens/exchange") == 2
+    assert paste(messages(done, "hint")[1].partition("there: ")[2]).returncode == 0
+    assert repo.push_urls("two") == ["ssh://git@ssh.scw-par.scalingo.com:22/two.git"]
 
 
 def test_sync_of_remotes_that_are_there_asks_nobody(mixed: Repo, run: Run, account: Account) -> None:

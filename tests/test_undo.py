@@ -11,7 +11,6 @@ import pytest
 from conftest import OSC_FR1, SECNUM, Repo
 from test_plan import ELSEWHERE, STALE, examiner_of
 
-from git_scalingo_region import shell
 from git_scalingo_region.model import Outcome, RemoteUrl
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
@@ -24,7 +23,7 @@ Prepare = Callable[[Repo], None]
 def listing() -> dict[str, list[tuple[str, str]]]:
     """Return each key's origins and values, in the order in which git reads them."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for item in Repository().read()._listed:
+    for item in Repository().read().listed:
         if item.key.startswith("remote."):
             found.setdefault(item.key, []).append((item.origin, item.value))
     return found
@@ -60,7 +59,7 @@ def undo(plan: Plan) -> list[str]:
     def path(origin: str) -> str | None:
         return None if repository.is_main_file(origin) else repository.real_path(origin)
 
-    return [shell.command(*words) for words in undo_commands(plan, path)]
+    return list(undo_commands(plan, path))
 
 
 def check_undo(change: Callable[[str], Plan], name: str) -> list[str]:
@@ -195,10 +194,15 @@ def test_the_usual_undo_is_the_command_that_everybody_knows(repo: Repo) -> None:
     ]
 
 
-def test_there_is_no_undo_that_would_not_be_exact(repo: Repo) -> None:
-    """A value that no shell can be given is not brought back by a command that comes close."""
-    repo.git("config", "remote.scalingo.url", "a\n")
-    assert undo(force("scalingo")) == [""]
+@pytest.mark.parametrize("values", [[' = "a\\n"'], [""], ["", f" = {ELSEWHERE}"], [f" = {ELSEWHERE}", ""]])
+def test_there_is_no_undo_that_would_not_be_exact(repo: Repo, values: list[str]) -> None:
+    """A value that no shell can be given, or a line without a value, is not brought back by what comes close."""
+    with repo.config.open("a") as file:
+        file.write('[remote "scalingo"]\n' + "".join(f"\turl{value}\n" for value in values))
+    plan = force("scalingo")
+    assert undo(plan) == []
+    assert all("true" not in text for _, text in plan.replacements)
+    assert plan.previous_url in (None, ELSEWHERE, "a\n")
 
 
 def test_what_was_created_has_no_undo(repo: Repo) -> None:

@@ -1,7 +1,7 @@
 """Every command and option of the command line, declared once, as plain data.
 
-`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual all read this
-declaration. The value of an argument or option reaches the command's `run` as the parameter of the same name.
+`reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual read it. The
+value of an argument or option reaches the command's `run` as the parameter of the same name.
 
 `offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
 `.gitscalingo` declares), `fields`, `files`, or the words themselves; nothing if it is empty.
@@ -21,13 +21,17 @@ class Option(NamedTuple):
     `excludes` names the options that contradict it.
     """
 
-    name: str
     flags: tuple[str, ...]
     help: str
     metavar: str = ""
     repeated: bool = False
     excludes: tuple[str, ...] = ()
     offers: str = ""
+
+    @property
+    def name(self) -> str:
+        """The option as a parameter of `run`, such as `dry_run`."""
+        return self.flags[0][2:].replace("-", "_")
 
     @property
     def default(self) -> bool | str | tuple[str, ...]:
@@ -80,21 +84,32 @@ class Command(NamedTuple):
 
 
 # These two are answered without a command's `run`. The texts are Typer's own.
-HELP = Option("help", ("--help", "-h"), "Show this message and exit.")
-VERSION = Option("version", ("--version",), "Show the version and exit.")
+HELP = Option(("--help", "-h"), "Show this message and exit.")
+VERSION = Option(("--version",), "Show the version and exit.")
 
-JSON = Option("json", ("--json",), "Write the result, or the error, as JSON.")
-QUIET = Option("quiet", ("--quiet", "-q"), "Write no result, only warnings and errors.")
-REFRESH = Option("refresh", ("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
-OFFLINE = Option("offline", ("--offline",), "Connect to nothing.", excludes=("refresh",))
-FALLBACK = Option("fallback", ("--fallback",), "Use the default region if the named one is unknown.")
-DRY_RUN = Option("dry_run", ("--dry-run", "-n"), "Change nothing; show what would be done.")
-FORCE = Option("force", ("--force", "-f"), "Replace a remote that is not Scalingo's.")
-
+JSON = Option(("--json",), "Write the result, or the error, as JSON.")
+QUIET = Option(("--quiet", "-q"), "Write no result, only warnings and errors.")
+REFRESH = Option(("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
+OFFLINE = Option(("--offline",), "Connect to nothing.", excludes=("refresh",))
+FALLBACK = Option(("--fallback",), "Use the default region if the named one is unknown.")
 OUTPUT = (JSON, QUIET)
-SOURCE = (REFRESH, OFFLINE)
-# These make the context and choose the output: `run` of a command does not get them.
-COMMON = ("json", "quiet", "refresh", "offline", "fallback")
+USUAL = (*OUTPUT, REFRESH, OFFLINE)
+# `run` of a command does not get these: they make the context and choose the output.
+COMMON = tuple(option.name for option in (*USUAL, FALLBACK))
+
+DRY_RUN = Option(("--dry-run", "-n"), "Change nothing; show what would be done.")
+FORCE = Option(("--force", "-f"), "Replace a remote that is not Scalingo's.")
+REMOTE_NAME = Option(("--remote", "-r"), "The remote's name; by default scalingo.", "NAME", offers="remotes")
+NAMES = Option(("--names",), "Write only the names, one per line.", excludes=("json",))
+FIELD = Option(("--field",), "Write only the value of this field.", "FIELD", excludes=("json",), offers="fields")
+WRITE = Option(
+    ("--write",), "Write that file from the remotes of this repository.", excludes=("trust", "force", "fallback")
+)
+TRUST = Option(("--trust",), "Also trust the host key of each region.")
+ALL = Option(("--all",), "Trust the regions of all Scalingo remotes here.")
+KNOWN_HOSTS = Option(("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files")
+FINGERPRINT = Option(("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True)
+CONNECT = Option(("--connect",), "Also try a connection, as git push would make it.")
 
 REGION = Argument("region", "The region; by default the one that is selected here.", offers="regions")
 REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True, offers="regions")
@@ -102,118 +117,34 @@ APP = Argument("app", "The app; by default that of SCALINGO_APP or of the remote
 REMOTE = Argument("remote", "The remote; by default scalingo.", offers="remotes")
 REMOTES = Argument("remotes", "Only these remotes.", repeated=True, offers="remotes")
 DECLARED = REMOTES._replace(offers="declared")
+SHELL = Argument("shell", "The shell: bash, zsh or fish.", required=True, offers="bash zsh fish")
 
 COMMANDS = (
     Command(
         "add",
         "Add the remote of an app, or bring it up to date.",
         (REGION, APP),
-        (
-            Option("remote", ("--remote", "-r"), "The remote's name; by default scalingo.", "NAME", offers="remotes"),
-            FORCE,
-            DRY_RUN,
-            *OUTPUT,
-            *SOURCE,
-            FALLBACK,
-        ),
+        (REMOTE_NAME, FORCE, DRY_RUN, *USUAL, FALLBACK),
     ),
-    Command(
-        "url",
-        "Print the remote url of an app; needs no repository.",
-        (REGION, APP),
-        (*OUTPUT, *SOURCE, FALLBACK),
-    ),
-    Command(
-        "list",
-        "List the regions.",
-        (),
-        (
-            Option("names", ("--names",), "Write only the names, one per line.", excludes=("json",)),
-            *OUTPUT,
-            *SOURCE,
-        ),
-    ),
-    Command(
-        "show",
-        "Show every field of one region.",
-        (REGION,),
-        (
-            Option(
-                "field",
-                ("--field",),
-                "Write only the value of this field.",
-                "FIELD",
-                excludes=("json",),
-                offers="fields",
-            ),
-            *OUTPUT,
-            *SOURCE,
-            FALLBACK,
-        ),
-    ),
-    Command(
-        "status",
-        "Show this repository's Scalingo remotes and their state.",
-        (DECLARED,),
-        (*OUTPUT, *SOURCE),
-    ),
-    Command(
-        "sync",
-        "Bring remotes whose ssh endpoint has moved up to date.",
-        (REMOTES,),
-        (DRY_RUN, *OUTPUT, *SOURCE),
-    ),
+    Command("url", "Print the remote url of an app; needs no repository.", (REGION, APP), (*USUAL, FALLBACK)),
+    Command("list", "List the regions.", (), (NAMES, *USUAL)),
+    Command("show", "Show every field of one region.", (REGION,), (FIELD, *USUAL, FALLBACK)),
+    Command("status", "Show this repository's Scalingo remotes and their state.", (DECLARED,), USUAL),
+    Command("sync", "Bring remotes whose ssh endpoint has moved up to date.", (REMOTES,), (DRY_RUN, *USUAL)),
     Command(
         "setup",
         "Make the remotes that .gitscalingo declares.",
         (DECLARED,),
-        (
-            Option(
-                "write",
-                ("--write",),
-                "Write that file from the remotes of this repository.",
-                excludes=("trust", "force", "fallback"),
-            ),
-            Option("trust", ("--trust",), "Also trust the host key of each region."),
-            FORCE,
-            DRY_RUN,
-            *OUTPUT,
-            *SOURCE,
-            FALLBACK,
-        ),
+        (WRITE, TRUST, FORCE, DRY_RUN, *USUAL, FALLBACK),
     ),
     Command(
         "trust",
         "Add the published host keys of regions to known_hosts.",
         (REGIONS,),
-        (
-            Option("all", ("--all",), "Trust the regions of all Scalingo remotes here."),
-            Option(
-                "known_hosts", ("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files"
-            ),
-            Option("fingerprint", ("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True),
-            DRY_RUN,
-            *OUTPUT,
-            *SOURCE,
-            FALLBACK,
-        ),
+        (ALL, KNOWN_HOSTS, FINGERPRINT, DRY_RUN, *USUAL, FALLBACK),
     ),
-    Command(
-        "doctor",
-        "Find what would make the first push fail, and how to fix it.",
-        (REMOTE,),
-        (
-            Option("connect", ("--connect",), "Also try a connection, as git push would make it."),
-            *OUTPUT,
-            *SOURCE,
-        ),
-    ),
-    Command(
-        "completion",
-        "Print the completion script for a shell.",
-        (Argument("shell", "The shell: bash, zsh or fish.", required=True, offers="bash zsh fish"),),
-        OUTPUT,
-    ),
+    Command("doctor", "Find what would make the first push fail, and how to fix it.", (REMOTE,), (CONNECT, *USUAL)),
+    Command("completion", "Print the completion script for a shell.", (SHELL,), OUTPUT),
 )
 
 BY_NAME = {command.name: command for command in COMMANDS}

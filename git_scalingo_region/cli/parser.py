@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from inspect import Parameter, Signature
 from typing import Annotated, Any
 
@@ -74,24 +75,19 @@ def _app() -> typer.Typer:
         suggest_commands=False,
         context_settings={"help_option_names": list(reversed(HELP.flags))},
     )
-    app.callback(help=INTRODUCTION)(_function(lambda values: None, [VERSION]))
+    app.callback(help=INTRODUCTION)(_function(lambda values: None, (VERSION,)))
     for command in COMMANDS:
         # As a short help too, which Typer does not cut off.
         register = app.command(command.name, cls=_Command, help=command.help, short_help=command.help)
-        register(_function(_caller(command), command.parameters))
+        register(_function(partial(Call, command), command.parameters))
     return app
-
-
-def _caller(command: Command) -> Callable[[dict[str, Any]], Call]:
-    repeated = [each.name for each in command.parameters if each.repeated]
-    return lambda values: Call(command, values | {name: tuple(values[name] or ()) for name in repeated})
 
 
 def _function(answer: Callable[[dict[str, Any]], Any], declared: Iterable[Argument | Option]) -> Callable[..., Any]:
     """Return a function with these parameters; Typer makes a command from its signature."""
 
     def function(**values: Any) -> Any:
-        return answer(values)
+        return answer(values | {each.name: tuple(values[each.name] or ()) for each in declared if each.repeated})
 
     function.__signature__ = Signature([_parameter(each) for each in declared])  # type: ignore[attr-defined]
     return function

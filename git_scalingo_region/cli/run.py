@@ -1,7 +1,6 @@
 """Run a command and say what came of it: the streams, and the one error boundary.
 
-Knows no policy, no HTTP, no git. What a run needs is imported when it is needed: `--version` takes no time, and of the
-commands only the one that is called is loaded.
+A run imports only what it needs: `--version` takes no time, and only the command that is called is loaded.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from git_scalingo_region.cli.reader import Call
-    from git_scalingo_region.context import Context
     from git_scalingo_region.terminal import Result, Style
 
 
@@ -58,13 +56,13 @@ def _execute(call: Call) -> int:
     from git_scalingo_region.settings import Settings
 
     call.command.check(call.values)
-    as_json, quiet, refresh, offline, fallback = (call.values.get(name, False) for name in COMMON)
+    values = dict(call.values)
+    as_json, quiet, refresh, offline, fallback = (values.pop(name, False) for name in COMMON)
     settings = Settings.from_environ(os.environ)
     context = Context(settings, refresh=refresh, offline=offline, fallback=fallback)
-    # A command is not told the options that are dealt with here.
-    values = {name: value for name, value in call.values.items() if name not in COMMON}
     try:
-        result = _result(call.command.name, context, values)
+        module: Any = __import__(f"git_scalingo_region.commands.{call.command.name}", fromlist=["run"])
+        result: Result = module.run(context, **values)
     except ScalingoRegionError as error:
         return _fail(error, context.warnings, as_json=as_json)
     if as_json:
@@ -74,12 +72,6 @@ def _execute(call: Call) -> int:
     if not quiet and not lost:
         _tell("hint", result.hints())
     return lost or int(result.exit_status)
-
-
-def _result(name: str, context: Context, values: dict[str, Any]) -> Result:
-    module: Any = __import__(f"git_scalingo_region.commands.{name}", fromlist=["run"])
-    result: Result = module.run(context, **values)
-    return result
 
 
 def _write(text: str) -> int:

@@ -5,58 +5,58 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Target, stops
+from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, follow, stops
 from git_scalingo_region.commands.selection import ssh_command
 from git_scalingo_region.repository.push import refspec
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
+from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.ssh import client, known_hosts
-from git_scalingo_region.ssh.client import PublicKey
+from git_scalingo_region.ssh.client import Lookup, PublicKey
 from git_scalingo_region.ssh.known_hosts import KnownKey
 
 CONNECT_SECONDS = 20.0
 KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
-# --- what the account has --------------------------------------------------------------------------------------------
+
+def _account(subject: Subject) -> Catalog:
+    """Return what to ask about the account; raise `Skip` if it may not be asked."""
+    catalog = subject.catalog
+    if subject.context.offline:
+        raise Skip("--offline")
+    if catalog.context.offline:
+        raise Skip("the token is not accepted")
+    if not catalog.token:
+        raise Skip("there is no token")
+    return catalog
 
 
-def _unasked(target: Target) -> str:
-    """Return why the service is not asked about the account, or ""."""
-    if target.subject.context.offline:
-        return "--offline"
-    if target.subject.catalog.context.offline:
-        return "the token is not accepted"
-    return "" if target.subject.catalog.token else "there is no token"
-
-
-def app(target: Target) -> Finding:
+def app(subject: Subject) -> Finding:
     """Look whether the account sees the app in the region of the remote."""
-    name, here = target.app, target.region.name
-    whereabouts = None if _unasked(target) else find_app(target.subject.catalog, name)
-    if whereabouts is None:
-        return Finding(SKIPPED, _unasked(target) or "the regions cannot be asked")
-    present = [region.name for region in whereabouts.present]
+    name, here = subject.app, subject.region.name
+    found = find_app(_account(subject), name)
+    if found is None:
+        raise Skip("the regions cannot be asked")
+    present = [region.name for region in found.present]
     if here in present:
         return Finding(OK, f"this account sees {name} in {here}")
-    if here not in [region.name for region in whereabouts.absent]:
-        return Finding(SKIPPED, f"{here} gives no usable answer")
-    if not present:
-        probe = shell.command("scalingo", "--region", here, "apps")
-        return Finding(PROBLEM, f"this account sees no app {name} in {here}", "", probe)
-    fix = target.subject.move(whereabouts.present[0], name) if len(present) == 1 else ""
-    return Finding(PROBLEM, f"{name} is not in {here} but in {' and '.join(present)}", fix)
+    if here not in [region.name for region in found.absent]:
+        raise Skip(f"{here} gives no usable answer")
+    if present:
+        return Finding(PROBLEM, f"{name} is not in {here} but in {' and '.join(present)}", follow(subject, name))
+    probe = shell.command("scalingo", "--region", here, "apps")
+    return Finding(PROBLEM, f"this account sees no app {name} in {here}", "", probe)
 
 
-def key(target: Target) -> Finding:
+def key(subject: Subject) -> Finding:
     """Look whether one of the keys that ssh offers is on the account."""
-    reason = _unasked(target)
-    known = None if reason else target.subject.catalog.account_keys()
+    endpoint = subject.region.ssh
+    known = _account(subject).account_keys()
     if known is None:
-        return Finding(SKIPPED, reason or "the keys of the account cannot be read")
-    offered = _offered(target)
+        raise Skip("the keys of the account cannot be read")
+    offered = client.offered_keys(endpoint, _ssh(subject))
     if not offered:
         # A key without a passphrase could be made by a pasted line, but whether to have one is for the user to decide.
         return Finding(PROBLEM, "ssh has no key to offer", "", "ssh-keygen -t ed25519")
@@ -65,174 +65,155 @@ def key(target: Target) -> Finding:
     if locked := next((item for item in offered if not item.data), None):
         probe = shell.command("ssh-keygen", "-y", "-f", locked.source)
         return Finding(WARNING, f"cannot tell whether {locked.source} is on the account: it is locked", "", probe)
-    return Finding(PROBLEM, f"none of your ssh keys is on the account: {_invitation(offered)}", "", _add(offered))
+    return _add_a_key("none of your ssh keys is on the account", offered)
 
 
-def _offered(target: Target) -> Sequence[PublicKey]:
-    return client.offered_keys(target.region.ssh, ssh_command(target.subject.context, target.configuration))
+def _ssh(subject: Subject) -> str:
+    return ssh_command(subject.context, subject.configuration)
 
 
-def _invitation(offered: Sequence[PublicKey]) -> str:
-    return f"add {offered[0].source} at {KEYS_PAGE}" if offered else f"add one at {KEYS_PAGE}"
+def refused(subject: Subject, detail: str) -> Finding:
+    """Return the problem that the host accepts no key: which one to add, and where."""
+    found = _add_a_key(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
+    return found._replace(accepted=False)
 
 
-def _add(offered: Sequence[PublicKey]) -> str:
-    """Return how to add a key to the account: the platform's CLI takes the file of a public key."""
+def _add_a_key(detail: str, offered: Sequence[PublicKey]) -> Finding:
+    """Return the problem, and how to add a key to the account: the platform's CLI takes the file of a public key."""
     source = offered[0].source if offered else ""
-    for path in (source, f"{source}.pub"):
-        if path.endswith(".pub") and os.path.isfile(path):
-            return shell.command("scalingo", "keys-add", "NAME", path)
-    if os.path.isfile(source):
-        return shell.command("ssh-keygen", "-y", "-f", source)
-    return "ssh-add -L" if offered else "ssh-keygen -t ed25519"
+    public = [path for path in (source, f"{source}.pub") if path.endswith(".pub") and os.path.isfile(path)]
+    if not offered:
+        probe = "ssh-keygen -t ed25519"
+    elif public:
+        probe = shell.command("scalingo", "keys-add", "NAME", public[0])
+    else:
+        probe = shell.command("ssh-keygen", "-y", "-f", source) if os.path.isfile(source) else "ssh-add -L"
+    return Finding(PROBLEM, f"{detail}: add {source or 'one'} at {KEYS_PAGE}", "", probe)
 
 
-# --- the host key ----------------------------------------------------------------------------------------------------
-
-
-class HostKeys(NamedTuple):
-    """What ssh knows of the host, and what is published."""
-
-    target: Target
-    place: client.Lookup
-    entries: Sequence[KnownKey]
-
-    def problem(self, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
-        """Return a problem that `trust` solves once the wrong entries are out, if a key is published."""
-        region = self.target.region
-        trust = shell.plugin("trust", region.name)
-        if not builtin.fingerprints(region.ssh):
-            return Finding(PROBLEM, detail, "", f"{trust} --fingerprint FINGERPRINT")
-        fix = shell.chain(*([known_hosts.removal(wrong)] if wrong else []), trust if self.place.user_file else "")
-        look = shell.command("ssh-keygen", "-F", self.place.name, "-f", wrong[0].path) if wrong else ""
-        return Finding(PROBLEM, detail, fix, "" if fix else look)
-
-
-def _host_keys(target: Target) -> HostKeys:
-    place = client.lookup(target.region.ssh, ssh_command(target.subject.context, target.configuration))
-    return HostKeys(target, place, known_hosts.known_keys(place.name, place.files))
-
-
-def host_key(target: Target) -> Finding:
+def host_key(subject: Subject) -> Finding:
     """Look whether ssh knows the host, by the published key."""
-    keys = _host_keys(target)
-    name, published = keys.place.name, builtin.fingerprints(target.region.ssh)
-    revoked = [entry for entry in keys.entries if entry.marker == known_hosts.REVOKED]
-    for entry in revoked:
-        if entry.key.fingerprint in published.values():
+    published = builtin.fingerprints(subject.region.ssh)
+    place, entries = _host_keys(subject)
+    name = place.name
+    for entry in entries:
+        if entry.marker == known_hosts.REVOKED and entry.key.fingerprint in published.values():
             # Whether that was a mistake is for the user to decide: no command takes it back unasked.
             return Finding(PROBLEM, f"line {entry.line} of {entry.path} revokes the published key of {name}")
-    plain = [entry for entry in keys.entries if not entry.marker]
+    plain = [entry for entry in entries if not entry.marker]
     wrong = [entry for entry in plain if published.get(entry.key.type, entry.key.fingerprint) != entry.key.fingerprint]
+    trusted = known_hosts.trusted_keys(place)
     if wrong:
-        return keys.problem(f"{wrong[0].path} holds a key for {name} that is not the published one", wrong)
-    trusted = known_hosts.trusted_keys(keys.place)
+        detail = f"{wrong[0].path} holds a key for {name} that is not the published one"
+        return _untrusted(subject, place, detail, wrong)
+    if not trusted and plain:
+        return _untrusted(subject, place, f"the key that {plain[0].path} holds for {name} is revoked", plain)
     if not trusted:
-        if plain:
-            return keys.problem(f"the key that {plain[0].path} holds for {name} is revoked", plain)
-        return keys.problem(f"ssh does not know {name} yet")
+        return _untrusted(subject, place, f"ssh does not know {name} yet")
     if not published:
         return Finding(OK, "known; no fingerprint is published for it")
     if not any(entry.key.fingerprint in published.values() for entry in trusted):
-        return keys.problem(f"ssh knows {name} by a key that is not published", trusted)
+        return _untrusted(subject, place, f"ssh knows {name} by a key that is not published", trusted)
     return Finding(OK, "known, and the published one")
 
 
-# --- the connection --------------------------------------------------------------------------------------------------
+def _host_keys(subject: Subject) -> tuple[Lookup, Sequence[KnownKey]]:
+    """Return how ssh looks the host's key up, and what it finds."""
+    place = client.lookup(subject.region.ssh, _ssh(subject))
+    return place, known_hosts.known_keys(place.name, place.files)
 
-# What ssh says, most telling first: a pattern, and what it means.
-_UNRESOLVED, _CHANGED, _UNKNOWN, _UNREACHABLE, _REFUSED, _CLOSED, _BROKEN, _SETTING = range(8)
+
+def _untrusted(subject: Subject, place: Lookup, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
+    """Return a problem that `trust` solves once the wrong entries are out, if a key is published."""
+    trust = shell.plugin("trust", subject.region.name)
+    if not builtin.fingerprints(subject.region.ssh):
+        return Finding(PROBLEM, detail, "", f"{trust} --fingerprint FINGERPRINT")
+    fix = shell.chain(*([known_hosts.removal(wrong)] if wrong else []), trust if place.user_file else "")
+    look = shell.command("ssh-keygen", "-F", place.name, "-f", wrong[0].path) if wrong else ""
+    return Finding(PROBLEM, detail, fix, "" if fix else look)
+
+
+# Settings with which no push to the platform gets as far as the app.
+_HOPELESS = ("mirror", "receivepack", "pushoption")
+
+
+def connect(subject: Subject) -> Finding:
+    """Make the connection that `git push` would make, and run what it would run, except for its hooks."""
+    endpoint = subject.region.ssh
+    _expect_a_push(subject)
+    # As git chooses it: a core.sshCommand of the repository's own counts here, since git push would run it as well.
+    configured = subject.context.settings.ssh_command or subject.configuration.get("core.sshcommand")
+    line = client.cautious(configured or _ssh(subject))
+    if not client.is_cautious(endpoint, line):
+        raise Skip("the ssh that git runs might add a host key: it sets its own options")
+    what = refspec(subject.head, subject.configuration, subject.remote)
+    answer = subject.repository.try_push(subject.remote, what, line, seconds=CONNECT_SECONDS)
+    if answer is None:
+        return _unreached(subject, f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds")
+    if answer.status == 0:
+        return Finding(OK, f"{endpoint} lets you in, and {subject.app} is there", accepted=True)
+    return _explain(subject, answer.error)
+
+
+def _expect_a_push(subject: Subject) -> None:
+    """Raise `Skip` if no connection is to be made, or if `git push` would make none."""
+    if subject.context.offline:
+        raise Skip("--offline")
+    if not subject.is_current:
+        raise Skip("git push does not go to the app")
+    if not subject.head.has_commit:
+        raise Skip("there is no commit to push")
+    for stop in stops(subject):
+        if stop.key.rpartition(".")[2] in _HOPELESS:
+            raise Skip(f"git push does not get that far: {stop.key} is {stop.value}")
+
+
+def _unreached(subject: Subject, detail: str) -> Finding:
+    endpoint = subject.region.ssh
+    probe = shell.command("ssh", "-v", "-p", str(endpoint.port), f"git@{endpoint.host}")
+    return Finding(PROBLEM, detail, "", probe)
+
+
+def _unknown(subject: Subject, detail: str) -> Finding:
+    return _untrusted(subject, _host_keys(subject)[0], detail)
+
+
+def _changed(subject: Subject, detail: str) -> Finding:
+    place, entries = _host_keys(subject)
+    return _untrusted(subject, place, detail, [entry for entry in entries if not entry.marker])
+
+
+def _unpushed(subject: Subject, detail: str) -> Finding:
+    return Finding(PROBLEM, detail)
+
+
+# What ssh and git say, most telling first: a pattern, what it means, and what makes the finding.
 _FAILURES = (
-    (r"Could not resolve hostname", _UNRESOLVED, "the name {host} is not resolved"),
-    (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", _CHANGED, "the host key is not the one known"),
-    (r"Host key verification failed|No .* host key is known", _UNKNOWN, "the host key is unknown"),
-    (r"ssh: connect to host|Connection timed out", _UNREACHABLE, "port {port} of {host} is unreachable"),
-    (r"Permission denied \(|Too many authentication failures", _REFUSED, "{host} accepts none of your ssh keys"),
-    (r"Connection closed|Connection reset|Broken pipe", _CLOSED, "{host} closed the connection"),
-    (r"cannot run |command not found|onfiguration option|terminating,", _BROKEN, "ssh cannot be run: {said}"),
-    (r"^fatal: (bad|invalid|unable to parse)|^error: (malformed|bad|invalid)", _SETTING, "git does not push: {said}"),
+    (r"Could not resolve hostname", "the name {host} is not resolved", _unreached),
+    (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", "the host key is not the one known", _changed),
+    (r"Host key verification failed|No .* host key is known", "the host key is unknown", _unknown),
+    (r"ssh: connect to host|Connection timed out", "port {port} of {host} is unreachable", _unreached),
+    (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", refused),
+    (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", _unreached),
+    (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", _unreached),
+    (r"^fatal: (bad|invalid|unable to parse)|^error: (malformed|bad|invalid)", "git does not push: {said}", _unpushed),
 )
 # Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
 _NOISE = re.compile(
     r"\s*$|\*\*|Warning: |fatal: (Could not read|the remote end)|Please make sure|and the repository|hint: "
 )
-# Settings with which no push to the platform gets as far as the app.
-_HOPELESS = ("mirror", "receivepack", "pushoption")
 
 
-class Attempt(NamedTuple):
-    """What a connection comes to, and whether the host accepted one of the user's keys; None if it did not tell."""
-
-    finding: Finding
-    accepted: bool | None = None
-
-
-def connect(target: Target) -> Attempt:
-    """Make the connection that `git push` would make, and run what it would run, except for its hooks."""
-    subject, endpoint = target.subject, target.region.ssh
-    if reason := _unconnected(target):
-        return Attempt(Finding(SKIPPED, reason))
-    # As git chooses it: a core.sshCommand of the repository's own counts here, since git push would run it as well.
-    line = client.cautious(
-        subject.context.settings.ssh_command
-        or target.configuration.get("core.sshcommand")
-        or ssh_command(subject.context, target.configuration)
-    )
-    if not client.is_cautious(endpoint, line):
-        return Attempt(Finding(SKIPPED, "the ssh that git runs might add a host key: it sets its own options"))
-    what = refspec(subject.head, target.configuration, subject.remote)
-    answer = subject.repository.try_push(subject.remote, what, line, seconds=CONNECT_SECONDS)
-    if answer is None:
-        late = f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds"
-        return Attempt(Finding(PROBLEM, late, "", _ssh_probe(target)))
-    if answer.status == 0:
-        return Attempt(Finding(OK, f"{endpoint} lets you in, and {target.app} is there"), accepted=True)
-    return _explain(target, answer.error)
-
-
-def _unconnected(target: Target) -> str:
-    """Return why no connection is tried, or ""."""
-    if target.subject.context.offline:
-        return "--offline"
-    if not target.is_current:
-        return "git push does not go to the app"
-    if not target.subject.head.has_commit:
-        return "there is no commit to push"
-    stop = next((stop for stop in stops(target.subject) if stop.key.rpartition(".")[2] in _HOPELESS), None)
-    return f"git push does not get that far: {stop.key} is {stop.value}" if stop else ""
-
-
-def _ssh_probe(target: Target) -> str:
-    endpoint = target.region.ssh
-    return shell.command("ssh", "-v", "-p", str(endpoint.port), f"git@{endpoint.host}")
-
-
-def _explain(target: Target, said: str) -> Attempt:
+def _explain(subject: Subject, said: str) -> Finding:
     """Read what git and ssh said."""
-    endpoint, remote = target.region.ssh, target.subject.remote
+    endpoint, remote = subject.region.ssh, subject.remote
     words = next((line for line in reversed(said.splitlines()) if not _NOISE.match(line)), "it does not say why")
-    for pattern, kind, meaning in _FAILURES:
+    for pattern, meaning, finding in _FAILURES:
         if re.search(pattern, said, re.MULTILINE):
-            detail = meaning.format(host=endpoint.host, port=endpoint.port, said=words)
-            return Attempt(_failure(target, kind, detail), False if kind == _REFUSED else None)
+            return finding(subject, meaning.format(host=endpoint.host, port=endpoint.port, said=words))
     if re.search(r"^ ! \[rejected\]", said, re.MULTILINE):
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
-        return Attempt(Finding(PROBLEM, detail, "", shell.command("git", "fetch", remote)), accepted=True)
-    detail = f"there is no app {target.app}, or you have no right on it: {words}"
-    probe = shell.command("scalingo", "--region", target.region.name, "apps")
-    return Attempt(Finding(PROBLEM, detail, "", probe), accepted=True)
-
-
-def _failure(target: Target, kind: int, detail: str) -> Finding:
-    if kind in (_CHANGED, _UNKNOWN):
-        keys = _host_keys(target)
-        return keys.problem(detail, [entry for entry in keys.entries if not entry.marker and kind == _CHANGED])
-    if kind == _REFUSED:
-        return refused(target, detail)
-    return Finding(PROBLEM, detail, "", "" if kind == _SETTING else _ssh_probe(target))
-
-
-def refused(target: Target, detail: str) -> Finding:
-    """Return the problem that the host accepts no key: which one to add, and where."""
-    offered = _offered(target)
-    return Finding(PROBLEM, f"{detail}: {_invitation(offered)}", "", _add(offered))
+        return Finding(PROBLEM, detail, "", shell.git("fetch", remote), accepted=True)
+    detail = f"there is no app {subject.app}, or you have no right on it: {words}"
+    probe = shell.command("scalingo", "--region", subject.region.name, "apps")
+    return Finding(PROBLEM, detail, "", probe, accepted=True)

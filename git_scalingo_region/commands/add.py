@@ -3,80 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import select
-from git_scalingo_region.commands.target import Target, choose_target, host_key_advice, undo, warn_about
+from git_scalingo_region.commands.target import Done, choose_target, host_key_advice, make_remotes
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ExitStatus
 from git_scalingo_region.model import Outcome
-from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Plan
 from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
-from git_scalingo_region.terminal import GREEN, Style, record
-
-HEADLINES = {
-    (Outcome.CREATED, False): "Created remote '{}'",
-    (Outcome.UPDATED, False): "Updated remote '{}'",
-    (Outcome.UNCHANGED, False): "Remote '{}' is up to date",
-    (Outcome.CREATED, True): "Would create remote '{}'",
-    (Outcome.UPDATED, True): "Would update remote '{}'",
-    (Outcome.UNCHANGED, True): "Remote '{}' is up to date",
-}
+from git_scalingo_region.terminal import Result
 
 
-class Added(NamedTuple):
-    """What `add` did, or would do. `next` is the push command, "" if there is none that is exact."""
-
-    plan: Plan
-    choice: Choice
-    push_urls: tuple[str, ...]
-    undo: tuple[str, ...]
-    next: str
-    advice: tuple[str, ...]
-    dry_run: bool
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        """0: anything else is an error."""
-        return ExitStatus.DONE
-
-    def text(self, style: Style) -> str:
-        """Show what was done, in which region and why, how to undo it, and what to do next."""
-        fields = (
-            *(self.plan.replacements or [("url", self.plan.held_url)]),
-            ("region", self.choice.why),
-            ("undo", " && ".join(self.undo)),
-            ("next", self.next),
-        )
-        return record(HEADLINES[self.plan.outcome, self.dry_run].format(self.plan.remote), fields, style, GREEN)
-
-    def json(self) -> dict[str, Any]:
-        """Return the outcome, the remote and its urls, and the region with its reason."""
-        return {
-            "outcome": self.plan.outcome.value,
-            "remote": self.plan.remote,
-            "url": self.plan.held_url,
-            "previous_url": self.plan.previous_url,
-            "push_urls": list(self.push_urls),
-            "app": self.plan.url.app,
-            **self.choice.json(),
-            "app_found": self.choice.app_found,
-            "undo": list(self.undo),
-            "next": self.next or None,
-            "dry_run": self.dry_run,
-        }
-
-    def hints(self) -> Sequence[str]:
-        """Return what may keep the first push from working."""
-        return self.advice
-
-
-def run(context: Context, *, region: str, app: str, remote: str, force: bool, dry_run: bool) -> Added:
+def run(context: Context, *, region: str, app: str, remote: str, force: bool, dry_run: bool) -> Result:
     """Add the remote of an app, or bring it up to date.
 
     Raises `InvalidInput`, `RegionError`, `CredentialsError`, `RepositoryError` or `RemoteConflict`.
@@ -85,30 +26,43 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     configuration = repository.read()
     catalog = Catalog(context)
     selection = select(context, catalog, configuration, remote)
-    words = read_arguments(context, catalog, "add", region, app, remote_app=selection.app)
-    wish = Wish(RegionSource.ARGUMENT, words.region)
-    target = choose_target(selection, repository, wish, words.app, force=force)
-    (plan,) = carry_out(repository, configuration, lambda now: [target.plan(now)], dry_run=dry_run)
-    push_urls = plan.push_urls if dry_run else repository.push_urls(plan.remote)
-    warn_about(context, repository, plan, push_urls)
-    head = repository.head()
-    stops = obstacles(repository, configuration, plan.remote)
-    return Added(
-        plan,
-        target.choice,
-        push_urls,
-        undo=() if dry_run else undo(repository, plan),
-        next="" if stops else push_command(head, configuration, plan.remote),
-        advice=tuple(_advice(target, plan, stops, has_commit=head.has_commit)),
-        dry_run=dry_run,
+    region, app = read_arguments(context, catalog, "add", region, app, remote_app=selection.app)
+    target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
+    (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
+    plan, head = done.plan, repository.head()
+    stops = list(obstacles(repository, configuration, plan.remote))
+    push = "" if stops else push_command(head, configuration, plan.remote)
+    advice = list(_advice(plan.remote, stops, has_commit=head.has_commit))
+    if plan.outcome is not Outcome.UNCHANGED:
+        advice += host_key_advice(target)
+    return Result(
+        text=lambda style: done.text(style, push),
+        json=lambda: _json(done, target.choice, push),
+        hints=lambda: advice,
     )
 
 
-def _advice(target: Target, plan: Plan, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
+def _json(done: Done, choice: Choice, push: str) -> dict[str, Any]:
+    plan = done.plan
+    return {
+        "outcome": plan.outcome.value,
+        "remote": plan.remote,
+        "url": plan.held_url,
+        "previous_url": plan.previous_url,
+        "push_urls": list(plan.push_urls),
+        "app": plan.url.app,
+        **choice.json(),
+        "app_found": choice.app_found,
+        "undo": list(done.undo),
+        "next": push or None,
+        "dry_run": done.dry_run,
+    }
+
+
+def _advice(remote: str, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
+    """Yield what may keep the first push from working."""
+    yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
     if stops:
-        yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
-        yield shell.plugin("doctor", plan.remote)
+        yield shell.plugin("doctor", remote)
     if not has_commit:
         yield "there is no commit to push yet"
-    if plan.outcome is not Outcome.UNCHANGED:
-        yield from host_key_advice(target)

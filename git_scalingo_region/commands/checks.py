@@ -1,4 +1,4 @@
-"""The checks of `doctor` that need only the repository: its remote, its settings, and the commit to be pushed.
+"""The checks of `doctor` that look at the repository: its remote, its settings, and the commit to be pushed.
 
 A fix is an exact command that cures its check. If there is none, the finding may have a probe: a command that tells
 more, or one with a placeholder in capitals.
@@ -11,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_words, move_command
+from git_scalingo_region.commands.selection import default_remote, move_command, move_form
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RemoteConflict, RepositoryError
+from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
 from git_scalingo_region.repository.commit import author, has_submodules
-from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
+from git_scalingo_region.repository.configuration import Configuration, Entry
+from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
-from git_scalingo_region.repository.plan import Change, Examined, Examiner, State, plan_sync
+from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
 from git_scalingo_region.repository.push import (
     DEPLOYED_BRANCHES,
     Obstacle,
@@ -27,34 +28,34 @@ from git_scalingo_region.repository.push import (
     reads_every_value,
     refused,
 )
+from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
 
-# What takes the place of a setting that stops or diverts a push; "" removes it. git does not care for the capitals.
-_REPLACEMENTS = {
-    "push.followtags": ("push.followTags", "false"),
-    "push.recursesubmodules": ("push.recurseSubmodules", "no"),
-    "push.gpgsign": ("push.gpgSign", "false"),
-    "push.default": ("push.default", "simple"),
-    "submodule.recurse": ("submodule.recurse", "false"),
-    "mirror": ("mirror", "false"),
-}
-# These collect all their values, from every file.
-_LISTS = ("push.pushoption", "receivepack", "push")
+
+class Skip(Exception):
+    """A check cannot be made; the text is the reason."""
 
 
 class Finding(NamedTuple):
-    """What one check comes to. `probe` is what the output calls `try`."""
+    """What one check comes to. `probe` is what the output calls `try`.
+
+    `accepted`: whether the host accepted one of the user's keys; None if it did not tell.
+    """
 
     status: str
     detail: str
     fix: str = ""
     probe: str = ""
+    accepted: bool | None = None
 
 
 class Subject(NamedTuple):
-    """What is examined. `examined` is None if the remote is missing or not Scalingo's; `region` is then None, too."""
+    """What is examined. `examined` is None if the remote is missing or not Scalingo's.
+
+    `known_region` is None if the region of the remote is not in the list.
+    """
 
     context: Context
     catalog: Catalog
@@ -64,42 +65,200 @@ class Subject(NamedTuple):
     remote: str
     examiner: Examiner
     examined: Examined | None
-    region: Region | None
+    known_region: Region | None
 
     @property
-    def add(self) -> tuple[str, ...]:
-        """The words of the command that adds or moves the remote, up to the region."""
-        return add_words(self.configuration, self.remote)
+    def target(self) -> tuple[Examined, Region]:
+        """The Scalingo remote and its region; raises `Skip` if there is none, or if its region is not known."""
+        if self.examined and self.known_region:
+            return self.examined, self.known_region
+        raise Skip("there is no remote of a known region")
 
-    def move(self, region: Region, app: str) -> str:
-        """Return the command that points the remote at the app in that region; "" if it would be refused."""
-        return move_command(self.examiner, self.configuration, self.remote, region, app)
-
-
-class Target(NamedTuple):
-    """A Scalingo remote of a known region."""
-
-    subject: Subject
-    examined: Examined
-    region: Region
+    @property
+    def region(self) -> Region:
+        """The region of the remote; raises `Skip` as `target` does."""
+        return self.target[1]
 
     @property
     def app(self) -> str:
-        """The app that the remote points at."""
-        return self.examined.url.app
-
-    @property
-    def configuration(self) -> Configuration:
-        """The configuration of all scopes."""
-        return self.subject.configuration
+        """The app that the remote points at; raises `Skip` as `target` does."""
+        return self.target[0].url.app
 
     @property
     def is_current(self) -> bool:
         """Whether a push goes to the app."""
-        return self.examined.state is State.CURRENT
+        return self.examined is not None and self.examined.state is State.CURRENT
 
 
-# --- changes to the configuration ------------------------------------------------------------------------------------
+# --- the remote ------------------------------------------------------------------------------------------------------
+
+
+def remote(subject: Subject) -> Finding:
+    """Look whether the remote is there, is Scalingo's, and is up to date."""
+    examined, region = subject.examined, subject.known_region
+    if examined is None:
+        return _not_ours(subject)
+    app = examined.url.app
+    if region is None:
+        gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
+        fix = follow(subject, app)
+        return Finding(PROBLEM, gone, fix, "" if fix else move_form(subject.configuration, subject.remote, app))
+    if examined.state is not State.STALE:
+        return Finding(OK, f"{subject.remote} is {app} in {region.name}")
+    parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for entry in examined.remote.located)
+    old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
+    return Finding(PROBLEM, f"{old} is not what {region.name} has now: {region.ssh}", _update(subject, examined))
+
+
+def _not_ours(subject: Subject) -> Finding:
+    """Return what to do about a remote that is missing, or that is there for something else."""
+    configuration, name = subject.configuration, subject.remote
+    held = configuration.remote(name)
+    if held.exists:
+        where = f"it points to {held.located[0].value}" if held.located else "it has no url"
+        force = ["--force"] if name == default_remote(configuration) else []
+        probe = f"{shell.plugin('add', *force)} REGION APP"
+        return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)
+    if file := subject.repository.legacy_file(name):
+        return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
+    declared = (read_declared(subject.context, subject.repository) or {}).get(name)
+    if declared and declared.region and subject.catalog.find(declared.region):
+        return Finding(PROBLEM, f"there is no remote '{name}', but it is declared", shell.plugin("setup", name))
+    return Finding(PROBLEM, f"there is no remote '{name}'", "", move_form(configuration, name, "APP"))
+
+
+def follow(subject: Subject, app: str) -> str:
+    """Return the command that moves the remote to the one region where the app is; "" if that is not known."""
+    try:
+        found = find_app(subject.catalog, app)
+    except CredentialsError:
+        return ""
+    if found is None or len(found.present) != 1:
+        return ""
+    return move_command(subject.examiner, subject.configuration, subject.remote, found.present[0], app)
+
+
+def _update(subject: Subject, examined: Examined) -> str:
+    """Return the command that gives a stale remote its region's endpoint; "" if there is none.
+
+    `sync` leaves a url that comes from outside the repository alone. git itself changes it.
+    """
+    try:
+        plan_sync(examined, subject.examiner)
+    except RemoteConflict:
+        edits = [
+            _edit(subject.repository, change.origin, "--add" if index else "--replace-all", change.key, value)
+            for change in plan_sync(examined, subject.examiner, everywhere=True).changes
+            for index, value in enumerate(change.new)
+        ]
+        return shell.chain(*edits)
+    return shell.plugin("sync", subject.remote)
+
+
+def push_url(subject: Subject) -> Finding:
+    """Look where `git push` really goes."""
+    examined, region = subject.target
+    urls = ", ".join(examined.push_urls)
+    reached = {RemoteUrl.try_parse(url) for url in examined.push_urls}
+    is_stale = examined.state is State.STALE
+    if subject.is_current or (is_stale and reached == {region.remote_url(subject.app)}):
+        return Finding(OK, urls)
+    if is_stale:
+        raise Skip("the remote is not up to date")
+    helper = examined.remote.helper
+    where = f"runs the remote helper '{helper}'" if helper else f"goes to {urls}"
+    return Finding(PROBLEM, f"git push {subject.remote} {where}", _straighten(subject))
+
+
+def _straighten(subject: Subject) -> str:
+    """Return the command that makes the push go to the app, whatever diverts it; "" if there is none.
+
+    A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The urls stay as they are.
+    """
+    examined, region = subject.target
+    held, url = examined.remote, region.remote_url(subject.app)
+    helpers, pushurls = (held.variables.get(variable, ()) for variable in ("vcs", "pushurl"))
+    commands = _edits(subject, helpers, "--unset-all", held.key("vcs")) if held.helper else []
+    implied = subject.configuration.push_urls([entry.value for entry in held.urls], ())
+    if [RemoteUrl.try_parse(text) for text in implied] == [url]:
+        unset = _edits(subject, pushurls, "--unset-all", held.key("pushurl")) if held.pushurls else []
+        return shell.chain(*commands, *unset)
+    others = [entry for entry in pushurls if not subject.repository.is_main_file(entry.origin)]
+    commands += _edits(subject, others, "--unset-all", held.key("pushurl"))
+    return shell.chain(*commands, *_push_to(subject, held.key("pushurl"), url))
+
+
+def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
+    """Yield the commands that set a `pushurl`, in a spelling that `insteadOf` leaves alone, now or after a new rule."""
+    rewritten, spellings = subject.configuration.rewritten, [str(url)]
+    if url.endpoint.port == DEFAULT_SSH_PORT:
+        place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
+        spellings += [f"ssh://{place}/{url.app}.git", f"{place}:{url.app}.git"]
+    untouched = next((text for text in spellings if rewritten(text) == text), "")
+    # The longest prefix wins, so a rule for all of the url does, unless there is one already.
+    free = next((text for text in spellings if rewritten(text[:-1]) + text[-1] == rewritten(text)), "")
+    text = untouched or free
+    yield _edit(subject.repository, "", "--replace-all", key, text) if text else ""
+    if not untouched:
+        yield shell.git("config", "--add", f"url.{text}.insteadOf", text)
+
+
+# --- the settings ----------------------------------------------------------------------------------------------------
+
+
+class _Setting(NamedTuple):
+    """A setting that stops or diverts a push, and the value that makes it harmless if it is the last one.
+
+    `reads_all`: git, or a newer git, reads the other values as well, and refuses to go on if one is bad. Without a
+    harmless value, every file has to lose the setting: git collects its values.
+    """
+
+    name: str
+    harmless: str = ""
+    reads_all: bool = False
+
+
+_SETTINGS = {
+    setting.name.lower(): setting
+    for setting in (
+        _Setting("push.followTags", "false", reads_all=True),
+        _Setting("push.recurseSubmodules", "no", reads_all=True),
+        _Setting("push.gpgSign", "false", reads_all=True),
+        _Setting("push.default", "simple"),
+        _Setting("push.pushoption"),
+        _Setting("submodule.recurse", "false", reads_all=True),
+        # Of a remote:
+        _Setting("mirror", "false", reads_all=True),
+        _Setting("receivepack"),
+        _Setting("push"),
+    )
+}
+
+
+def _setting(key: str) -> _Setting:
+    if key.startswith("remote."):
+        return _SETTINGS[key.rpartition(".")[2]]._replace(name=key)
+    return _SETTINGS[key]
+
+
+def _cure(subject: Subject, key: str) -> str:
+    """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
+    name, harmless, reads_all = _setting(key)
+    entries = subject.configuration.entries(key)
+    if not harmless:
+        return shell.chain(*_edits(subject, entries, "--unset-all", key))
+    change = ("--replace-all", name, harmless)
+    if reads_all and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
+        return shell.chain(*_edits(subject, entries, *change))
+    last = entries[-1]
+    # If the last entry is the user's or the system's, one of the repository's own comes after it.
+    return _edit(subject.repository, last.origin if last.own else "", *change) if last.scope != "command" else ""
+
+
+def _edits(subject: Subject, entries: Iterable[Entry], *arguments: str) -> list[str]:
+    """Return the commands that make an edit in each file of these entries."""
+    origins = dict.fromkeys(entry.origin for entry in entries)
+    return [_edit(subject.repository, origin, *arguments) for origin in origins]
 
 
 def _edit(repository: Repository, origin: str, *arguments: str) -> str:
@@ -110,129 +269,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
     if not all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path))):
         return ""
     file = () if repository.is_main_file(origin) else ("--file", path)
-    return shell.command("git", "config", *file, *arguments)
-
-
-def _origins(entries: Iterable[Entry]) -> Iterable[str]:
-    return dict.fromkeys(entry.origin for entry in entries)
-
-
-def _unset(subject: Subject, key: str) -> str:
-    """Return the command after which no file has the key."""
-    origins = _origins(subject.configuration.entries(key))
-    return shell.chain(*(_edit(subject.repository, origin, "--unset-all", key) for origin in origins))
-
-
-def _override(subject: Subject, key: str, shown: str, value: str, *, everywhere: bool) -> str:
-    """Return the command after which the key has this value for git; "" if there is none from here.
-
-    The last entry counts. If it is the user's or the system's, the repository's own comes after it. `everywhere`: git
-    refuses one of the values, and reads them all, so each file has to change.
-    """
-    entries = subject.configuration.entries(key)
-    if entries[-1].scope == "command":
-        return ""
-    changed = entries if everywhere else [entry for entry in entries[-1:] if entry.own]
-    origins = _origins(changed) or ("",)
-    return shell.chain(*(_edit(subject.repository, origin, "--replace-all", shown, value) for origin in origins))
-
-
-def _cure(subject: Subject, key: str) -> str:
-    """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
-    variable = key.rpartition(".")[2]
-    if key in _LISTS or (key.startswith("remote.") and variable in _LISTS):
-        return _unset(subject, key)
-    shown, value = _REPLACEMENTS[variable if key.startswith("remote.") else key]
-    shown = key if key.startswith("remote.") else shown
-    is_boolean = key != "push.default"
-    everywhere = is_boolean and reads_every_value(key) and refused(subject.repository, subject.configuration, key)
-    return _override(subject, key, shown, value, everywhere=bool(everywhere))
-
-
-# --- the remote ------------------------------------------------------------------------------------------------------
-
-
-def bring_up_to_date(target: Target) -> str:
-    """Return the command that gives a stale remote its region's endpoint; "" if there is none.
-
-    `sync` leaves a url that comes from outside the repository alone. git itself changes it.
-    """
-    subject, examined = target.subject, target.examined
-    try:
-        plan_sync(examined, subject.examiner)
-    except RemoteConflict:
-        plan = plan_sync(examined._replace(remote=_as_own(examined.remote)), subject.examiner)
-        return shell.chain(*(_assign(subject.repository, change) for change in plan.changes))
-    return shell.plugin("sync", subject.remote)
-
-
-def _as_own(remote: Remote) -> Remote:
-    """Return the remote as if its urls were the repository's own."""
-    own = {id(entry): entry._replace(scope="local") for held in remote.variables.values() for entry in held}
-    return Remote(
-        remote.name,
-        tuple(own[id(entry)] for entry in remote.urls),
-        tuple(own[id(entry)] for entry in remote.pushurls),
-        {name: [own[id(entry)] for entry in held] for name, held in remote.variables.items()},
-    )
-
-
-def _assign(repository: Repository, change: Change) -> str:
-    first, *others = change.new
-    commands = [_edit(repository, change.origin, "--replace-all", change.key, first)]
-    commands += [_edit(repository, change.origin, "--add", change.key, other) for other in others]
-    return shell.chain(*commands)
-
-
-def push_url(target: Target) -> Finding:
-    """Look where `git push` really goes."""
-    state, urls = target.examined.state, ", ".join(target.examined.push_urls)
-    reached = {RemoteUrl.try_parse(url) for url in target.examined.push_urls}
-    if state is State.CURRENT or (state is State.STALE and reached == {target.region.remote_url(target.app)}):
-        return Finding(OK, urls)
-    if state is State.STALE:
-        return Finding(SKIPPED, "the remote is not up to date")
-    name = target.subject.remote
-    if helper := target.examined.remote.helper:
-        return Finding(PROBLEM, f"git push {name} runs the remote helper '{helper}'", _straighten(target))
-    return Finding(PROBLEM, f"git push {name} goes to {urls}", _straighten(target))
-
-
-def _straighten(target: Target) -> str:
-    """Return the command that makes the push go to the app, whatever diverts it; "" if there is none.
-
-    A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The urls stay as they are.
-    """
-    subject, remote = target.subject, target.examined.remote
-    url = target.region.remote_url(target.app)
-    commands = [_unset(subject, remote.key("vcs"))] if remote.helper else []
-    implied = target.configuration.push_urls([entry.value for entry in remote.urls], ())
-    if [RemoteUrl.try_parse(text) for text in implied] == [url]:
-        return shell.chain(*commands, *([_unset(subject, remote.key("pushurl"))] if remote.pushurls else []))
-    spelling, rule = _spelling(target.configuration, url)
-    others = [o for o in _origins(remote.variables.get("pushurl", ())) if not subject.repository.is_main_file(o)]
-    commands += [_edit(subject.repository, origin, "--unset-all", remote.key("pushurl")) for origin in others]
-    commands.append(spelling and _edit(subject.repository, "", "--replace-all", remote.key("pushurl"), spelling))
-    return shell.chain(*commands, *rule)
-
-
-def _spelling(configuration: Configuration, url: RemoteUrl) -> tuple[str, tuple[str, ...]]:
-    """Return a spelling of the url that `insteadOf` leaves alone, or one with the command that makes it do so."""
-    spellings = [str(url)]
-    if url.endpoint.port == DEFAULT_SSH_PORT:
-        place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
-        spellings += [f"ssh://{place}/{url.app}.git", f"{place}:{url.app}.git"]
-    for text in spellings:
-        if configuration.rewritten(text) == text:
-            return text, ()
-    for text in spellings:
-        # The longest prefix wins, so a rule for all of the url does, unless there is one already.
-        if configuration.rewritten(text[:-1]) + text[-1] == configuration.rewritten(text):
-            return text, (shell.command("git", "config", "--add", f"url.{text}.insteadOf", text),)
-    return "", ()
-
-
-# --- the settings ----------------------------------------------------------------------------------------------------
+    return shell.git("config", *file, *arguments)
 
 
 def follow_tags(subject: Subject) -> Finding:
@@ -246,11 +283,10 @@ def follow_tags(subject: Subject) -> Finding:
     if enabled is None:
         words = ", ".join(f"'{entry.value}'" for entry in entries)
         return Finding(PROBLEM, f"git refuses push.followTags: {words} is not true or false", fix)
+    detail = "push.followTags is set, and Scalingo refuses tags"
     if subject.repository.has_annotated_tags():
-        return Finding(PROBLEM, "push.followTags is set, and Scalingo refuses tags", fix)
-    return Finding(
-        WARNING, "push.followTags is set, and Scalingo refuses tags: the first annotated tag will count", fix
-    )
+        return Finding(PROBLEM, detail, fix)
+    return Finding(WARNING, f"{detail}: the first annotated tag will count", fix)
 
 
 def stops(subject: Subject) -> Sequence[Obstacle]:
@@ -261,32 +297,26 @@ def stops(subject: Subject) -> Sequence[Obstacle]:
 
 def refspec(subject: Subject) -> Finding:
     """Look for settings that stop a push, or send another one than its line says."""
-    found = stops(subject)
-    if found:
-        details = [f"{_shown(stop.key)} is {stop.value}: {stop.why}" for stop in found]
+    if found := stops(subject):
+        details = [f"{_setting(stop.key).name} is {stop.value}: {stop.why}" for stop in found]
         return Finding(PROBLEM, "; ".join(details), shell.chain(*(_cure(subject, stop.key) for stop in found)))
-    diverting = list(_diverting(subject))
-    if diverting:
-        plain = shell.command("git", "push", subject.remote) or "git push"
-        details = [f"{_shown(key)} is {', '.join(values)}" for key, values in diverting]
-        detail = f"'{plain}' without a branch does not push only what is deployed: {'; '.join(details)}"
-        return Finding(WARNING, detail, shell.chain(*(_cure(subject, key) for key, _ in diverting)))
+    key, value = _diverting(subject)
+    if key:
+        plain = shell.git("push", subject.remote) or "git push"
+        detail = f"'{plain}' without a branch does not push only what is deployed: {key} is {value}"
+        return Finding(WARNING, detail, _cure(subject, key))
     return Finding(OK, "no setting stops or diverts the push")
 
 
-def _shown(key: str) -> str:
-    return _REPLACEMENTS.get(key, (key, ""))[0]
-
-
-def _diverting(subject: Subject) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the settings that only a push without a refspec follows, unless they push just one deployed branch."""
+def _diverting(subject: Subject) -> tuple[str, str]:
+    """Return a setting that makes a push without a refspec push more than one deployed branch, and its value."""
     key = f"remote.{subject.remote}.push"
     values = [entry.value for entry in subject.configuration.entries(key)]
     goals = {value.rpartition(":")[2].removeprefix("refs/heads/") for value in values}
-    if values and (len(values) > 1 or not goals <= set(DEPLOYED_BRANCHES)):
-        yield key, values
-    if not values and subject.configuration.get(key := "push.default") == "matching":
-        yield key, ["matching"]
+    if len(values) > 1 or not goals <= set(DEPLOYED_BRANCHES):
+        return key, ", ".join(values)
+    is_matching = not values and subject.configuration.get("push.default") == "matching"
+    return ("push.default", "matching") if is_matching else ("", "")
 
 
 # --- the commit ------------------------------------------------------------------------------------------------------
@@ -299,7 +329,8 @@ def history(subject: Subject) -> Finding:
     branch = subject.head.ref.removeprefix("refs/heads/")
     source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
     is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
-    fix, probe = ("git fetch --unshallow", "") if is_known else ("", "git fetch --unshallow REMOTE")
+    fetch = shell.git("fetch", "--unshallow")
+    fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
     return Finding(PROBLEM, "the clone is shallow, and Scalingo refuses a push from it", fix, probe)
 
 
@@ -307,7 +338,7 @@ def commit(subject: Subject) -> Finding:
     """Look whether there is anything to push."""
     if subject.head.has_commit:
         return Finding(OK, "there is something to push")
-    line = "git add --all && git commit --allow-empty --message 'First commit'"
+    line = shell.chain(shell.git("add", "--all"), shell.git("commit", "--allow-empty", "--message", "First commit"))
     if not subject.repository.has_work_tree:
         return Finding(PROBLEM, "there is no commit yet, and this repository is bare")
     is_exact = not _identity_failure() and not subject.configuration.get("commit.gpgsign")
@@ -321,7 +352,8 @@ def identity(subject: Subject) -> Finding:
     failure = _identity_failure()
     if not failure:
         return Finding(OK, "git knows who you are")
-    probe = "git config user.name NAME && git config user.email EMAIL"
+    config = shell.git("config")
+    probe = f"{config} user.name NAME && {config} user.email EMAIL"
     return Finding(PROBLEM, f"git does not know whose commit it will be: {failure}", "", probe)
 
 
@@ -346,14 +378,9 @@ def submodules(subject: Subject) -> Finding:
 
 def branch(subject: Subject) -> Finding:
     """Say how to push, if that push goes to the app."""
-    ref = subject.head.ref
-    name = ref.removeprefix("refs/heads/")
-    if not ref:
-        what = "HEAD is detached"
-    elif name in DEPLOYED_BRANCHES:
-        what = f"{name} is deployed"
-    else:
-        what = f"{name} is not deployed under its own name"
-    is_exact = subject.examined and subject.examined.state is State.CURRENT and not stops(subject)
+    name = subject.head.ref.removeprefix("refs/heads/")
+    what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
+    what = what if name else "HEAD is detached"
+    is_exact = subject.is_current and not stops(subject)
     push = push_command(subject.head, subject.configuration, subject.remote) if is_exact else ""
     return Finding(OK, f"{what}: {push}" if push else what)

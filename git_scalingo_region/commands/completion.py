@@ -24,11 +24,7 @@ class Script(NamedTuple):
 
     shell: str
     script: str
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        """0: anything else is an error."""
-        return ExitStatus.DONE
+    exit_status: ExitStatus = ExitStatus.DONE
 
     def text(self, style: Style) -> str:
         """Show the script and nothing else."""
@@ -36,7 +32,7 @@ class Script(NamedTuple):
 
     def json(self) -> dict[str, Any]:
         """Return the shell and its script."""
-        return self._asdict()
+        return {"shell": self.shell, "script": self.script}
 
     def hints(self) -> Sequence[str]:
         """Return nothing: the output is for the shell."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands import access, checks
-from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Subject, Target
+from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Skip, Subject
 from git_scalingo_region.commands.selection import examiner_of, select
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
-from git_scalingo_region.model import RemoteUrl, check_remote_name
+from git_scalingo_region.model import check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import MINIMUM, Repository
 from git_scalingo_region.repository.git import version as git_version
 from git_scalingo_region.repository.plan import State
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
@@ -33,33 +33,12 @@ _INSTALLERS = {
     "apk": "sudo apk add git openssh-client",
     "brew": "brew install git openssh",
 }
-_NO_REPOSITORY = "there is no repository"
-_NO_REMOTE = "there is no remote of a known region"
-
-T = TypeVar("T")
-
-
-class Check(NamedTuple):
-    """A check by its name, which is stable, and what it comes to."""
-
-    name: str
-    finding: Finding
-
-    def lines(self, style: Style) -> str:
-        """Return the check for a person, with the command that fixes it or tells more on a line of its own."""
-        status, detail, fix, probe = self.finding
-        first = f"{style.paint_word(status, status.ljust(7))}  {self.name.ljust(11)}  {printable(detail)}\n"
-        commands = (("fix", fix), ("try", probe))
-        return first + "".join(f"{' ' * 22}{label}: {command}\n" for label, command in commands if command)
 
 
 class Diagnosis(NamedTuple):
-    """The checks, in the order in which they are shown."""
+    """What each check comes to, by its name, which is stable; in the order in which they are shown."""
 
-    checks: tuple[Check, ...]
-
-    def _count(self, status: str) -> int:
-        return sum(check.finding.status == status for check in self.checks)
+    findings: Mapping[str, Finding]
 
     @property
     def exit_status(self) -> ExitStatus:
@@ -68,25 +47,29 @@ class Diagnosis(NamedTuple):
 
     def text(self, style: Style) -> str:
         """Show every check, and the sum."""
+        lines = []
+        for name, (status, detail, fix, probe, _) in self.findings.items():
+            lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
+            lines += [f"{' ' * 22}{label}: {command}\n" for label, command in (("fix", fix), ("try", probe)) if command]
         problems, warnings = self._count(PROBLEM), self._count(WARNING)
         total = f"{plural(problems, 'problem')} found" if problems else "No problem found"
-        total = style.paint(total, RED if problems else GREEN) + (
-            f", {plural(warnings, 'warning')}" if warnings else ""
-        )
-        return "".join(check.lines(style) for check in self.checks) + total + "\n"
+        more = f", {plural(warnings, 'warning')}" if warnings else ""
+        return "".join(lines) + style.paint(total, RED if problems else GREEN) + f"{more}\n"
 
     def json(self) -> dict[str, Any]:
         """Return the checks; a `fix` or `try` that does not exist is null."""
-        return {"checks": [_check_json(check) for check in self.checks]}
+        shown = [
+            {"check": name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
+            for name, (status, detail, fix, probe, _) in self.findings.items()
+        ]
+        return {"checks": shown}
 
     def hints(self) -> Sequence[str]:
         """Return nothing: each check has its own command."""
         return ()
 
-
-def _check_json(check: Check) -> dict[str, Any]:
-    status, detail, fix, probe = check.finding
-    return {"check": check.name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
+    def _count(self, status: str) -> int:
+        return sum(finding.status == status for finding in self.findings.values())
 
 
 def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
@@ -96,113 +79,89 @@ def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
     """
     if remote:
         check_remote_name(remote)
-    return Diagnosis(tuple(Check(name, finding) for name, finding in _findings(context, remote, connect=connect)))
+    return Diagnosis(dict(_findings(context, remote, connect=connect)))
 
 
 def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
     """Yield the checks; what cannot be looked at is skipped."""
-    git_finding, ssh_finding = _git(), _ssh()
-    place, repository_finding = _find_place()
-    catalog, regions_finding = _find_regions(context)
-    subject = _find_subject(context, catalog, remote, *place) if place else None
-    target = _target_of(subject) if subject else None
-    key = _look(access.key, target, _NO_REMOTE)
-    connection = _connection(target) if connect else access.Attempt(Finding(SKIPPED, "only with --connect"))
-    yield "git", git_finding
-    yield "ssh", ssh_finding
-    yield "repository", repository_finding
-    yield "remote", _look(_remote, subject, _NO_REPOSITORY)
-    yield "push-url", _look(checks.push_url, target, _NO_REMOTE)
-    yield "regions", regions_finding
-    yield "app", _look(access.app, target, _NO_REMOTE)
-    yield "host-key", _look(access.host_key, target, _NO_REMOTE)
-    yield "key", _corrected(key, connection.accepted, target)
-    for name in ("history", "refspec", "follow-tags", "commit", "identity", "submodules", "branch"):
-        yield name, _look(getattr(checks, name.replace("-", "_")), subject, _NO_REPOSITORY)
-    yield "connection", connection.finding
+    yield "git", _program("git", "git", git_version, MINIMUM)
+    yield "ssh", _program("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
+    repository, finding = _find_repository()
+    yield "repository", finding
+    catalog, regions = _find_regions(context)
+    look = partial(_look, _find_subject(context, catalog, remote, repository) if repository else None)
+    yield "remote", look(checks.remote)
+    yield "push-url", look(checks.push_url)
+    yield "regions", regions
+    yield "app", look(access.app)
+    yield "host-key", look(access.host_key)
+    connection = look(access.connect) if connect else Finding(SKIPPED, "only with --connect")
+    yield "key", look(partial(_key, accepted=connection.accepted))
+    yield "history", look(checks.history)
+    yield "refspec", look(checks.refspec)
+    yield "follow-tags", look(checks.follow_tags)
+    yield "commit", look(checks.commit)
+    yield "identity", look(checks.identity)
+    yield "submodules", look(checks.submodules)
+    yield "branch", look(checks.branch)
+    yield "connection", connection
 
 
-def _look(look: Callable[[T], Finding], subject: T | None, missing: str) -> Finding:
+def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
     """Run one check. If it fails, that is its problem, and the others are still run."""
     if subject is None:
-        return Finding(SKIPPED, missing)
+        return Finding(SKIPPED, "there is no repository")
     try:
-        return look(subject)
+        return check(subject)
+    except Skip as skip:
+        return Finding(SKIPPED, str(skip))
     except ScalingoRegionError as error:
-        return _failed(error)
+        if "is not installed" in error.message:  # that is the problem of a check of its own
+            return Finding(SKIPPED, error.message)
+        return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
-def _failed(error: ScalingoRegionError) -> Finding:
-    if "is not installed" in error.message:  # that is the problem of a check of its own
-        return Finding(SKIPPED, error.message)
-    return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
+def _key(subject: Subject, accepted: bool | None) -> Finding:
+    """Look at the user's key. What the host says of it counts more than the account's list."""
+    found = _look(subject, access.key)
+    if accepted and found.status != OK:
+        return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
+    if accepted is False and found.status != PROBLEM:
+        return access.refused(subject, f"{subject.region.ssh.host} accepts none of your ssh keys")
+    return found
 
 
-def _connection(target: Target | None) -> access.Attempt:
-    if target is None:
-        return access.Attempt(Finding(SKIPPED, _NO_REMOTE))
+def _ssh_version() -> tuple[int, int]:
+    found = re.match(r"OpenSSH_(\d+)\.(\d+)", ssh_version())
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _program(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
+    """Look whether a program is there and new enough. Whether the command that installs it works is not known."""
     try:
-        return access.connect(target)
-    except ScalingoRegionError as error:
-        return access.Attempt(_failed(error))
-
-
-def _corrected(key: Finding, accepted: bool | None, target: Target | None) -> Finding:
-    """Return the check of the user's key, given what the host said: it knows better than the account's list."""
-    if accepted and target and key.status != OK:
-        return Finding(OK, f"{target.region.ssh} accepts your ssh key")
-    if accepted is False and target and key.status != PROBLEM:
-        return access.refused(target, f"{target.region.ssh.host} accepts none of your ssh keys")
-    return key
-
-
-# --- the programs ----------------------------------------------------------------------------------------------------
-
-
-def _git() -> Finding:
-    try:
-        return _judged("git", "git", git_version(), MINIMUM)
+        version = ask()
     except RepositoryError as error:
-        return Finding(PROBLEM, error.message, "", _installation())
+        detail = error.message
+    else:
+        shown, needed = (f"{name} {major}.{minor}" for major, minor in (version, minimum))
+        if version >= minimum:
+            return Finding(OK, shown)
+        is_old = version > (0, 0)
+        detail = f"{shown} is too old: {needed} is needed" if is_old else f"{command} does not say that it is {name}"
+    installation = next((line for installer, line in _INSTALLERS.items() if shutil.which(installer)), "")
+    return Finding(PROBLEM, detail, "", installation)
 
 
-def _ssh() -> Finding:
-    try:
-        found = re.match(r"OpenSSH_(\d+)\.(\d+)", ssh_version())
-    except RepositoryError as error:
-        return Finding(PROBLEM, error.message, "", _installation())
-    return _judged("ssh", "OpenSSH", (int(found[1]), int(found[2])) if found else (0, 0), MINIMUM_SSH)
-
-
-def _judged(command: str, name: str, version: tuple[int, int], minimum: tuple[int, int]) -> Finding:
-    shown, needed = (f"{name} {major}.{minor}" for major, minor in (version, minimum))
-    if version == (0, 0):
-        return Finding(PROBLEM, f"{command} does not say that it is {name}", "", _installation())
-    if version < minimum:
-        return Finding(PROBLEM, f"{shown} is too old: {needed} is needed", "", _installation())
-    return Finding(OK, shown)
-
-
-def _installation() -> str:
-    """Return the command that installs both programs here, or "". Whether it works is not known."""
-    import shutil
-
-    return next((command for program, command in _INSTALLERS.items() if shutil.which(program)), "")
-
-
-# --- what the other checks need --------------------------------------------------------------------------------------
-
-
-def _find_place() -> tuple[tuple[Repository, Configuration] | None, Finding]:
+def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding]:
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
     except RepositoryError as error:
         if "not installed" in error.message:
             return None, Finding(SKIPPED, "git is not installed")
-        ours = ("git init", "git config --global --add safe.directory ")
+        ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
-        return None, Finding(PROBLEM, error.message, fix, "" if fix else "git status")
+        return None, Finding(PROBLEM, error.message, fix, "" if fix else shell.git("status"))
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:
@@ -227,13 +186,12 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:
-    """Return the command that gets rid of a bad token, or else the one that gets a new one."""
-    login = ("", "scalingo login")
+    """Return the command that gets rid of a bad token as a fix, or else the one that gets a new one as a probe."""
     try:
-        others = find_token(settings._replace(api_token=""))
+        is_only_one = settings.api_token and not find_token(settings._replace(api_token=""))
     except CredentialsError:
-        return login
-    return ("unset SCALINGO_API_TOKEN", "") if settings.api_token and not others else login
+        is_only_one = False
+    return ("unset SCALINGO_API_TOKEN", "") if is_only_one else ("", "scalingo login")
 
 
 def _kept_catalog(settings: Settings) -> Catalog:
@@ -246,86 +204,16 @@ def _kept_catalog(settings: Settings) -> Catalog:
     return catalog
 
 
-def _find_subject(
-    context: Context, catalog: Catalog, remote: str, repository: Repository, configuration: Configuration
-) -> Subject:
-    selection = select(context, catalog, configuration, remote, existing=True)
-    if not remote and selection.remote not in configuration.remote_names:
-        _refuse_several(catalog, configuration)
-    examined = selection.examined
-    found = catalog.find(examined.region) if examined and examined.region else None
-    is_known = found is not None and examined is not None and examined.state is not State.UNKNOWN_REGION
-    return Subject(
-        context,
-        catalog,
-        repository,
-        configuration,
-        repository.head(),
-        selection.remote,
-        examiner_of(catalog, configuration),
-        examined,
-        found.region if found and is_known else None,
-    )
-
-
-def _refuse_several(catalog: Catalog, configuration: Configuration) -> None:
+def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
+    repository, configuration = place
     examiner = examiner_of(catalog, configuration)
+    selection = select(context, catalog, configuration, remote, existing=True)
     ours = [name for name in configuration.remote_names if examiner.examine(name)]
-    if len(ours) > 1:
-        commands = [shell.plugin("doctor", name) for name in ours]
-        raise InvalidInput(
-            f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *filter(None, commands)
-        )
-
-
-def _target_of(subject: Subject) -> Target | None:
-    return Target(subject, subject.examined, subject.region) if subject.examined and subject.region else None
-
-
-# --- the remote ------------------------------------------------------------------------------------------------------
-
-
-def _remote(subject: Subject) -> Finding:
-    """Look whether the remote is there, is Scalingo's, and is up to date."""
-    name, examined, region = subject.remote, subject.examined, subject.region
-    if examined is None:
-        return _not_ours(subject)
-    if region is None:
-        gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
-        fix = _follow(subject, examined.url.app)
-        probe = "" if fix else f"{shell.plugin(*subject.add)} REGION {examined.url.app}"
-        return Finding(PROBLEM, gone, fix, probe)
-    if examined.state is State.STALE:
-        target = Target(subject, examined, region)
-        parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for _, entry in examined.remote.located)
-        old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
-        detail = f"{old} is not what {region.name} has now: {region.ssh}"
-        return Finding(PROBLEM, detail, checks.bring_up_to_date(target))
-    return Finding(OK, f"{name} is {examined.url.app} in {region.name}")
-
-
-def _not_ours(subject: Subject) -> Finding:
-    """Return what to do about a remote that is missing, or that is there for something else."""
-    name, remote = subject.remote, subject.configuration.remote(subject.remote)
-    add = f"{shell.plugin(*subject.add)} REGION APP"
-    if remote.exists:
-        other = (
-            f"{shell.PROGRAM} add REGION APP" if subject.add != ("add",) else f"{shell.PROGRAM} add --force REGION APP"
-        )
-        where = f"it points to {remote.located[0][1].value}" if remote.located else "it has no url"
-        return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", other)
-    if file := subject.repository.legacy_file(name):
-        return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
-    declared = (read_declared(subject.context, subject.repository) or {}).get(name)
-    if declared and declared.region and subject.catalog.find(declared.region):
-        return Finding(PROBLEM, f"there is no remote '{name}', but it is declared", shell.plugin("setup", name))
-    return Finding(PROBLEM, f"there is no remote '{name}'", "", add)
-
-
-def _follow(subject: Subject, app: str) -> str:
-    """Return the command that moves the remote to the one region where the app is now; "" if that is not known."""
-    try:
-        whereabouts = find_app(subject.catalog, app)
-    except CredentialsError:
-        return ""
-    return subject.move(whereabouts.present[0], app) if whereabouts and len(whereabouts.present) == 1 else ""
+    if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
+        hints = filter(None, (shell.plugin("doctor", name) for name in ours))
+        raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
+    examined = selection.examined
+    found = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
+    region = found.region if found else None
+    head = repository.head()
+    return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)

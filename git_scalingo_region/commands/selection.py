@@ -1,8 +1,8 @@
-"""What most commands need first: git's configuration, the remote that is meant, and the region that it implies."""
+"""What most commands need first: git's configuration, the remotes that are meant, and the region they imply."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -10,18 +10,10 @@ from git_scalingo_region.context import Context
 from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import read_configuration
+from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import (
-    Choice,
-    LookUp,
-    RegionSource,
-    Wish,
-    choose,
-    named,
-    where_the_app_is,
-)
+from git_scalingo_region.scalingo.choice import Choice, LookUp, RegionSource, Wish, choose, named, where_the_app_is
 from git_scalingo_region.scalingo.credentials import cli_region
 from git_scalingo_region.settings import DEFAULT_REMOTE
 
@@ -66,6 +58,57 @@ def default_remote(configuration: Configuration) -> str:
     return configuration.get("scalingo.remote") or DEFAULT_REMOTE
 
 
+def select(
+    context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
+) -> Selection:
+    """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
+
+    With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
+    """
+    name = check_remote_name(remote or default_remote(configuration))
+    examiner = examiner_of(catalog, configuration)
+    if existing and not remote and name not in configuration.remote_names:
+        ours = [other for other in configuration.remote_names if examiner.examine(other)]
+        name = ours[0] if len(ours) == 1 else name
+    return Selection(context, catalog, configuration, name, examiner.examine(name))
+
+
+def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:
+    """Raise `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that a legacy file defines."""
+    for name in names:
+        if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
+            raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
+        if name not in configuration.remote_names:
+            raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
+
+
+def examine(
+    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
+    """
+    remotes = dict.fromkeys(names) or configuration.remote_names
+    listed = None
+    while listed is not catalog.load():  # a region that the cached list lacks is looked up: the new list may tell more
+        listed = catalog.load()
+        examiner = examiner_of(catalog, configuration)
+        found = [examiner.examine(name) for name in remotes]
+    for name, item in zip(remotes, found):
+        if item:
+            yield item
+        elif names and name not in spare:
+            entries = configuration.remote(name).located
+            where = f"it points to {entries[0].value}" if entries else "it has no url"
+            raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
+
+
+def add_form() -> str:
+    """Return how to add a remote, with placeholders."""
+    return f"{shell.plugin('add')} [REGION] APP"
+
+
 def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
     """Return the words of the command that adds or moves a remote, up to the region."""
     return ("add",) if remote == default_remote(configuration) else ("add", "-r", remote)
@@ -73,8 +116,13 @@ def add_words(configuration: Configuration, remote: str) -> tuple[str, ...]:
 
 def move_form(configuration: Configuration, remote: str, app: str) -> str:
     """Return how to move a remote, with a placeholder for the region."""
-    words = " ".join(map(shell.quote, add_words(configuration, remote)))
-    return f"{shell.PROGRAM} {words} REGION {app}"
+    return f"{shell.plugin(*add_words(configuration, remote))} REGION {app}"
+
+
+def move_hint(configuration: Configuration, item: Examined) -> str:
+    """Return how to move a remote whose region is unknown or gone."""
+    name, app = item.remote.name, item.url.app
+    return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
 
 
 def move_command(examiner: Examiner, configuration: Configuration, remote: str, region: Region, app: str) -> str:
@@ -84,23 +132,6 @@ def move_command(examiner: Examiner, configuration: Configuration, remote: str, 
     except RemoteConflict:
         return ""
     return shell.plugin(*add_words(configuration, remote), region.name, app)
-
-
-def select(
-    context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
-) -> Selection:
-    """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
-
-    With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
-    """
-    name = remote or default_remote(configuration)
-    examiner = examiner_of(catalog, configuration)
-    examined = examiner.examine(check_remote_name(name))
-    if existing and not remote and name not in configuration.remote_names:
-        others = [found for found in map(examiner.examine, configuration.remote_names) if found]
-        if len(others) == 1:
-            return Selection(context, catalog, configuration, others[0].remote.name, others[0])
-    return Selection(context, catalog, configuration, name, examined)
 
 
 def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = None, app: str = "") -> Choice:
@@ -113,34 +144,29 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
     app = app or selection.app
     if examined and not wish.name and examined.state is State.UNKNOWN_REGION:
         return _moved(selection, examined, look_up, app)
-    remote_region = examined.region if examined else ""
     settings = (
         Wish(RegionSource.ENVIRONMENT, context.settings.region),
         Wish(RegionSource.GIT_CONFIG, selection.configuration.get("scalingo.region")),
     )
-    if remote_region and not wish.name:
-        _warn_of_others(selection, remote_region, settings, app)
-    wishes = (wish, Wish(RegionSource.REMOTE, remote_region), *settings)
-    return choose(context, selection.catalog, wishes, cli_region(context.settings), look_up)
+    here = Wish(RegionSource.REMOTE, examined.region if examined else "")
+    if here.name and not wish.name:
+        for setting in settings:
+            if setting.name not in ("", here.name):
+                _warn_of_other(selection, here.name, setting, app)
+    return choose(context, selection.catalog, (wish, here, *settings), cli_region(context.settings), look_up)
 
 
-def _warn_of_others(selection: Selection, region: str, settings: Iterable[Wish], app: str) -> None:
-    for setting in settings:
-        if setting.name not in ("", region):
-            command = _move_to(selection, setting.name, app)
-            selection.context.warn(
-                f"{setting.source.place} is {setting.name}, but the remote '{selection.remote}' is in {region}"
-                + (f"; to move it: {command}" if command else "")
-            )
-
-
-def _move_to(selection: Selection, name: str, app: str) -> str:
-    """Return the command that moves the remote to the region of that name; "" if that is not known to work."""
-    catalog, configuration = selection.catalog, selection.configuration
-    if not catalog.known(name) or catalog.is_restricted(name) or not (found := catalog.find(name)):
-        return ""
+def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -> None:
+    """Warn that a setting names another region; with the command that moves the remote if that is known to work."""
+    _, catalog, configuration, remote, _ = selection
+    is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
+    found = catalog.find(setting.name) if is_usable else None
     examiner = examiner_of(catalog, configuration)
-    return move_command(examiner, configuration, selection.remote, found.region, app)
+    command = move_command(examiner, configuration, remote, found.region, app) if found else ""
+    selection.context.warn(
+        f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
+        + (f"; to move it: {command}" if command else "")
+    )
 
 
 def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:
@@ -155,11 +181,11 @@ def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app
     )
 
 
-def select_region(context: Context, catalog: Catalog, region: str, remote: str = "") -> Choice:
+def select_region(context: Context, catalog: Catalog, region: str) -> Choice:
     """Choose a region for a command that only needs one, such as `show`."""
     if region:
         return named(context, catalog, Wish(RegionSource.ARGUMENT, region))
-    selection = select(context, catalog, read_or_warn(context), remote, existing=True)
+    selection = select(context, catalog, read_or_warn(context), existing=True)
     return choose_region(selection, Wish(RegionSource.ARGUMENT, ""))
 
 

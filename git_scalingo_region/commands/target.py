@@ -1,24 +1,28 @@
-"""Where a remote is to point: the app and the region, chosen once, and the plan that follows from them.
+"""Make remotes point at their apps: choose the region once, plan, write, and say what came of it.
 
 `add` and `setup` share it. The regional APIs are asked where the app is only if something is about to change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import Selection, add_words, choose_region, examiner_of, ssh_command
-from git_scalingo_region.context import Context
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
-from git_scalingo_region.model import RemoteUrl
+from git_scalingo_region.model import Outcome, RemoteUrl
+from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Plan, plan_add, undo_commands
+from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
+from git_scalingo_region.terminal import GREEN, Style, record
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class Target(NamedTuple):
@@ -28,14 +32,12 @@ class Target(NamedTuple):
     app: str
     choice: Choice
     force: bool
-    legacy_file: str
 
     def plan(self, configuration: Configuration) -> Plan:
         """Decide what has to change; raise `RemoteConflict` if the program must not change the remote."""
-        remote = configuration.remote(self.selection.remote)
         examiner = examiner_of(self.selection.catalog, configuration)
         url = self.choice.region.remote_url(self.app)
-        return plan_add(remote, url, examiner, force=self.force, legacy_file=self.legacy_file)
+        return plan_add(configuration.remote(self.selection.remote), url, examiner, force=self.force)
 
 
 def choose_target(selection: Selection, repository: Repository, wish: Wish, app: str, *, force: bool) -> Target:
@@ -43,70 +45,107 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
 
     A remote that is not Scalingo's is refused first. Raises what `choose_region` raises, and `RemoteConflict`.
     """
-    catalog = selection.catalog
-    legacy_file = repository.legacy_file(selection.remote)
-    anywhere = catalog.load().regions[0]
-    target = Target(selection, app, Choice(anywhere, wish.source, catalog.load()), force, legacy_file)
-    if selection.examined is None:
-        target.plan(selection.configuration)
+    context, catalog, configuration, remote, examined = selection
+    if not configuration.remote(remote).exists and (file := repository.legacy_file(remote)):
+        raise RemoteConflict(f"the remote '{remote}' is defined by the file {file}", OTHER_NAME)
+    listed = catalog.load()
+    if examined is None:  # a conflict does not depend on the region: any will do
+        Target(selection, app, Choice(listed.regions[0], wish.source, listed), force).plan(configuration)
     choice = choose_region(selection, wish, lambda: find_app(catalog, app), app)
-    target = target._replace(choice=choice)
-    words = add_words(selection.configuration, selection.remote)
-    if not choice.app_found and target.plan(selection.configuration).changes:
-        choice = warn_if_elsewhere(selection.context, choice, app, find_app(catalog, app), words)
-    return target._replace(choice=choice)
+    target = Target(selection, app, choice, force)
+    if choice.app_found or not target.plan(configuration).changes:
+        return target
+    words = add_words(configuration, remote)
+    return target._replace(choice=warn_if_elsewhere(context, choice, app, find_app(catalog, app), words))
 
 
-def plan_all(targets: Iterable[Target], configuration: Configuration) -> list[Plan]:
-    """Plan several remotes; raise one `RemoteConflict` that reports every conflict."""
-    plans, conflicts = [], []
-    for target in targets:
+class Done(NamedTuple):
+    """What was done, or would be done, with a remote: its region for a person, and the commands that undo it."""
+
+    plan: Plan
+    region: str
+    undo: tuple[str, ...]
+    dry_run: bool
+
+    def text(self, style: Style, push: str = "") -> str:
+        """Show what was done, in which region, how to undo it, and what to do next."""
+        fields = (
+            *(self.plan.replacements or [("url", self.plan.held_url)]),
+            ("region", self.region),
+            ("undo", " && ".join(self.undo)),
+            ("next", push),
+        )
+        title = headline(f"remote '{self.plan.remote}'", self.plan.outcome, dry_run=self.dry_run)
+        return record(title, fields, style, GREEN)
+
+
+def headline(thing: str, outcome: Outcome, *, dry_run: bool) -> str:
+    """Return what happened, or would happen, to a remote or a file."""
+    if outcome is Outcome.UNCHANGED:
+        return f"{thing[:1].upper()}{thing[1:]} is up to date"
+    return f"Would {outcome.value[:-1]} {thing}" if dry_run else f"{outcome.value.capitalize()} {thing}"
+
+
+def make_remotes(
+    repository: Repository, configuration: Configuration, targets: Sequence[Target], *, dry_run: bool
+) -> list[Done]:
+    """Make the remotes point at their targets in one step, and warn if a push goes elsewhere.
+
+    Raises one `RemoteConflict` that names every conflict, and what `carry_out` raises.
+    """
+    plans = carry_out(
+        repository, configuration, lambda now: all_of(targets, lambda target: target.plan(now)), dry_run=dry_run
+    )
+    done = []
+    if not dry_run:
+        reached = repository.push_urls(*(plan.remote for plan in plans))
+        plans = [plan._replace(push_urls=urls) for plan, urls in zip(plans, reached)]
+    for target, plan in zip(targets, plans):
+        _warn_about(target, repository, plan)
+        done.append(Done(plan, target.choice.why, () if dry_run else undo(repository, plan), dry_run))
+    return done
+
+
+def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+    """Do something with all items; raise the conflicts that this raises, if any, as one `RemoteConflict`."""
+    done, conflicts = [], []
+    for item in items:
         try:
-            plans.append(target.plan(configuration))
+            done.append(do(item))
         except RemoteConflict as conflict:
             conflicts.append(conflict)
-    raise_together(conflicts)
-    return plans
-
-
-def raise_together(conflicts: Sequence[RemoteConflict]) -> None:
-    """Raise the conflicts, if any, as one."""
     if conflicts:
         hints = dict.fromkeys(hint for conflict in conflicts for hint in conflict.hints)
         raise RemoteConflict("; ".join(conflict.message for conflict in conflicts), *hints)
+    return done
 
 
-def warn_about(context: Context, repository: Repository, plan: Plan, push_urls: Sequence[str]) -> None:
+def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     """Warn if the change affects other repositories, or if the push goes to another place than the app's."""
+    context = target.selection.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
-    for elsewhere in push_urls:
+    for elsewhere in plan.push_urls:
         if RemoteUrl.try_parse(elsewhere) != plan.url:
             context.warn(f"git push {plan.remote} goes to {elsewhere}: your git configuration rewrites the url")
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
     """Return the commands that bring back what an update replaced; none if one of them cannot be written exactly."""
-
-    def path(origin: str) -> str | None:
-        return None if repository.is_main_file(origin) else repository.real_path(origin)
-
-    commands = tuple(shell.command(*words) for words in undo_commands(plan, path))
-    return commands if all(commands) else ()
+    return undo_commands(plan, lambda origin: None if repository.is_main_file(origin) else repository.real_path(origin))
 
 
 def host_key_advice(target: Target) -> Sequence[str]:
     """Return what to do if ssh does not know the host of a remote that was made or moved."""
     from git_scalingo_region.ssh import client, known_hosts  # only needed if something has changed
 
-    region, selection = target.choice.region, target.selection
+    endpoint, selection = target.choice.region.ssh, target.selection
     try:
-        place = client.lookup(region.ssh, ssh_command(selection.context, selection.configuration))
+        place = client.lookup(endpoint, ssh_command(selection.context, selection.configuration))
         if known_hosts.trusted_keys(place):
             return ()
     except RepositoryError as error:
         return (error.message, *error.hints)
-    trust = shell.plugin("trust", region.name)
-    if not builtin.fingerprints(region.ssh):
-        return (f"ssh does not know the host key of {region.ssh}, and none is published; to see its keys: {trust}",)
-    return (f"ssh does not know the host key of {region.ssh} yet: {trust}",)
+    is_published = bool(builtin.fingerprints(endpoint))
+    why = " yet" if is_published else ", and none is published; to see its keys"
+    return (f"ssh does not know the host key of {endpoint}{why}: {shell.plugin('trust', target.choice.region.name)}",)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
@@ -23,7 +22,7 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.ssh import client, known_hosts
 from git_scalingo_region.ssh.client import HostKey, Lookup
-from git_scalingo_region.ssh.known_hosts import KnownKey
+from git_scalingo_region.ssh.known_hosts import KnownKey, is_fingerprint
 from git_scalingo_region.terminal import GREEN, Style, plural, record
 
 SCAN_SECONDS = 5.0
@@ -62,7 +61,7 @@ class TrustedHost(NamedTuple):
         return record(headline, fields, style, GREEN)
 
     def json(self) -> dict[str, Any]:
-        """Return the host's part of the JSON."""
+        """Return the JSON of the host."""
         return {
             "outcome": self.outcome.value,
             "region": self.region.name,
@@ -83,7 +82,7 @@ class Trusted(NamedTuple):
     exit_status: ExitStatus = ExitStatus.DONE
 
     def text(self, style: Style) -> str:
-        """Show each host, with a blank line between two of them."""
+        """Show each host."""
         return "\n".join(host.text(style, dry_run=self.dry_run) for host in self.hosts)
 
     def json(self) -> dict[str, Any]:
@@ -95,7 +94,7 @@ class Trusted(NamedTuple):
         return {**({"hosts": hosts} if self.is_list else hosts[0]), "dry_run": self.dry_run}
 
     def hints(self) -> Sequence[str]:
-        """Return none: nothing is left to be done."""
+        """Return nothing: nothing is left to be done."""
         return ()
 
 
@@ -111,7 +110,9 @@ def run(
 
     Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
     """
-    _check_fingerprints(fingerprint)
+    for text in fingerprint:
+        if not is_fingerprint(text):
+            raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
     if fingerprint and (all or len(set(regions)) > 1):
         raise InvalidInput("--fingerprint is for one region: name that region only")
     chosen = _chosen(context, regions, everything=all)
@@ -119,44 +120,35 @@ def run(
         raise ServiceError(f"{chosen[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
     hosts = _verified(context, chosen, known_hosts, fingerprint)
     if not dry_run:
-        hosts = [_append(host) for host in hosts]
+        hosts = [_append(host) if host.added else host for host in hosts]
     return Trusted(tuple(hosts), is_list=all or len(regions) > 1, dry_run=dry_run)
 
 
 def _append(host: TrustedHost) -> TrustedHost:
     place = host.place
-    if not host.added:
-        return host
     added = known_hosts.append(place.user_file, place.name, host.added, hashed=place.hash_known_hosts)
     return host._replace(added=added)
 
 
-# --- which regions, which file ---------------------------------------------------------------------------------------
-
-
-def _check_fingerprints(fingerprints: Sequence[str]) -> None:
-    for text in fingerprints:
-        if not known_hosts.is_fingerprint(text):
-            raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
-
-
-def _chosen(context: Context, names: tuple[str, ...], *, everything: bool) -> tuple[Region, ...]:
+def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequence[Region]:
     if everything and names:
         raise InvalidInput("REGION and --all contradict each other: use one of them")
     catalog = Catalog(context)
     names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:
-        raise RepositoryError("there is no Scalingo remote here, and none is declared", f"{shell.PROGRAM} trust REGION")
+        raise RepositoryError(
+            "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
+        )
     found = (select_region(context, catalog, name).region for name in names)
-    return tuple({region.name: region for region in found}.values())
+    return list({region.name: region for region in found}.values())
 
 
-def _regions_of_repository(context: Context, catalog: Catalog) -> tuple[str, ...]:
+def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
     """Return the names of the regions of the Scalingo remotes here, and of those that `.gitscalingo` declares.
 
     A remote whose region is unknown or gone has no host to trust: it is warned about.
     """
-    from git_scalingo_region.commands.status import examine
+    from git_scalingo_region.commands.selection import examine
     from git_scalingo_region.repository.declared import read_declared
     from git_scalingo_region.repository.git import Repository
     from git_scalingo_region.repository.plan import State
@@ -168,28 +160,21 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> tuple[str, ...
             context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
         else:
             names.append(item.region)
-    return tuple(dict.fromkeys(names))
+    return names
 
 
 def _place(region: Region, command: str, file: str) -> Lookup:
     """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
-    if not file:
-        place = client.lookup(region.ssh, command)
-        if not place.user_file:
-            raise RepositoryError(
-                "ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE"
-            )
-    else:
-        try:
-            path = os.path.abspath(file)
-        except OSError as error:
-            raise RepositoryError(f"cannot use {file}: {error.strerror}") from None
-        place = Lookup(region.ssh, region.ssh.known_hosts_name, path, (path,))
+    try:
+        path = file and os.path.abspath(file)
+    except OSError as error:
+        raise RepositoryError(f"cannot use {file}: {error.strerror}") from None
+    named = Lookup(region.ssh, region.ssh.known_hosts_name, path, (path,))
+    place = named if file else client.lookup(region.ssh, command)
+    if not place.user_file:
+        raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
     known_hosts.check_file(place.user_file)
     return place
-
-
-# --- which keys ------------------------------------------------------------------------------------------------------
 
 
 def _verified(context: Context, regions: Sequence[Region], file: str, fingerprints: Sequence[str]) -> list[TrustedHost]:
@@ -198,19 +183,13 @@ def _verified(context: Context, regions: Sequence[Region], file: str, fingerprin
     hosts: list[TrustedHost] = []
     failed: dict[str, ScalingoRegionError] = {}
     for region in regions:
-        with _collecting(failed, region.name):
+        try:
             hosts.append(_verify(context, region, _place(region, command, file), fingerprints))
+        except ScalingoRegionError as error:
+            failed[region.name] = error
     if failed:
         raise _together(failed) if len(regions) > 1 else failed[regions[0].name]
     return hosts
-
-
-@contextlib.contextmanager
-def _collecting(failed: dict[str, ScalingoRegionError], name: str) -> Iterator[None]:
-    try:
-        yield
-    except (HostKeyError, RepositoryError, ServiceError) as error:
-        failed[name] = error
 
 
 def _together(failed: Mapping[str, ScalingoRegionError]) -> ScalingoRegionError:
@@ -233,7 +212,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
         raise HostKeyError(
             f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
             *listed,
-            f"compare with {DOCUMENTATION}, then: {shell.PROGRAM} trust {region.name} --fingerprint SHA256:...",
+            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint SHA256:...",
         )
     for key in offered:
         if published.get(key.type, key.fingerprint) != key.fingerprint:
@@ -256,15 +235,12 @@ def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
 
 def _check_entries(context: Context, place: Lookup, offered: Collection[HostKey], expected: Collection[str]) -> None:
     """Raise `HostKeyError` if a file holds another key for the host, or revokes one that is vouched for."""
-    others: list[KnownKey] = []
-    revoked: list[KnownKey] = []
-    for entry in known_hosts.known_keys(place.name, place.files):
-        vouched = entry.key.fingerprint in expected
-        if vouched and entry.marker == known_hosts.REVOKED:
-            revoked.append(entry)
-        elif entry.key not in offered and not vouched and not entry.marker:
-            others.append(entry)
-        elif not vouched and not entry.marker:
+    entries = known_hosts.known_keys(place.name, place.files)
+    revoked = [entry for entry in entries if entry.marker == known_hosts.REVOKED and entry.key.fingerprint in expected]
+    unvouched = [entry for entry in entries if not entry.marker and entry.key.fingerprint not in expected]
+    others = [entry for entry in unvouched if entry.key not in offered]
+    for entry in unvouched:
+        if entry.key in offered:
             # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys).
             context.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {_what(entry)}")
     if revoked:

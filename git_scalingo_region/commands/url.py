@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-
 from git_scalingo_region.commands.selection import choose_region, read_or_warn, select
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ExitStatus
-from git_scalingo_region.model import RemoteUrl
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments, warn_if_elsewhere
-from git_scalingo_region.terminal import Style
+from git_scalingo_region.scalingo.choice import RegionSource, Wish, read_arguments, warn_if_elsewhere
+from git_scalingo_region.terminal import Result
 
 
-class Url(NamedTuple):
-    """The url of an app, and the region that was chosen for it."""
-
-    url: RemoteUrl
-    choice: Choice
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        """0: anything else is an error."""
-        return ExitStatus.DONE
-
-    def text(self, style: Style) -> str:
-        """Show the url and nothing else."""
-        return f"{self.url}\n"
-
-    def json(self) -> dict[str, Any]:
-        """Return the url, the app, and the region with its reason."""
-        return {
-            "url": str(self.url),
-            "app": self.url.app,
-            **self.choice.json(),
-            "app_found": self.choice.app_found,
-        }
-
-    def hints(self) -> Sequence[str]:
-        """Return nothing: the url says it all."""
-        return ()
-
-
-def run(context: Context, *, region: str, app: str) -> Url:
-    """Return the remote url of an app; the region APIs are asked only if no region is named.
+def run(context: Context, *, region: str, app: str) -> Result:
+    """Return the remote url of an app; the regional APIs are asked only if no region is named.
 
     Raises `InvalidInput`, `RegionError` or `CredentialsError`.
     """
     catalog = Catalog(context)
     selection = select(context, catalog, read_or_warn(context), existing=True)
-    words = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
-    choice = choose_region(
-        selection, Wish(RegionSource.ARGUMENT, words.region), lambda: find_app(catalog, words.app), words.app
-    )
+    region, app = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
+    choice = choose_region(selection, Wish(RegionSource.ARGUMENT, region), lambda: find_app(catalog, app), app)
     if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, in vain
-        choice = warn_if_elsewhere(context, choice, words.app, find_app(catalog, words.app))
-    return Url(choice.region.remote_url(words.app), choice)
+        choice = warn_if_elsewhere(context, choice, app, find_app(catalog, app))
+    url = str(choice.region.remote_url(app))
+    return Result(
+        text=lambda style: f"{url}\n",
+        json=lambda: {"url": url, "app": app, **choice.json(), "app_found": choice.app_found},
+    )

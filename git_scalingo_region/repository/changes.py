@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from git_scalingo_region import signals, trace
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.configuration import Configuration, parse_values
+from git_scalingo_region.repository.configuration import Configuration, parse_items
 from git_scalingo_region.repository.git import Repository, reason_of
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
@@ -36,14 +36,14 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
     reads more than once.
     """
     plans = decide(configuration)
-    while not dry_run and (paths := _paths(repository, plans)):
-        editor = _editor()  # loading GitPython takes a while: not under the lock
+    while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in one order for all runs: no deadlock
+        _editor()  # loading GitPython takes a while: not under the lock
         with _locked(paths):
             configuration = repository.read()
             plans = decide(configuration)
-            if set(now := _paths(repository, plans)) <= set(paths):
-                _refuse_double_reading(repository, configuration, now)
-                _edit_all(repository, editor, plans)
+            changes = _by_path(repository, plans)
+            if changes.keys() <= set(paths):
+                _edit_all(repository, configuration, changes)
                 break
     return plans
 
@@ -53,28 +53,63 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 
     Raises `RepositoryError` as `carry_out` does.
     """
-    editor = _editor()
-    with _locked([path]), _copy(path) as copy:
+    _editor()
+    with _locked([path]), _copies([path]) as copies:
         for key, value in values.items():
-            _run(editor, "--file", copy, "--replace-all", key, value)
-        os.rename(copy, path)
+            _run(copies[path], "--replace-all", key, value)
 
 
-def _paths(repository: Repository, plans: Iterable[Plan]) -> list[str]:
-    """Return the files to change, in one order for all runs: two runs then never wait for each other's locks."""
-    return sorted({repository.real_path(change.origin) for plan in plans for change in plan.changes})
+def _by_path(repository: Repository, plans: Iterable[Plan]) -> dict[str, list[Change]]:
+    """Return the changes by the file that they are for, links followed."""
+    changes: dict[str, list[Change]] = {}
+    for plan in plans:
+        for change in plan.changes:
+            changes.setdefault(repository.real_path(change.origin), []).append(change)
+    return changes
 
 
-def _refuse_double_reading(repository: Repository, configuration: Configuration, paths: Iterable[str]) -> None:
-    """Raise `RepositoryError` for a file that counts twice: what it says once would be in force twice."""
-    read = [repository.real_path(origin) for _, origin in configuration.readings if origin.startswith("file:")]
-    for path in paths:
-        if read.count(path) > 1:
-            raise _read_twice(path)
+def _edit_all(repository: Repository, configuration: Configuration, changes: Mapping[str, Sequence[Change]]) -> None:
+    """Edit copies of all files, then put all of them in place.
+
+    A file that git reads more than once is refused: what it says once would be in force twice.
+    """
+    counted: dict[str, list[tuple[str, str]]] = {}
+    for entry in configuration.listed:
+        counted.setdefault(repository.real_path(entry.origin), []).append((entry.key, entry.value))
+    with _copies(changes) as copies:
+        for path, copy in copies.items():
+            if parse_items(_run(copy, "--null", "--list")) != counted.get(path, []):
+                raise RepositoryError(f"git reads {path} more than once: include it only once")
+            for change in changes[path]:
+                _edit(copy, change)
 
 
-def _read_twice(path: str) -> RepositoryError:
-    return RepositoryError(f"git reads {path} more than once: include it only once")
+def _edit(copy: str, change: Change) -> None:
+    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
+    kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
+    if change.old and not change.new:
+        _run(copy, "--unset-all", change.key)
+    elif change.old and not kept:
+        _run(copy, "--replace-all", change.key, change.new[0])
+        kept = 1
+    for value in change.new[kept:]:
+        _run(copy, "--add", change.key, value)
+
+
+def _run(file: str, *arguments: str) -> str:
+    trace.line(f"run: git config --file {file} {' '.join(arguments[:2])}")  # not the value, which may hold a password
+    # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
+    status, out, error = _editor().execute(
+        ["git", "config", "--file", file, *arguments],
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        env={"GIT_TRACE": "0"},
+        start_new_session=True,
+    )
+    if status:
+        raise RepositoryError(f"git cannot edit its configuration: {reason_of(str(error))}")
+    return os.fsdecode(out)
 
 
 def _editor() -> git.Git:
@@ -85,55 +120,14 @@ def _editor() -> git.Git:
     return git.Git()
 
 
-def _edit_all(repository: Repository, editor: git.Git, plans: Iterable[Plan]) -> None:
-    """Edit copies of all files, then put all of them in place."""
-    changes: dict[str, list[Change]] = {}
-    for plan in plans:
-        for change in plan.changes:
-            changes.setdefault(repository.real_path(change.origin), []).append(change)
+@contextlib.contextmanager
+def _copies(paths: Iterable[str]) -> Iterator[Mapping[str, str]]:
+    """Yield a copy of each file; at the end, put them in place of the files."""
     with contextlib.ExitStack() as stack:
-        copies = {path: stack.enter_context(_copy(path)) for path in changes}
-        for path, copy in copies.items():
-            _edit(editor, copy, path, changes[path])
+        copies = {path: stack.enter_context(_copy(path)) for path in paths}
+        yield copies
         for path, copy in copies.items():
             os.rename(copy, path)
-
-
-def _edit(editor: git.Git, copy: str, path: str, changes: Sequence[Change]) -> None:
-    held = parse_values(_run(editor, "--file", copy, "--null", "--list"))
-    keys = [change.key for change in changes]
-    for change in changes:
-        if tuple(held.get(change.key, ())) != change.old or keys.count(change.key) > 1:
-            raise _read_twice(path)
-        _assign(editor, copy, change)
-
-
-def _assign(editor: git.Git, copy: str, change: Change) -> None:
-    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
-    kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
-    if change.old and not change.new:
-        _run(editor, "--file", copy, "--unset-all", change.key)
-    elif change.old and not kept:
-        _run(editor, "--file", copy, "--replace-all", change.key, change.new[0])
-        kept = 1
-    for value in change.new[kept:]:
-        _run(editor, "--file", copy, "--add", change.key, value)
-
-
-def _run(editor: git.Git, *arguments: str) -> str:
-    trace.line(f"run: git config {' '.join(arguments[:4])}")  # not the value, which may hold a password
-    # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
-    status, out, error = editor.execute(
-        ["git", "config", *arguments],
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-        env={"GIT_TRACE": "0"},
-        start_new_session=True,
-    )
-    if status:
-        raise RepositoryError(f"git cannot edit its configuration: {reason_of(str(error))}")
-    return os.fsdecode(out)
 
 
 @contextlib.contextmanager
@@ -149,28 +143,22 @@ def _copy(path: str) -> Iterator[str]:
     except OSError as error:
         raise RepositoryError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(copy)
+        _remove(copy)
 
 
 @contextlib.contextmanager
-def _locked(paths: Sequence[str]) -> Iterator[None]:
+def _locked(paths: Iterable[str]) -> Iterator[None]:
     """Hold git's locks on the files; signals that arrive meanwhile wait until the locks are gone again."""
     with signals.held(), contextlib.ExitStack() as stack:
         for path in paths:
-            stack.enter_context(_lock(path))
+            _take(f"{path}.lock", path)
+            stack.callback(_remove, f"{path}.lock")
         yield
 
 
-@contextlib.contextmanager
-def _lock(path: str) -> Iterator[None]:
-    name = f"{path}.lock"
-    _take(name, path)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _take(lock: str, path: str) -> None:

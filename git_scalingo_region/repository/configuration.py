@@ -5,17 +5,18 @@ Pure: `repository.git` asks git for the listing. It knows nothing of regions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import NamedTuple
-
-# Scopes of `git config --show-scope` that belong to the repository; system, global and command do not.
-OWN_SCOPES = ("local", "worktree")
-
-# A variable without "=" is true (git-config(1), "Values").
-VALUELESS = "true"
 
 # How to ask git for the whole configuration, in the form that `parse_listing` reads.
 LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
+
+
+class _Valueless(str):
+    """The value of a variable without "=": true (git-config(1), "Values"). No command of git writes such a line."""
+
+
+VALUELESS = _Valueless("true")
 
 
 class Entry(NamedTuple):
@@ -28,8 +29,13 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the entry is in the repository's own configuration, or in a file that this includes."""
-        return self.scope in OWN_SCOPES
+        """Whether the entry is the repository's own, or of a file that this includes; not the user's, say."""
+        return self.scope in ("local", "worktree")
+
+    @property
+    def variable(self) -> str:
+        """The last part of the key, such as `url` or `pushurl`."""
+        return self.key.rpartition(".")[2]
 
     @property
     def place(self) -> str:
@@ -44,18 +50,21 @@ def parse_listing(text: str) -> Iterator[Entry]:
         yield Entry(scope, origin, *_item(item))
 
 
-def parse_values(text: str) -> dict[str, list[str]]:
-    """Read the output of `git config --file FILE --null --list`: the values of every key."""
-    found: dict[str, list[str]] = {}
-    for item in text.split("\0")[:-1]:
-        key, value = _item(item)
-        found.setdefault(key, []).append(value)
-    return found
+def parse_items(text: str) -> list[tuple[str, str]]:
+    """Read the output of `git config --file FILE --null --list`: keys and values, in the order of the file."""
+    return [_item(item) for item in text.split("\0")[:-1]]
 
 
 def _item(text: str) -> tuple[str, str]:
     key, newline, value = text.partition("\n")
     return key, value if newline else VALUELESS
+
+
+def split_key(key: str) -> tuple[str, str | None, str]:
+    """Return section, subsection and variable of a key; there is no subsection in `push.default`."""
+    section, _, rest = key.partition(".")
+    subsection, dot, variable = rest.rpartition(".")
+    return section, subsection if dot else None, variable
 
 
 class Remote(NamedTuple):
@@ -74,26 +83,26 @@ class Remote(NamedTuple):
     @property
     def helper(self) -> str:
         """The remote helper that git runs instead of connecting to the url (`remote.NAME.vcs`)."""
-        return self.last("vcs")
+        return self.variables["vcs"][-1].value if "vcs" in self.variables else ""
 
     @property
-    def located(self) -> tuple[tuple[str, Entry], ...]:
-        """Each url in force, with its variable: `url` or `pushurl`."""
-        return (*(("url", entry) for entry in self.urls), *(("pushurl", entry) for entry in self.pushurls))
+    def located(self) -> tuple[Entry, ...]:
+        """Every url in force: those of `url`, then those of `pushurl`."""
+        return (*self.urls, *self.pushurls)
+
+    @property
+    def pushed(self) -> tuple[Entry, ...]:
+        """The urls that git pushes to: a `pushurl` hides every `url`."""
+        return self.pushurls or self.urls
 
     @property
     def inherited(self) -> tuple[Entry, ...]:
         """The urls that come from outside the repository."""
-        return tuple(entry for _, entry in self.located if not entry.own)
+        return tuple(entry for entry in self.located if not entry.own)
 
     def key(self, variable: str) -> str:
         """Return the full key of one of the remote's variables."""
         return f"remote.{self.name}.{variable}"
-
-    def last(self, variable: str) -> str:
-        """Return the last value of a variable (in lower case), or ""."""
-        entries = self.variables.get(variable)
-        return entries[-1].value if entries else ""
 
     def held(self, origin: str, variable: str) -> tuple[str, ...]:
         """Return all values of a variable in one file, those that a later empty value hides included."""
@@ -101,23 +110,22 @@ class Remote(NamedTuple):
 
 
 class Configuration:
-    """The whole configuration that git sees from the current folder, read once."""
+    """The whole configuration that git sees from the current folder, read once: `listed`, and what follows from it."""
 
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
         """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
         self.resets = empty_resets
-        self._listed = list(entries)
+        self.listed = list(entries)
         self._entries: dict[str, list[Entry]] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
         # By kind, then by base: if two bases match equally well, git uses the one that it met first.
         self._rewrites: dict[str, dict[str, list[str]]] = {"insteadof": {}, "pushinsteadof": {}}
-        for entry in self._listed:
+        for entry in self.listed:
             self._entries.setdefault(entry.key, []).append(entry)
-            section, _, rest = entry.key.partition(".")
-            name, dot, variable = rest.rpartition(".")
-            if dot and section == "remote":
+            section, name, variable = split_key(entry.key)
+            if section == "remote" and name is not None:
                 self._remotes.setdefault(name, {}).setdefault(variable, []).append(entry)
-            elif dot and section == "url" and variable in self._rewrites:
+            elif section == "url" and name is not None and variable in self._rewrites:
                 self._rewrites[variable].setdefault(name, []).append(entry.value)
 
     def get(self, key: str) -> str:
@@ -130,22 +138,11 @@ class Configuration:
 
     def last_of(self, *keys: str) -> str:
         """Return the one of these keys that git read last, or ""."""
-        return next((entry.key for entry in reversed(self._listed) if entry.key in keys), "")
+        return next((entry.key for entry in reversed(self.listed) if entry.key in keys), "")
 
     def users_own(self, key: str) -> str:
         """Return the last value of a key outside the repository: from the system, the user or `git -c`."""
         return next((entry.value for entry in reversed(self.entries(key)) if not entry.own), "")
-
-    @property
-    def readings(self) -> Set[tuple[str, str]]:
-        """The scope and the origin of each file, or other place, that the entries come from."""
-        return {(entry.scope, entry.origin) for entry in self._listed}
-
-    @property
-    def has_empty_urls(self) -> bool:
-        """Whether a remote has an empty url or pushurl."""
-        lists = (variables.get(name, ()) for variables in self._remotes.values() for name in ("url", "pushurl"))
-        return any(not entry.value for entries in lists for entry in entries)
 
     @property
     def remote_names(self) -> KeysView[str]:
@@ -159,14 +156,18 @@ class Configuration:
         return Remote(name, urls, pushurls, variables)
 
     def _in_force(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        if self.resets:
-            start = max((index + 1 for index, entry in enumerate(entries) if not entry.value), default=0)
-            entries = entries[start:]
-        return tuple(entries)
+        resets = [index + 1 for index, entry in enumerate(entries) if self.resets and not entry.value]
+        return tuple(entries[max(resets, default=0) :])
 
-    def rewritten(self, url: str) -> str:
-        """Return the url after `url.*.insteadOf`."""
-        return _rewritten(url, self._rewrites["insteadof"]) or url
+    def rewritten(self, url: str, *, push: bool = False) -> str:
+        """Return the url after `url.*.insteadOf`, or, with `push`, after `url.*.pushInsteadOf` if that applies."""
+        implied = _rewritten(url, self._rewrites["pushinsteadof"]) if push else None
+        return implied if implied is not None else _rewritten(url, self._rewrites["insteadof"]) or url
+
+    def push_urls_of(self, remote: Remote) -> tuple[str, ...]:
+        """Return where `git push` goes for a remote."""
+        urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
+        return self.push_urls(urls, pushurls)
 
     def push_urls(self, urls: Iterable[str], pushurls: Iterable[str]) -> tuple[str, ...]:
         """Return where `git push` goes for these values of `url` and `pushurl`.
@@ -182,10 +183,8 @@ class Configuration:
 
 def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
     """Apply the rule with the longest matching prefix, the first of those as long; return None if no rule matches."""
-    matching = [
-        (len(prefix), base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)
-    ]
+    matching = [(prefix, base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)]
     if not matching:
         return None
-    length, base = max(matching, key=lambda rule: rule[0])
-    return base + url[length:]
+    prefix, base = max(matching, key=lambda rule: len(rule[0]))
+    return base + url[len(prefix) :]

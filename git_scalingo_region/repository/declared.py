@@ -14,10 +14,12 @@ from typing import NamedTuple
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RepositoryError
 from git_scalingo_region.model import check_app_name, check_region_name, check_remote_name
+from git_scalingo_region.repository.configuration import VALUELESS, parse_items, split_key
 from git_scalingo_region.repository.git import Repository, ask, output, reason_of
 
 FILE = ".gitscalingo"
 SIZE_MAX = 1 << 20  # bytes
+_TOO_LARGE = f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB"
 EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
 
 
@@ -43,22 +45,32 @@ def read_declared(context: Context, repository: Repository) -> Mapping[str, Decl
     content = _read_file(path_of(repository)) if repository.has_work_tree else _read_from_head()
     if content is None:
         return None
+    if len(content) > SIZE_MAX:
+        raise RepositoryError(_TOO_LARGE)
     answer = ask("config", "--file", "-", "--no-includes", "--null", "--list", given=content)
     if answer.status:
-        reason = reason_of(answer.error).replace("standard input", FILE)
-        raise InvalidInput(f"{FILE} is not valid: {reason}")
-    return _parse(context, answer.output)
+        raise InvalidInput(f"{FILE} is not valid: {reason_of(answer.error).replace('standard input', FILE)}")
+    values: dict[str, dict[str, str]] = {}
+    for key, value in parse_items(answer.output):
+        section, name, variable = split_key(key)
+        if section != "remote" or name is None or variable not in ("app", "region"):
+            context.warn(f"{FILE}: ignoring the unknown key {key}")
+        elif value is VALUELESS:
+            raise InvalidInput(f"{FILE}: {key} has no value")
+        else:
+            values.setdefault(name, {})[variable] = value
+    return {name: _checked(name, **found) for name, found in values.items()}
 
 
 def _read_file(path: str) -> bytes | None:
+    """Return the file's content, or its beginning if it is too large."""
     # O_NOFOLLOW and O_NONBLOCK: neither a link nor a fifo in its place may lead anywhere or hang the program.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        status = os.lstat(path)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             raise RepositoryError(f"{FILE} is not a regular file: ignoring what is in its place would be a guess")
         with open(os.open(path, flags), "rb") as file:
-            return _checked_size(file.read(SIZE_MAX + 1))
+            return file.read(SIZE_MAX + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -73,41 +85,15 @@ def _read_from_head() -> bytes | None:
     if not mode.startswith("100"):
         raise RepositoryError(f"{FILE} is not a regular file in HEAD")
     if int(size) > SIZE_MAX:
-        raise _too_large()
+        raise RepositoryError(_TOO_LARGE)
     return os.fsencode(output("cat-file", "blob", f"HEAD^0:{FILE}"))
 
 
-def _checked_size(content: bytes) -> bytes:
-    if len(content) > SIZE_MAX:
-        raise _too_large()
-    return content
-
-
-def _too_large() -> RepositoryError:
-    return RepositoryError(f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB")
-
-
-def _parse(context: Context, listing: str) -> dict[str, Declared]:
-    values: dict[str, dict[str, str]] = {}
-    for item in listing.split("\0")[:-1]:
-        key, newline, value = item.partition("\n")
-        section, _, rest = key.partition(".")
-        name, dot, variable = rest.rpartition(".")
-        if section != "remote" or not dot or variable not in ("app", "region"):
-            context.warn(f"{FILE}: ignoring the unknown key {key}")
-        elif not newline:
-            raise InvalidInput(f"{FILE}: {key} has no value")
-        else:
-            values.setdefault(name, {})[variable] = value
-    return {name: _checked(name, found) for name, found in values.items()}
-
-
-def _checked(name: str, found: Mapping[str, str]) -> Declared:
+def _checked(name: str, app: str | None = None, region: str = "") -> Declared:
     try:
         check_remote_name(name)
-        if "app" not in found:
+        if app is None:
             raise InvalidInput(f"the remote '{name}' has no app")
-        region = found.get("region", "")
-        return Declared(name, check_app_name(found["app"]), region and check_region_name(region))
+        return Declared(name, check_app_name(app), region and check_region_name(region))
     except InvalidInput as error:
         raise InvalidInput(f"{FILE}: {error.message}", *error.hints) from None

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from git_scalingo_region import trace
+from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
 
@@ -21,9 +21,7 @@ MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
 # The path may hold a newline. Outside a work tree the last of the three answers is not needed.
-_PLACES = re.compile(r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)\Z", re.DOTALL)
-
-
+_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)"
 # A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
@@ -48,11 +46,8 @@ class Head(NamedTuple):
 
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
-    """Return the environment for git: its messages in English, and `git config` reading what the rest of git reads.
-
-    GIT_CONFIG would make `git config`, and nothing else of git, read another file. Unless it `may_connect`, git
-    contacts nobody.
-    """
+    """Return the environment for git: its messages in English. Unless it `may_connect`, git contacts nobody."""
+    # GIT_CONFIG would make `git config`, and nothing else of git, read another file.
     kept = {
         name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
     }
@@ -60,10 +55,7 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
 
 
 def ask(*arguments: str, given: bytes = b"") -> Answer:
-    """Run git, with `given` on its standard input, and return how it ended.
-
-    Raises `RepositoryError` if git is missing or cannot be run.
-    """
+    """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
     trace.line(f"run: git {' '.join(arguments)}")
     try:
         done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
@@ -87,7 +79,7 @@ def refusal(stderr: str) -> RepositoryError:
     reason = reason_of(stderr) or "nothing, but it failed"
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
-        advice.append("git init")
+        advice.append(shell.git("init"))
     return RepositoryError(f"git says: {reason}", *advice)
 
 
@@ -105,15 +97,10 @@ def version() -> tuple[int, int]:
 
 
 def read_configuration() -> Configuration:
-    """Return the configuration that git sees from the current folder, in a repository or not.
-
-    Raises `RepositoryError` if git refuses it.
-    """
+    """Return the configuration that git sees from the current folder; raise `RepositoryError` if git refuses it."""
     entries = list(parse_listing(output(*LISTING)))
-    configuration = Configuration(entries)
-    if configuration.has_empty_urls and version() >= _EMPTY_URL_RESETS:
-        return Configuration(entries, empty_resets=True)
-    return configuration
+    has_empty_url = any(not entry.value and entry.variable in ("url", "pushurl") for entry in entries)
+    return Configuration(entries, empty_resets=has_empty_url and version() >= _EMPTY_URL_RESETS)
 
 
 def _boolean(answer: Answer) -> bool | None:
@@ -126,7 +113,7 @@ class Repository:
     def __init__(self) -> None:
         """Find the repository; raise `RepositoryError` with git's own reason if it finds or accepts none."""
         places = output("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
-        found = _PLACES.match(places.removesuffix("\n"))
+        found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
         self.has_work_tree = found[2] is not None
@@ -138,28 +125,20 @@ class Repository:
         """Return the whole configuration that git sees from here."""
         return read_configuration()
 
-    def push_urls(self, remote: str) -> tuple[str, ...]:
-        """Return where `git push` really goes, in git's own words; raise `RepositoryError` if it refuses to say.
+    def push_urls(self, *remotes: str) -> list[tuple[str, ...]]:
+        """Return where `git push` really goes for each remote, in git's own words.
 
-        A remote whose push goes nowhere is refused, too: a success that pushes to nothing is none.
+        Raises `RepositoryError` for a remote whose push goes nowhere: a success that pushes to nothing is none.
         """
-        urls = self.own_push_urls(remote)
-        if urls is None:  # git remote knows only the remotes of the repository's own configuration
-            configuration = self.read()
-            found = configuration.remote(remote)
-            urls = configuration.push_urls([url.value for url in found.urls], [url.value for url in found.pushurls])
-        if urls == (remote,) and not self.read().remote(remote).located:  # git takes the name for the url, then
-            urls = ()
-        if not any(urls):
-            raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
-        return urls
-
-    def own_push_urls(self, remote: str) -> tuple[str, ...] | None:
-        """Return where `git push` goes by the repository's own configuration; None if that has no such remote."""
-        answer = ask("remote", "get-url", "--push", "--all", "--", remote)
-        if answer.status and "No such remote" not in answer.error:
-            raise refusal(answer.error)
-        return None if answer.status else tuple(answer.output.removesuffix("\n").split("\n"))
+        found: dict[str, list[str]] = {remote: [] for remote in remotes}
+        for line in output("remote", "--verbose").split("\n"):
+            remote, _, url = line.partition("\t")
+            if remote in found and url.endswith(" (push)"):
+                found[remote].append(url.removesuffix(" (push)"))
+        for remote, urls in found.items():
+            if not any(urls):
+                raise RepositoryError(f"git push {remote} would go nowhere: the remote has no url")
+        return [tuple(urls) for urls in found.values()]
 
     def head(self) -> Head:
         """Return what HEAD is. `symbolic-ref` is asked, since a tag named HEAD confuses everything else."""
@@ -168,13 +147,8 @@ class Repository:
             return Head("", has_commit=True, refs=frozenset())
         name = ref.removeprefix("refs/heads/")
         alike = (f"refs/tags/{name}", f"refs/{name}", f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}")
-        found = self.refs(ref, *alike)
-        return Head(ref, has_commit=ref in found, refs=frozenset(found) - {ref})
-
-    def refs(self, *names: str) -> set[str]:
-        """Return those of the refs, given by their full names, that exist."""
-        listed = output("for-each-ref", "--format=%(refname)", *names).split("\n")
-        return set(names).intersection(listed)
+        listed = output("for-each-ref", "--format=%(refname)", ref, *alike).split("\n")
+        return Head(ref, has_commit=ref in listed, refs=frozenset(alike).intersection(listed) - {ref})
 
     def has_annotated_tags(self) -> bool:
         """Return whether there is a tag that `push.followTags` would push: an annotated one in HEAD's history."""
@@ -241,11 +215,8 @@ class Repository:
         """Return whether an origin is the configuration file that `git remote` and `git config` write to."""
         return self.real_path(origin) == self.real_path("")
 
-    def is_private_file(self, origin: str) -> bool:
-        """Return whether an origin is inside the git directory, so that hardly any other repository includes it."""
-        folder = os.path.dirname(self.real_path(""))
-        return os.path.commonpath([folder, self.real_path(origin)]) == folder
-
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
-        """Return the files of these origins that other repositories may include as well."""
-        return sorted({self.file(origin) for origin in origins if not self.is_private_file(origin)})
+        """Return the files outside the git directory, which other repositories may include as well."""
+        folder = os.path.dirname(self.real_path(""))
+        real = {self.file(origin): self.real_path(origin) for origin in origins}
+        return sorted(file for file, path in real.items() if os.path.commonpath([folder, path]) != folder)

@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from git_scalingo_region import shell
 from git_scalingo_region.errors import RemoteConflict
 from git_scalingo_region.model import SSH_USER, Outcome, Platform, Region, RemoteUrl
-from git_scalingo_region.repository.configuration import Configuration, Entry, Remote
+from git_scalingo_region.repository.configuration import VALUELESS, Configuration, Entry, Remote
+
+OTHER_NAME = "choose another name with --remote"
 
 FindRegion = Callable[[str], "Region | None"]
 
@@ -22,17 +25,6 @@ class State(str, Enum):
     DIVERTED = "diverted"
     MISSING = "missing"
     DIFFERS = "differs"
-
-
-class Use(Enum):
-    """What git uses a url for: a `url` without a `pushurl` beside it is for both."""
-
-    FETCH = 1
-    PUSH = 2
-    BOTH = 3
-
-
-# --- whose a remote is, and its state --------------------------------------------------------------------------------
 
 
 class Judgement(NamedTuple):
@@ -55,7 +47,7 @@ class Examined(NamedTuple):
     @property
     def held_url(self) -> str:
         """The remote's first url as the configuration holds it."""
-        return self.remote.located[0][1].value
+        return self.remote.located[0].value
 
 
 class Examiner:
@@ -70,81 +62,63 @@ class Examiner:
     def examine(self, name: str) -> Examined | None:
         """Return what the remote is, or None if it is not Scalingo's."""
         remote = self._configuration.remote(name)
-        pushed = [self.judge(entry.value, _use(remote, entry)) for entry in _pushed(remote)]
-        fetched = [self.judge(entry.value, Use.FETCH) for entry in remote.urls] if remote.pushurls else []
+        pushed = [self.judge(remote, entry) for entry in remote.pushed]
+        fetched = [self.judge(remote, entry) for entry in remote.urls] if remote.pushurls else []
         ours = [judgement for judgement in (*pushed, *fetched) if judgement]
         if not ours:
             return None
-        urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
-        push_urls = self._configuration.push_urls(urls, pushurls)
+        push_urls = self._configuration.push_urls_of(remote)
         return Examined(remote, ours[0].url, ours[0].region, _state(remote, pushed, ours), push_urls)
 
-    def judge(self, value: str, use: Use) -> Judgement | None:
-        """Judge one configured url; None if it is not Scalingo's."""
-        held, reached = (self._owned(text) for text in (value, self._effective(value, use)))
-        if held and self._is_current(held):
-            same = reached is not None and reached._replace(suffix=held.suffix) == held
-            return self._judgement(held, State.CURRENT if same or use is Use.FETCH else State.DIVERTED)
-        if reached and self._is_current(reached):
-            return self._judgement(reached, State.CURRENT)
-        url = held or reached
-        if url is None:
+    def judge(self, remote: Remote, entry: Entry) -> Judgement | None:
+        """Judge one url of a remote; None if it is not Scalingo's."""
+        held, reached = (self._owned(text) for text in (entry.value, self._reached(remote, entry)))
+        for url in filter(None, (held, reached)):
+            region = self._region(url)
+            if region and (url.endpoint, url.user) == (region.ssh, SSH_USER):
+                is_reached = reached is not None and reached._replace(suffix=url.suffix) == url
+                is_current = is_reached or entry not in remote.pushed
+                return Judgement(url, region.name, State.CURRENT if is_current else State.DIVERTED)
+        if not (found := held or reached):
             return None
-        known = self._find_region(self._platform.region_name(url)) is not None
-        return self._judgement(url, State.STALE if known else State.UNKNOWN_REGION)
+        state = State.STALE if self._region(found) else State.UNKNOWN_REGION
+        return Judgement(found, self._platform.region_name(found), state)
 
-    def _effective(self, value: str, use: Use) -> str:
-        """Return what git makes of a configured url."""
-        if use is Use.BOTH:
-            return self._configuration.push_urls([value], [])[0]
-        return self._configuration.rewritten(value)
+    def _reached(self, remote: Remote, entry: Entry) -> str:
+        """Return what git makes of a url. It applies `pushInsteadOf` only if there is no `pushurl`."""
+        return self._configuration.rewritten(entry.value, push=not remote.pushurls)
 
     def _owned(self, text: str) -> RemoteUrl | None:
         url = RemoteUrl.try_parse(text)
         return url if url and self._platform.owns(url) else None
 
-    def _is_current(self, url: RemoteUrl) -> bool:
-        region = self._find_region(self._platform.region_name(url))
-        return region is not None and (url.endpoint, url.user) == (region.ssh, SSH_USER)
+    def _region(self, url: RemoteUrl) -> Region | None:
+        return self._find_region(self._platform.region_name(url))
 
-    def _judgement(self, url: RemoteUrl, state: State) -> Judgement:
-        return Judgement(url, self._platform.region_name(url), state)
+    def equal(self, remote: Remote, entry: Entry, url: RemoteUrl) -> bool:
+        """Return whether a url of a remote, as it is or as git rewrites it, is this one."""
+        return url in (RemoteUrl.try_parse(text) for text in self._spellings(remote, entry))
 
-    def equal(self, value: str, url: RemoteUrl, use: Use) -> bool:
-        """Return whether a configured value, as it is or as git rewrites it, is this url."""
-        return url in (RemoteUrl.try_parse(text) for text in (value, *self._rewritten(value, use)))
+    def owns(self, remote: Remote, entry: Entry) -> bool:
+        """Return whether a url of a remote, as it is or as git rewrites it, is that of an app."""
+        return any(self._owned(text) for text in self._spellings(remote, entry))
 
-    def owns(self, value: str, use: Use) -> bool:
-        """Return whether a configured value, as it is or as git rewrites it, is the url of an app."""
-        return any(self._owned(text) for text in (value, *self._rewritten(value, use)))
+    def _spellings(self, remote: Remote, entry: Entry) -> tuple[str, ...]:
+        return entry.value, self._configuration.rewritten(entry.value), self._reached(remote, entry)
 
-    def _rewritten(self, value: str, use: Use) -> tuple[str, str]:
-        return self._configuration.rewritten(value), self._effective(value, use)
+    def replacement(self, remote: Remote, entry: Entry) -> RemoteUrl | None:
+        """Return the url that takes the place of a stale one: the same app in the same region; None otherwise."""
+        judgement = self.judge(remote, entry)
+        if not judgement or judgement.state is not State.STALE:
+            return None
+        region = self._region(judgement.url)
+        return region and region.remote_url(judgement.url.app)
 
     def push_urls_after(self, remote: Remote, changes: Sequence[Change]) -> tuple[str, ...]:
         """Return where `git push` will go once the changes are made."""
-        variables = {name: _after(remote, name, changes) for name in ("url", "pushurl")}
-        entries = (entry for entries in variables.values() for entry in entries)
+        entries = (entry for name in ("url", "pushurl") for entry in _after(remote, name, changes))
         changed = Configuration(entries, empty_resets=self._configuration.resets).remote(remote.name)
-        urls, pushurls = ([entry.value for entry in entries] for entries in (changed.urls, changed.pushurls))
-        return self._configuration.push_urls(urls, pushurls)
-
-    def replacement(self, value: str, use: Use) -> RemoteUrl | None:
-        """Return the url that takes the place of a stale value: the same app in the same region; None otherwise."""
-        judgement = self.judge(value, use)
-        region = self._find_region(judgement.region) if judgement and judgement.state is State.STALE else None
-        return region.remote_url(judgement.url.app) if judgement and region else None
-
-
-def _use(remote: Remote, entry: Entry) -> Use:
-    """Return what git uses a url in force for."""
-    if not remote.pushurls:
-        return Use.BOTH
-    return Use.PUSH if any(entry is pushurl for pushurl in remote.pushurls) else Use.FETCH
-
-
-def _pushed(remote: Remote) -> tuple[Entry, ...]:
-    return remote.pushurls or remote.urls
+        return self._configuration.push_urls_of(changed)
 
 
 def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Judgement]) -> State:
@@ -154,9 +128,6 @@ def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Ju
     if remote.helper or len(pushed) != 1 or pushed[0] is None or pushed[0].state is State.DIVERTED:
         return State.DIVERTED
     return State.STALE if any(judgement.state is State.STALE for judgement in ours) else State.CURRENT
-
-
-# --- what to do with a remote ----------------------------------------------------------------------------------------
 
 
 class Change(NamedTuple):
@@ -193,110 +164,96 @@ class Plan(NamedTuple):
         if self.outcome is not Outcome.UPDATED:
             return ()
         return tuple(
-            (change.variable, f"{', '.join(change.old) or '(none)'} -> {', '.join(change.new) or '(none)'}")
+            (change.variable, f"{_shown(change.old) or '(none)'} -> {_shown(change.new) or '(none)'}")
             for change in self.changes
         )
 
 
-def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False, legacy_file: str = "") -> Plan:
+def _shown(values: Iterable[str]) -> str:
+    return ", ".join("(no value)" if value is VALUELESS else value for value in values)
+
+
+def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
     """Decide how the remote comes to point at `url`; raise `RemoteConflict` if the program must not change it."""
-    if not remote.exists:
-        if legacy_file:
-            raise RemoteConflict(f"the remote '{remote.name}' is defined by the file {legacy_file}", _OTHER_NAME)
-        return _creation(remote, url, examiner)
     conflict = _conflict(remote, examiner, url)
     if conflict and not force:
         raise conflict
-    if conflict:
-        return _planned(remote, url, _takeover(remote, url), examiner)
-    changes = _replaced(
-        remote, lambda entry: None if examiner.equal(entry.value, url, _use(remote, entry)) else str(url)
-    )
+    if not remote.exists:
+        changes = _creation(remote, url)
+    elif conflict:
+        changes = _takeover(remote, url)
+    else:
+        changes = _replaced(remote, lambda entry: None if examiner.equal(remote, entry, url) else url)
     return _planned(remote, url, changes, examiner)
 
 
-def plan_sync(examined: Examined, examiner: Examiner) -> Plan:
+def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
     """Decide how each stale url of a remote moves to its own region's endpoint.
 
-    Raises `RemoteConflict` if one of them comes from outside the repository.
+    Raises `RemoteConflict` if one of them comes from outside the repository, unless it is to change `everywhere`.
     """
     remote = examined.remote
-
-    def replacement(entry: Entry) -> RemoteUrl | None:
-        return examiner.replacement(entry.value, _use(remote, entry))
-
-    for _, entry in remote.located:
-        if not entry.own and replacement(entry):
+    for entry in () if everywhere else remote.inherited:
+        if examiner.replacement(remote, entry):
             raise _inherited(remote, entry)
-    changes = _replaced(remote, lambda entry: str(replacement(entry) or "") or None)
-    target = replacement(_pushed(remote)[0]) or examined.url
-    return _planned(remote, target, changes, examiner)
+    changes = _replaced(remote, lambda entry: examiner.replacement(remote, entry))
+    return _planned(remote, examiner.replacement(remote, remote.pushed[0]) or examined.url, changes, examiner)
 
 
-def _creation(remote: Remote, url: RemoteUrl, examiner: Examiner) -> Plan:
-    changes = [_appended(remote, "url", str(url))]
-    if "fetch" not in remote.variables:  # as git remote add writes it
-        changes.append(_appended(remote, "fetch", f"+refs/heads/*:refs/remotes/{remote.name}/*"))
-    push_urls = examiner.push_urls_after(remote, changes)
-    return Plan(remote.name, Outcome.CREATED, url, str(url), None, tuple(changes), push_urls)
-
-
-def _appended(remote: Remote, variable: str, value: str) -> Change:
-    """Return the change that adds a value: in the file that has the last value already, or in the main file."""
-    own = [entry for entry in remote.variables.get(variable, ()) if entry.own]
-    origin = own[-1].origin if own else ""
-    held = remote.held(origin, variable)
-    return Change(origin, remote.key(variable), held, (*held, value))
+def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
+    """Return the changes that make a remote as `git remote add` does; the url follows an empty one that is there."""
+    origin = next((entry.origin for entry in reversed(remote.variables.get("url", ())) if entry.own), "")
+    held = remote.held(origin, "url")
+    changes = [Change(origin, remote.key("url"), held, (*held, str(url)))]
+    if "fetch" not in remote.variables:
+        changes.append(Change("", remote.key("fetch"), (), (f"+refs/heads/*:refs/remotes/{remote.name}/*",)))
+    return tuple(changes)
 
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
-    replaced = [value for change in changes for value in change.old if value and value not in change.new]
-    held = [entry.value for entry in _pushed(remote)]
-    previous = next(iter([*replaced, *(value for change in changes for value in change.old), *held]), None)
-    outcome = Outcome.UPDATED if changes else Outcome.UNCHANGED
+    """Return the plan of these changes. The previous url is the one that is replaced, or else the one that is there."""
+    held = [entry.value for entry in remote.pushed]
+    old = [value for change in changes for value in change.old if remote.exists]
+    kept = {"", *(value for change in changes for value in change.new)}
+    candidates = [*(value for value in old if value not in kept), *old, *held]
+    previous = next((value for value in candidates if value is not VALUELESS), None)
+    outcome = Outcome.UNCHANGED if not changes else Outcome.UPDATED if remote.exists else Outcome.CREATED
     held_url = str(url) if changes or not held else held[0]
     return Plan(remote.name, outcome, url, held_url, previous, changes, examiner.push_urls_after(remote, changes))
 
 
-def _replaced(remote: Remote, replace: Callable[[Entry], str | None]) -> tuple[Change, ...]:
+def _replaced(remote: Remote, replace: Callable[[Entry], RemoteUrl | None]) -> tuple[Change, ...]:
     """Return the changes that put `replace(entry)` in the place of each url in force for which it is not None."""
-    new = {id(entry): value for _, entry in remote.located if (value := replace(entry)) is not None}
+    new = {id(entry): str(url) for entry in remote.located if (url := replace(entry))}
     changes = []
-    for variable, origin in dict.fromkeys((variable, entry.origin) for variable, entry in remote.located):
+    for variable, origin in dict.fromkeys((entry.variable, entry.origin) for entry in remote.located):
         entries = [entry for entry in remote.variables[variable] if entry.origin == origin]
-        old = tuple(entry.value for entry in entries)
         values = tuple(new.get(id(entry), entry.value) for entry in entries)
-        changes.append(Change(origin, remote.key(variable), old, values))
+        changes.append(Change(origin, remote.key(variable), remote.held(origin, variable), values))
     return tuple(change for change in changes if change.old != change.new)
-
-
-_OTHER_NAME = "choose another name with --remote"
 
 
 def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConflict | None:
     """Return why the program must not change the remote, or None."""
     name = f"the remote '{remote.name}'"
-    if remote.helper:
-        return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", _OTHER_NAME)
+    foreign = [entry.value for entry in remote.located if not examiner.owns(remote, entry)]
     can_force = all(entry.own for entry in remote.pushurls)
-    values = [entry.value for _, entry in remote.located]
+    if remote.helper:
+        return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", OTHER_NAME)
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
-        hint = _OTHER_NAME + (", or replace them all with --force" if can_force else "")
-        return RemoteConflict(f"{name} has several urls: {', '.join(values)}", hint)
-    foreign = [entry.value for _, entry in remote.located if not examiner.owns(entry.value, _use(remote, entry))]
+        hint = OTHER_NAME + (", or replace them all with --force" if can_force else "")
+        return RemoteConflict(f"{name} has several urls: {_shown(entry.value for entry in remote.located)}", hint)
     if foreign:
-        hint = _OTHER_NAME + (", or replace it with --force" if can_force else "")
-        return RemoteConflict(f"{name} points elsewhere: {foreign[0]}", hint)
-    if remote.inherited and not all(
-        examiner.equal(entry.value, url, _use(remote, entry)) for _, entry in remote.located
-    ):
+        hint = OTHER_NAME + (", or replace it with --force" if can_force else "")
+        return RemoteConflict(f"{name} points elsewhere: {_shown(foreign[:1])}", hint)
+    if remote.inherited and not all(examiner.equal(remote, entry, url) for entry in remote.located):
         return _inherited(remote, remote.inherited[0])
     return None
 
 
 def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
     return RemoteConflict(
-        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.place})", _OTHER_NAME
+        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.place})", OTHER_NAME
     )
 
 
@@ -310,18 +267,18 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     if remote.helper or foreign:
         place = f" from {foreign.place}" if foreign else ""
         raise RemoteConflict(
-            f"--force cannot replace the remote '{remote.name}' from here: remove it{place} first", _OTHER_NAME
+            f"--force cannot replace the remote '{remote.name}' from here: remove it{place} first", OTHER_NAME
         )
-    inherited = any(not entry.own for entry in remote.urls)
+    is_inherited = not all(entry.own for entry in remote.urls)
     return (
         *_replace_all(remote, "url", (*_reset(remote, "url"), str(url))),
-        *_replace_all(remote, "pushurl", (*_reset(remote, "pushurl"), *([str(url)] if inherited else []))),
+        *_replace_all(remote, "pushurl", (*_reset(remote, "pushurl"), *([str(url)] if is_inherited else []))),
     )
 
 
 def _reset(remote: Remote, variable: str) -> tuple[str, ...]:
     """Return the repository's own empty value if inherited values would be in force without it."""
-    entries, in_force = remote.variables.get(variable, ()), {id(entry) for _, entry in remote.located}
+    entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.located}
     hides = any(not entry.own and id(entry) not in in_force for entry in entries)
     return ("",) if hides and any(entry.own and not entry.value for entry in entries) else ()
 
@@ -338,8 +295,8 @@ def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterato
 
 def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator[Entry]:
     """Yield the entries of a variable once the changes are made, those of a new file last."""
-    new = {change.origin: change.new for change in changes if change.variable == variable}
     key = remote.key(variable)
+    new = {change.origin: change.new for change in changes if change.key == key}
     for entry in remote.variables.get(variable, ()):
         if entry.origin not in new:
             yield entry
@@ -349,19 +306,28 @@ def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator
     yield from (Entry("local", origin, key, value) for origin, values in new.items() for value in values)
 
 
-def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> Iterator[tuple[str, ...]]:
-    """Yield the commands, as words, that bring back what an update replaces.
+def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return the commands that bring back what an update replaces; none if one of them cannot be written exactly.
 
     `origin_path` gives the path of a change's file, or None for the file that `git remote` and `git config` write to.
     """
-    for change in plan.changes if plan.outcome is Outcome.UPDATED else ():
-        path = origin_path(change.origin)
-        simple = path is None and len(change.old) == len(change.new) == 1 and plan.remote
-        if simple and not (change.old[0] or "-").startswith("-") and not plan.remote.startswith("-"):
-            push = ["--push"] if change.variable == "pushurl" else []
-            yield ("git", "remote", "set-url", *push, plan.remote, change.old[0])
-            continue
-        config = ("git", "config", *(("--file", path) if path else ()))
-        first, *others = change.old or ("",)
-        yield (*config, "--replace-all", change.key, first) if change.old else (*config, "--unset-all", change.key)
-        yield from ((*config, "--add", change.key, old) for old in others)
+    replaced = [value for change in plan.changes for value in change.old]
+    if plan.outcome is not Outcome.UPDATED or any(value is VALUELESS for value in replaced):
+        return ()
+    words = (words for change in plan.changes for words in _undo(plan.remote, change, origin_path(change.origin)))
+    commands = tuple(shell.git(*line) for line in words)
+    return commands if all(commands) else ()
+
+
+def _undo(remote: str, change: Change, path: str | None) -> Iterator[tuple[str, ...]]:
+    """Yield the words of each command that brings back what a change replaces."""
+    is_simple = path is None and len(change.old) == len(change.new) == 1 and remote
+    if is_simple and not (change.old[0] or "-").startswith("-") and not remote.startswith("-"):
+        push = ["--push"] if change.variable == "pushurl" else []
+        yield ("remote", "set-url", *push, remote, change.old[0])
+        return
+    config = ("config", *(("--file", path) if path else ()))
+    if not change.old:
+        yield (*config, "--unset-all", change.key)
+    for index, old in enumerate(change.old):
+        yield (*config, "--add" if index else "--replace-all", change.key, old)

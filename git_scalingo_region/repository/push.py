@@ -12,7 +12,18 @@ from git_scalingo_region.repository.git import Head, Repository, version
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 _TARGET = "refs/heads/main"
+# What git makes of a bare branch name with these values of push.default depends on the branch's upstream.
+_FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
+_REFUSED = "git refuses to push with this value"
+_TAGS = "the push would send tags as well, and Scalingo refuses tags"
+_SUBMODULES = {
+    "only": "the push would skip the repository and push only its submodules",
+    "on-demand": "the push would push the submodules as well",
+}
+# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
+_ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
+_EVERY_VALUE = (2, 44)
 
 
 class Obstacle(NamedTuple):
@@ -39,56 +50,23 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     return f"{head.ref}:{_TARGET}"
 
 
-_FOLLOWING = ("upstream", "tracking")
-
-
 def push_command(head: Head, configuration: Configuration, remote: str) -> str:
     """Return the command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
-    return shell.command("git", "push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
+    return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
 
 
-def obstacles(repository: Repository, configuration: Configuration, remote: str) -> tuple[Obstacle, ...]:
-    """Return the settings that no refspec makes up for. git is only asked about those that are set."""
-    return tuple(_obstacles(repository, configuration, remote))
-
-
-def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
-    """Return the values of a boolean setting with which git refuses to push, even if a later value overrides them."""
-    values = [entry.value for entry in configuration.entries(key)]
-    considered = values if reads_every_value(key) else values[-1:]
-    return [value for value in considered if not _takes(repository, key, value)]
-
-
-def reads_every_value(key: str) -> bool:
-    """Return whether git refuses a bad value of the setting although a good one follows."""
-    return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
-
-
-# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
-_ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
-_EVERY_VALUE = (2, 44)
-
-
-def _takes(repository: Repository, key: str, value: str) -> bool:
-    if key == "push.recursesubmodules":
-        return value in ("check", *_SUBMODULES) or repository.last_boolean(value) is False
-    if key == "push.gpgsign" and value.lower() == "if-asked":
-        return True
-    return repository.last_boolean(value) is not None
-
-
-def _obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
-    if mirror := _enabled(repository, configuration, f"remote.{remote}.mirror"):
-        yield _because(mirror, "git refuses to push a refspec to a mirror")
-    command = configuration.get(key := f"remote.{remote}.receivepack")
-    if configuration.entries(key) and command != _RECEIVER:
-        yield Obstacle(key, command, f"Scalingo runs no other program than {_RECEIVER}")
-    follow = _enabled(repository, configuration, "push.followtags")
-    if follow and (follow.why or repository.has_annotated_tags()):
-        yield _because(follow, "the push would send tags as well, and Scalingo refuses tags")
+def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
+    """Yield the settings that no refspec makes up for. git is only asked about those that are set."""
+    mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"
+    yield from _enabled(repository, configuration, mirror, "git refuses to push a refspec to a mirror")
+    command = configuration.get(receiver)
+    if configuration.entries(receiver) and command != _RECEIVER:
+        yield Obstacle(receiver, command, f"Scalingo runs no other program than {_RECEIVER}")
+    for tags in _enabled(repository, configuration, "push.followtags", _TAGS):
+        if tags.why == _REFUSED or repository.has_annotated_tags():
+            yield tags
     yield from _recursions(repository, configuration)
-    if sign := _enabled(repository, configuration, "push.gpgsign"):
-        yield _because(sign, "Scalingo does not accept signed pushes")
+    yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
 
@@ -97,31 +75,41 @@ def _recursions(repository: Repository, configuration: Configuration) -> Iterato
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
     push, submodule = "push.recursesubmodules", "submodule.recurse"
     last = configuration.last_of(push, submodule)
+    how = configuration.get(push)
     for key in (push, submodule):
         if bad := refused(repository, configuration, key):
             yield Obstacle(key, ", ".join(bad), _REFUSED)
-        elif key == last == submodule and (recurse := _enabled(repository, configuration, key)):
-            yield _because(recurse, _SUBMODULES["on-demand"])
-        elif key == last == push and (how := configuration.get(key)) in _SUBMODULES:
+        elif key == last == submodule:
+            yield from _enabled(repository, configuration, key, _SUBMODULES["on-demand"])
+        elif key == last == push and how in _SUBMODULES:
             yield Obstacle(key, how, _SUBMODULES[how])
 
 
-_SUBMODULES = {
-    "only": "the push would skip the repository and push only its submodules",
-    "on-demand": "the push would push the submodules as well",
-}
-_REFUSED = "git refuses to push with this value"
-
-
-def _because(obstacle: Obstacle, why: str) -> Obstacle:
-    return obstacle if obstacle.why else obstacle._replace(why=why)
-
-
-def _enabled(repository: Repository, configuration: Configuration, key: str) -> Obstacle | None:
-    """Return a boolean setting that is on, or that git refuses to read (`why` says so); None if it is off."""
-    if not configuration.entries(key):
-        return None
-    if bad := refused(repository, configuration, key):
-        return Obstacle(key, ", ".join(bad), _REFUSED)
+def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
+    """Yield a boolean setting that is on, or that git refuses to read."""
     held = configuration.get(key)
-    return Obstacle(key, held, "") if repository.last_boolean(held) else None
+    if bad := refused(repository, configuration, key):
+        yield Obstacle(key, ", ".join(bad), _REFUSED)
+    elif configuration.entries(key) and repository.last_boolean(held):
+        yield Obstacle(key, held, why)
+
+
+def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
+    """Return the values of a boolean setting with which git refuses to push, even if a good one follows them."""
+    values = [entry.value for entry in configuration.entries(key)]
+    if len(values) > 1 and not reads_every_value(key):
+        values = values[-1:]
+    return [value for value in values if not _takes(repository, key, value)]
+
+
+def reads_every_value(key: str) -> bool:
+    """Return whether git refuses a bad value of the setting although a good one follows."""
+    return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
+
+
+def _takes(repository: Repository, key: str, value: str) -> bool:
+    if key == "push.recursesubmodules":
+        return value in ("check", *_SUBMODULES) or repository.last_boolean(value) is False
+    if key == "push.gpgsign" and value.lower() == "if-asked":
+        return True
+    return repository.last_boolean(value) is not None

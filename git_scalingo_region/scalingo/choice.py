@@ -97,7 +97,7 @@ def read_arguments(
         return _both(catalog, command, region, app)
     if not region:
         if not known:
-            usage = f"{shell.PROGRAM} {command} [REGION] APP"
+            usage = f"{shell.plugin(command)} [REGION] APP"
             raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
         return Arguments("", _known_app(context, known))
     if region in (context.settings.app, remote_app):
@@ -124,7 +124,7 @@ def _both(catalog: Catalog, command: str, region: str, app: str) -> Arguments:
 def _only_word(catalog: Catalog, command: str, word: str) -> Arguments:
     check_app_name(word)
     if catalog.known(word):
-        raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.PROGRAM} {command} {word} APP")
+        raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
     return Arguments("", word)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, examiner_of, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -23,7 +23,7 @@ from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import OTHER_NAME, State
+from git_scalingo_region.repository.plan import OTHER_NAME, Examined, State, plan_add
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
@@ -177,11 +177,24 @@ def _declarable(
         if item.state is State.UNKNOWN_REGION:
             context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(move_hint(catalog, configuration, item))
+        elif reason := _refusal(catalog, configuration, item):
+            if names:
+                raise RemoteConflict(reason)
+            context.warn(f"left out of {FILE}: {reason}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:
         raise RepositoryError("there is no Scalingo remote to declare", *(hints or [add_form()]))
     return found, hints
+
+
+def _refusal(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
+    """Return why `setup` would refuse the remote if it were declared, such as a url that is not Scalingo's, or ""."""
+    try:
+        plan_add(item.remote, item.url, examiner_of(catalog, configuration))
+    except RemoteConflict as conflict:
+        return conflict.message
+    return ""
 
 
 def _values(items: Iterable[Declared]) -> dict[str, str]:

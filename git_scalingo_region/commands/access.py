@@ -198,11 +198,7 @@ _FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
     (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", refused),
     (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", _unreached),
     (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", _unreached),
-    (
-        r"^fatal: (bad|invalid|unable to parse|ssh variant)|^error: (malformed|bad|invalid)",
-        "git does not push: {said}",
-        _unpushed,
-    ),
+    (r"^(fatal|error): (bad|invalid|malformed|unable to parse|ssh variant)", "git does not push: {said}", _unpushed),
 )
 # Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
 _NOISE = re.compile(

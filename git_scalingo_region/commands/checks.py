@@ -28,6 +28,7 @@ from git_scalingo_region.repository.push import (
     push_command,
     reads_every_value,
     refused,
+    shown,
 )
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
@@ -210,46 +211,25 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 # --- the settings ----------------------------------------------------------------------------------------------------
 
 
-class _Setting(NamedTuple):
-    """A setting that stops or diverts a push, and the value that makes it harmless if it is the last one.
-
-    Without such a value, every file has to lose the setting: git collects its values.
-    """
-
-    name: str
-    harmless: str = ""
-
-
-_SETTINGS = {
-    setting.name.lower(): setting
-    for setting in (
-        _Setting("push.followTags", "false"),
-        _Setting("push.recurseSubmodules", "no"),
-        _Setting("push.gpgSign", "false"),
-        _Setting("push.default", "simple"),
-        _Setting("push.pushOption"),
-        _Setting("submodule.recurse", "false"),
-        # Of a remote:
-        _Setting("mirror", "false"),
-        _Setting("receivepack"),
-        _Setting("push"),
-    )
+# The value that makes a setting harmless if it is the last one. Every file has to lose any other setting that stops or
+# diverts a push.
+_HARMLESS = {
+    "push.followtags": "false",
+    "push.recursesubmodules": "no",
+    "push.gpgsign": "false",
+    "push.default": "simple",
+    "submodule.recurse": "false",
+    "mirror": "false",  # of a remote
 }
-
-
-def _setting(key: str) -> _Setting:
-    if key.startswith("remote."):
-        return _SETTINGS[key.rpartition(".")[2]]._replace(name=key)
-    return _SETTINGS[key]
 
 
 def _cure(subject: Subject, key: str) -> str:
     """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
-    name, harmless = _setting(key)
+    harmless = _HARMLESS.get(key.rpartition(".")[2] if key.startswith("remote.") else key)
     entries = subject.configuration.entries(key)
-    if not harmless:
-        return shell.chain(*_edits(subject, entries, "--unset-all", name))
-    change = ("--replace-all", name, harmless)
+    if harmless is None:
+        return shell.chain(*_edits(subject, entries, "--unset-all", shown(key)))
+    change = ("--replace-all", shown(key), harmless)
     if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]

@@ -25,6 +25,9 @@ _SUBMODULES = {
 # Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
 _ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 _EVERY_VALUE = (2, 44)
+_SPELLINGS = {
+    key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
+}
 
 
 class Obstacle(NamedTuple):
@@ -43,11 +46,6 @@ class Obstacle(NamedTuple):
 def shown(key: str) -> str:
     """Return the key of a setting as git's manual spells it; git itself does not care for the capitals."""
     return _SPELLINGS.get(key, key)
-
-
-_SPELLINGS = {
-    key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
-}
 
 
 def refspec(head: Head, configuration: Configuration, remote: str) -> str:

@@ -481,7 +481,7 @@ def test_an_app_in_several_regions(repo: Repo, run: Run, account: Account) -> No
     assert (result.status, result.stdout, result.stderr) == (
         3,
         "",
-        "error: an app of that name is in osc-secnum-fr1 and scw-par: say which region you mean\n",
+        "error: the app myapp is in osc-secnum-fr1 and scw-par: say which region you mean\n",
     )
     assert repo.config.read_bytes() == before
 

@@ -31,7 +31,10 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(whereabouts: Whereabouts | None) -> list[tuple[str, ...]] | None:
     """Return the names of the regions with the app, without it, and without an answer."""
-    return whereabouts and [tuple(region.name for region in regions) for regions in whereabouts]
+    if whereabouts is None:
+        return None
+    groups = (whereabouts.present, whereabouts.absent, whereabouts.silent)
+    return [tuple(region.name for region in regions) for regions in groups]
 
 
 def paths(service: Service) -> list[tuple[str, str | None]]:

@@ -996,7 +996,8 @@ def test_connection_unreachable(
                 peer.settimeout(5)
                 while peer.recv(4096):
                     pass  # until ssh has hung up
-    assert found == problem(detail.replace("PORT", port), None, f"ssh -v -p {number} git@{host}")
+    ssh = os.environ["GIT_SSH_COMMAND"]
+    assert found == problem(detail.replace("PORT", port), None, f"{ssh} -v -p {number} git@{host}")
 
 
 @pytest.mark.parametrize(
@@ -1086,3 +1087,14 @@ def test_the_ssh_of_the_repository(
     assert found["host-key"] == finding("warning", detail, None, None)
     assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
     assert found["connection"]["status"] == "ok"
+
+
+@needs_ssh_server
+def test_connection_to_where_ssh_is_sent(
+    app: Endpoint, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the command names another port, that one is unreachable, and the probe is made with the same command."""
+    ssh = os.environ["GIT_SSH_COMMAND"] + " -o Port=9"
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
+    probe = f"{ssh} -v -p {app.port} git@127.0.0.1"
+    assert connection() == problem("port 9 of 127.0.0.1 is unreachable", None, probe)

@@ -143,7 +143,7 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
         return None
     if len(whereabouts.present) > 1:
         names = " and ".join(region.name for region in whereabouts.present)
-        raise RegionError(f"an app of that name is in {names}: say which region you mean")
+        raise RegionError(f"the app {whereabouts.app} is in {names}: say which region you mean")
     return Choice(whereabouts.present[0], RegionSource.APP, catalog.load(), app_found=True)
 
 

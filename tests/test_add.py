@@ -20,9 +20,6 @@ OFFLINE = "warning: offline; using the built-in list of regions (the platform's 
 TRUST = "hint: ssh does not know the host key of ssh.osc-fr1.scalingo.com:22 yet: git scalingo-region trust osc-fr1\n"
 
 
-# --- what is written, and what is said -------------------------------------------------------------------------------
-
-
 def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> None:
     """The configuration file becomes, byte for byte, what `git remote add` makes of it."""
     before = repo.config.read_bytes()
@@ -147,8 +144,6 @@ def test_errors_under_json_are_json(repo: Repo, run: Run) -> None:
     }
 
 
-# --- whose remote it is ----------------------------------------------------------------------------------------------
-
 OTHER = "choose another name with --remote"
 FOREIGN = {
     "elsewhere": (
@@ -250,8 +245,6 @@ def test_any_name_that_git_accepts(repo: Repo, run: Run, paste: Paste, name: str
     pushed = paste(f"GIT_SSH_COMMAND='echo >&2' GIT_SSH_VARIANT=ssh {field(result, 'next')}")
     assert pushed.stderr.startswith("-p 22 git@ssh.osc-fr1.scalingo.com git-receive-pack '/myapp.git'\n")
 
-
-# --- which region, which app -----------------------------------------------------------------------------------------
 
 SOURCES = [
     ("argument", "given as an argument"),
@@ -443,9 +436,6 @@ def test_the_default_is_only_taken_with_fallback(repo: Repo, run: Run, service: 
     assert run("add", "myapp", "-r", "new", "--refresh", "--json").error["message"] == message
 
 
-# --- where the app is ------------------------------------------------------------------------------------------------
-
-
 def test_the_app_is_found(repo: Repo, run: Run, account: Account) -> None:
     """Without a region named, the one region that has the app is taken; the token is exchanged once."""
     account.add_app("scw-par", "myapp")
@@ -585,9 +575,6 @@ def test_where_the_app_of_a_gone_region_is_now(repo: Repo, run: Run, account: Ac
     assert repo.push_urls() == [gone]
     assert "--offline" not in result.stderr
     assert run("add", "--offline").status == 3
-
-
-# --- what is refused, and where it works -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,6 @@ def asked(service: Service) -> list[tuple[str, str, str | None]]:
     return [(method, path, headers.get("Authorization")) for method, path, headers in service.requests]
 
 
-# --- servers ---------------------------------------------------------------------------------------------------------
-
-
 def read_head(connection: socket.socket) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
@@ -158,9 +155,6 @@ def netrc(home: Path) -> Path:
     return path
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.usefixtures("netrc")
 @pytest.mark.parametrize(
     ("token", "expected"),
@@ -198,9 +192,6 @@ def test_does_not_follow_a_redirect(service: Service, status: int, route: tuple[
             service.routes[route] = partial(send, status=status, body=b"", Location=f"{location}/x")
             assert failure(service.url, TOKEN) == f"answered {status}"
     assert "/x" not in [path for _, path, _ in (*target.requests, *service.requests)]
-
-
-# --- what breaks -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
@@ -370,9 +361,6 @@ def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
     assert failure(service.url) == HUGE
 
 
-# --- what is answered ------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("status", "token"), [(401, ""), (403, ""), (404, JWT), (500, JWT), (511, "")])
 def test_another_status_is_a_failure(service: Service, status: int, token: str) -> None:
     """Every status but 200 is a failure; 401 and 403 say nothing about a token that was not sent."""
@@ -488,8 +476,6 @@ def test_the_keys_of_the_account_are_read(service: Service, status: int, answer:
         assert caught.value.message == f"{service.url} {expected}"
 
 
-# --- where the token may go ------------------------------------------------------------------------------------------
-
 PLATFORM, LOOPBACK = "https://auth.scalingo.com", "http://127.0.0.1:8000"
 
 
@@ -570,9 +556,6 @@ def test_a_bug_is_not_mistaken_for_a_failure_of_the_service(service: Service, mo
     monkeypatch.setattr(api, "parse_regions", parse)
     with pytest.raises(KeyError, match="osc-fr1"):
         fetch(service.url)
-
-
-# --- TLS and proxies -------------------------------------------------------------------------------------------------
 
 
 def test_a_certificate_that_nobody_trusts_is_a_failure(tls: Service) -> None:
@@ -702,8 +685,6 @@ def test_the_process_ends_while_the_service_still_drips(listen: Listen) -> None:
     done = subprocess.run([sys.executable, "-c", code, url], check=False, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} cannot be reached (no answer in time)\n", "")
 
-
-# --- hundreds more --------------------------------------------------------------------------------------------------
 
 GOOD = [
     region_json("osc-fr1", default=True),

@@ -48,9 +48,6 @@ def files(cache: Cache) -> set[str]:
     return set(os.listdir(cache.folder))
 
 
-# --- what is kept ----------------------------------------------------------------------------------------------------
-
-
 def test_what_is_stored_is_loaded(cache: Cache) -> None:
     """A list comes back as it was, in files that only the user can read, with its names beside it."""
     assert cache.load() is None
@@ -113,9 +110,6 @@ def test_a_list_is_fresh_for_a_time(monkeypatch: pytest.MonkeyPatch, age: float,
     monkeypatch.setattr(time, "time", lambda: NOW)
     assert is_fresh(RegionList(REGIONS, ListSource.CACHE, NOW - age, anonymous=True), seconds=86400) is expected
     assert not is_fresh(RegionList(REGIONS, ListSource.BUILT_IN, None, anonymous=True), seconds=86400)
-
-
-# --- what is a miss --------------------------------------------------------------------------------------------------
 
 
 def changed(**fields: Any) -> Callable[[Path], None]:
@@ -275,9 +269,6 @@ def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.Monke
     assert files(cache) == {path_of(cache).name, "names"}
 
 
-# --- a pause ---------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("seconds", "after", "expected"),
     [
@@ -294,9 +285,6 @@ def test_a_pause_lasts_as_long_as_the_service_says_but_at_most_a_minute(
     cache.pause(seconds)
     monkeypatch.setattr(time, "time", lambda: NOW + after)
     assert cache.paused() is expected
-
-
-# --- many at once ----------------------------------------------------------------------------------------------------
 
 
 def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:

@@ -58,9 +58,6 @@ def hang(handler: BaseHTTPRequestHandler) -> None:
     handler.rfile.read(1)
 
 
-# --- which list ------------------------------------------------------------------------------------------------------
-
-
 def test_a_list_is_fetched_once_and_kept_for_a_day(service: Service, home: Path) -> None:
     """The first run asks the service, the next ones do not, until the list is a day old."""
     assert load() == ("api", [])
@@ -202,9 +199,6 @@ def test_a_broken_answer_is_one_warning_and_is_not_kept(service: Service, home: 
     assert cache_files(home) == []
 
 
-# --- with a token ----------------------------------------------------------------------------------------------------
-
-
 def test_a_token_has_a_list_of_its_own(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list for a token is not shown without it, and the other way round."""
     load()
@@ -273,9 +267,6 @@ def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pyt
     service.routes["POST", "/v1/tokens/exchange"] = lambda handler: send(handler, 401, {})
     with pytest.raises(CredentialsError):
         new_catalog().account_keys()
-
-
-# --- which region ----------------------------------------------------------------------------------------------------
 
 
 def name_of(found: Found | None) -> tuple[str, str] | None:

@@ -39,8 +39,6 @@ def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
 
 
-# --- what is written, and what stays ---------------------------------------------------------------------------------
-
 FILE = """\
 \ufeff# mine
 [core]
@@ -158,9 +156,6 @@ def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wa
     plan = planned(Change("", KEY, (), (URL,)))
     assert carry_out(repository, repository.read(), lambda _: [plan], dry_run=True) == [plan]
     assert carry_out(repository, repository.read(), lambda _: [planned()], dry_run=False) == [planned()]
-
-
-# --- others, at the same time ----------------------------------------------------------------------------------------
 
 
 def test_a_lock_that_goes_away_is_waited_for(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,9 +286,6 @@ def test_a_plan_for_another_file_locks_that_file_first(repo: Repo, meanwhile: Ca
     assert "remote" not in repo.config.read_text()
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}", "team")])
 @pytest.mark.parametrize("new", [[URL], []])
 def test_a_file_that_git_reads_twice_is_refused(repo: Repo, paths: tuple[str, str], new: list[str]) -> None:
@@ -387,9 +379,6 @@ def test_a_full_disk_loses_nothing(small_disk: Path, pages: int, monkeypatch: py
     with pytest.raises(RepositoryError, match=r"No space left on device|failed to write new configuration file"):
         write([URL])
     assert (config.read_bytes(), inventory(small_disk / ".git")) == (before, files)
-
-
-# --- signals ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -71,9 +71,6 @@ def left_over(repo: Repo) -> list[str]:
     return [path.name for path in repo.config.parent.glob("config.*")]
 
 
-# --- the configuration -----------------------------------------------------------------------------------------------
-
-
 def test_a_hundred_runs_in_one_repository(repo: Repo) -> None:
     """A hundred runs at the same time, each with a remote of its own, all succeed and are all there."""
     crowd([adding((f"r{n}", f"app-{n}")) for n in range(HUNDRED)])
@@ -147,9 +144,6 @@ def test_killed_at_any_moment_the_configuration_is_whole(repo: Repo, remote: str
         assert texts == (*[before] * (len(texts) - count), *[after] * count)
     # What is left is the lock, as when git itself is killed, and copies, which nobody reads.
     assert {name.split(".")[0] for run in runs for name in run.beside} <= {"config", "team"}
-
-
-# --- the list of regions ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -93,8 +93,6 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
         assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 
-# --- where git push goes ---------------------------------------------------------------------------------------------
-
 URLS = ["sc:app", "sc:x/app", "sc", "git@h.example:app.git", "ssh://git@h.example:22/app.git", "https://h.example/app"]
 PREFIXES = [
     "s",

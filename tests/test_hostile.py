@@ -75,8 +75,6 @@ def write_config(repo: Repo, *fragments: str | bytes) -> bytes:
     return text
 
 
-# --- repositories made by someone else -------------------------------------------------------------------------------
-
 OPTIONS = ("--upload-pack=touch x", "-oProxyCommand=touch x", "--exec=touch${IFS}x")
 NAMES = (
     "scalingo",
@@ -303,9 +301,6 @@ def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) ->
     assert "error: git says: invalid refspec ':::'\n" in result.stderr
 
 
-# --- nothing is executed, nothing is written elsewhere ---------------------------------------------------------------
-
-
 def arm(repo: Repo, marker: Path) -> None:
     """Set all that makes git run a command to one that makes the marker."""
     script = repo.path / "script"
@@ -425,9 +420,6 @@ def test_a_repository_of_another_owner(repo: Repo, run: Run, monkeypatch: pytest
     )
     assert repo.config.read_bytes() == before
     assert run("url", "myapp", "--offline").stdout == f"{OSC_FR1}\n"
-
-
-# --- the environment -------------------------------------------------------------------------------------------------
 
 
 def without_privileges() -> None:
@@ -598,9 +590,6 @@ def test_a_clock_that_jumped(
     assert_clean(result, verb[0], as_json=True)
     assert result.status in (0, 7)
     assert len(service.requests) == 2
-
-
-# --- streams and modules ---------------------------------------------------------------------------------------------
 
 
 SCRIPT = Path(sys.executable).with_name("git-scalingo-region")

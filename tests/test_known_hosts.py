@@ -39,9 +39,6 @@ def key_of(byte: int) -> HostKey:
 KEY, OTHER = key_of(1), key_of(2)
 
 
-# --- what is known ---------------------------------------------------------------------------------------------------
-
-
 def test_known_keys(tmp_path: Path) -> None:
     """Plain, marked, pattern and negated lines are found with their numbers; what is no key, or no line, is not."""
     path = tmp_path / "known_hosts"
@@ -101,9 +98,6 @@ def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Pat
 def test_a_key_that_is_not_what_it_says_is_none(text: str) -> None:
     """Nothing becomes a key unless its data is of the type in front of it."""
     assert HostKey.from_words(text.split()) is None
-
-
-# --- what ssh would do -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -182,9 +176,6 @@ def test_version() -> None:
     assert client.version().startswith("OpenSSH_")
 
 
-# --- what a host offers ----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("place", "reason"),
     [
@@ -218,9 +209,6 @@ def test_a_scanner_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         client.scan(H, seconds=0)
 
 
-# --- what the user offers --------------------------------------------------------------------------------------------
-
-
 def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
     """The keys that ssh offers are those of its identity files whose private part it has, and those of the agent."""
     names = ("plain", "bare", "in-agent", "public-only", "elsewhere", "locked")
@@ -250,8 +238,6 @@ def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
     assert offered("IdentityAgent=$NO_SUCH") == [plain, bare, locked]
     assert offered("IdentityAgent=$SSH_AUTH_SOCK", f"IdentityFile={tmp_path}/%r-%h") == offered()
 
-
-# --- taking a key out ------------------------------------------------------------------------------------------------
 
 REMOVALS = [
     ("h.example {key}\n", ""),
@@ -315,9 +301,6 @@ def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path, monkeypatch: p
     (tmp_path / "known_hosts.new").unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     assert known_hosts.removal(entries) == ""
-
-
-# --- adding a key ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

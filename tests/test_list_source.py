@@ -30,9 +30,6 @@ def write_cli_files(home: Path, host: str, token: str = "", region: str = "") ->
     (folder / "config.json").write_text(json.dumps({"region": region}))
 
 
-# --- the token ----------------------------------------------------------------------------------------------------
-
-
 def breakages() -> list[Callable[[BaseHTTPRequestHandler], None] | None]:
     return [
         None,
@@ -84,9 +81,6 @@ def test_the_token_gets_nowhere(
     assert (tmp_path / "git-trace").exists()
     secrets = (TOKEN, BEARER, TOKEN.removeprefix("tk-us-"))
     assert [secret for secret in secrets for text in texts if secret in text] == []
-
-
-# --- which region ----------------------------------------------------------------------------------------------------
 
 
 def test_an_unknown_name_comes_with_the_nearest_ones(run: Run, service: Service, repo: Repo) -> None:

@@ -56,9 +56,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-# --- names -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["a", "0", "myapp", "my-app-2", "a" * 48])
 def test_app_names_are_taken_as_they_are(name: str) -> None:
     """What the platform accepts is an app name, the short names of older apps among them."""
@@ -168,9 +165,6 @@ def test_a_remote_name_is_refused_in_one_sentence() -> None:
     assert caught.value.message == f"'a b' is not a valid remote name: {rule}"
 
 
-# --- endpoints -------------------------------------------------------------------------------------------------------
-
-
 @given(endpoints)
 def test_an_endpoint_is_read_as_it_is_written(endpoint: SshEndpoint) -> None:
     """Writing and reading an endpoint gives the same endpoint, in upper case as well."""
@@ -210,9 +204,6 @@ def test_other_endpoints_are_refused(text: str) -> None:
     """What is not a plain host with a port from 1 to 65535 is no endpoint."""
     with pytest.raises(InvalidInput, match=r"is not an ssh endpoint: expected one like ssh\.osc-fr1\.scalingo\.com"):
         SshEndpoint.parse(text)
-
-
-# --- remote urls -----------------------------------------------------------------------------------------------------
 
 
 def spellings(url: RemoteUrl) -> list[str]:
@@ -293,8 +284,6 @@ def test_ssh_reads_an_endpoint_as_we_do(endpoint: SshEndpoint) -> None:
     said = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
     assert (said["user"], said["hostname"], said["port"]) == ("git", endpoint.host, str(endpoint.port))
 
-
-# --- regions ---------------------------------------------------------------------------------------------------------
 
 REGION = {**region_json("osc-fr1", default=True), "display_name": "Paris - Outscale"}
 
@@ -381,8 +370,6 @@ def test_a_list_finds_its_regions() -> None:
     assert (regions.find("r2"), regions.find("r3")) == (first, None)
     assert RegionList((first,), ListSource.API, 0.0, anonymous=True).default is None
 
-
-# --- which region a url belongs to -----------------------------------------------------------------------------------
 
 PLATFORM = Platform(
     [

@@ -81,9 +81,6 @@ def change(variable: str, old: list[str], new: list[str], origin: str = MAIN) ->
     return Change(origin, f"remote.scalingo.{variable}", tuple(old), tuple(new))
 
 
-# --- the state of a remote -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("items", "url", "region", "state"),
     [
@@ -162,9 +159,6 @@ def test_push_urls_of_a_remote_know_of_empty_urls() -> None:
     found = examiner_of(configured(*items, resets=True)).examine("scalingo")
     assert found
     assert (found.state, found.push_urls) == (State.CURRENT, (OSC_FR1,))
-
-
-# --- add -------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -380,9 +374,6 @@ def test_after_force_a_push_only_goes_to_the_app(
         with pytest.raises((RemoteConflict, RepositoryError)):
             carry_out(repository, repository.read(), decide, dry_run=False)
         assert {path: path.read_bytes() for path in files} == before
-
-
-# --- sync ------------------------------------------------------------------------------------------------------------
 
 
 def sync(*items: Setting) -> Plan:

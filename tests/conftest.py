@@ -57,6 +57,16 @@ GITCONFIG = """\
 
 OSC_FR1 = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
 SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git"
+PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
+STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git"
+GONE = "git@scalingo.com:myapp.git"
+ELSEWHERE = "git@github.com:me/myapp.git"
+OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
+
+# An API token, which has to be exchanged, a token of three parts, and what the exchange answers.
+TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
+JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
+BEARER = "aaa.bbb.ccc"
 
 
 @pytest.fixture(autouse=True)
@@ -229,7 +239,7 @@ class Service:
         elif (handler.command, handler.path) == ("GET", "/v1/regions"):
             send(handler, 200, {"regions": self.regions})
         elif (handler.command, handler.path) == ("POST", "/v1/tokens/exchange"):
-            send(handler, 200, {"token": "aaa.bbb.ccc"})
+            send(handler, 200, {"token": BEARER})
         elif handler.path.startswith("/v1/apps/") and handler.path.removeprefix("/v1/apps/") in self.apps:
             send(handler, 200, {"app": {"name": handler.path.removeprefix("/v1/apps/"), "status": "running"}})
         else:

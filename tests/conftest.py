@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -169,6 +170,36 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+# What a command may end with, whatever it meets: 1, a bug, is never among it.
+STATUSES = {
+    "add": {0, 2, 3, 5, 6},
+    "url": {0, 2, 3, 5},
+    "list": {0, 2, 5},
+    "show": {0, 2, 3, 5},
+    "status": {0, 5, 6, 7},
+    "sync": {0, 5, 6},
+    "doctor": {0, 2, 7},
+}
+# What a terminal could obey, a line break apart: C0, C1, invisible and bidirectional marks, broken characters.
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def assert_clean(result: Result, command: str, *, as_json: bool = False) -> None:
+    """Assert that a run worked, or ended with one sentence, and that no terminal can be harmed by what it wrote."""
+    written = result.stdout + result.stderr
+    assert not CONTROL.search(written)
+    assert "Traceback" not in written
+    assert TOKEN not in written
+    assert result.status in STATUSES[command]
+    if as_json:
+        assert isinstance(result.json if result.stdout else result.error, dict)
+        return
+    labels = [line.partition(": ")[0] for line in result.stderr.removesuffix("\n").split("\n") if result.stderr]
+    assert set(labels) <= {"warning", "error", "hint"}
+    # Without a result on stdout there is an error, and only then.
+    assert labels.count("error") == (not result.stdout)
+    assert result.status or result.stdout
 
 
 @pytest.fixture

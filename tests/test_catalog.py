@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from conftest import Service, new_catalog, region_json, send
+from conftest import JWT, TOKEN, Repo, Run, Service, assert_clean, new_catalog, region_json, send
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.model import ListSource, RemoteUrl, SshEndpoint
@@ -19,8 +19,6 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache
 from git_scalingo_region.scalingo.catalog import Catalog, Found
 
-TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
-JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
 LIST = ("GET", "/v1/regions")
 BUILT_IN = "using the built-in list of regions (the platform's documentation of 2026-01-02)"
 DAY = 24 * 60 * 60
@@ -103,12 +101,20 @@ def test_if_the_service_fails_an_older_list_is_used(service: Service, home: Path
     assert load() == ("stale-cache", [f"{reason}; using the list of regions cached on {day}"])
 
 
-def test_a_list_from_the_future_is_not_fresh(service: Service, home: Path) -> None:
-    """If the clock jumped, the list is fetched again, and it counts as stale if that fails."""
+@pytest.mark.parametrize("moment", [-1e10, 0.0, 2.5e11])
+def test_a_clock_that_jumped(
+    repo: Repo, run: Run, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch, moment: float
+) -> None:
+    """A list from what is now the far future or past is fetched again, and counts as stale if that fails."""
     load()
-    age(home, -DAY)
+    before = cache_files(home)[0].read_bytes()
+    monkeypatch.setattr(time, "time", lambda: moment)
     assert load(offline=True)[0] == "stale-cache"
-    assert load() == ("api", [])
+    for line in ("add osc-fr1 myapp", "list", "status", "doctor"):
+        cache_files(home)[0].write_bytes(before)
+        service.requests.clear()
+        assert_clean(result := run(*line.split(), "--json"), line.split()[0], as_json=True)
+        assert (result.status in (0, 7), len(service.requests)) == (True, 1)
 
 
 @pytest.mark.parametrize("has_home", [True, False])

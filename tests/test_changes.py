@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from conftest import Repo, git
+from conftest import STALE, Repo, Run, Service, git
 from editing import KEY, OTHER, URL, planned, write, write_all
 
 from git_scalingo_region import signals
@@ -25,8 +25,6 @@ from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
-
-FETCH = "+refs/heads/*:refs/remotes/r/*"
 
 
 def inventory(*folders: Path) -> list[str]:
@@ -87,16 +85,6 @@ def test_several_values_are_written_in_order(repo: Repo) -> None:
         values = new
 
 
-def test_a_remote_is_written_as_git_writes_it(repo: Repo) -> None:
-    """A new remote makes the same file as `git remote add`."""
-    before = repo.config.read_bytes()
-    repo.git("remote", "add", "r", URL)
-    by_git = repo.config.read_bytes()
-    repo.config.write_bytes(before)
-    write_all(Change("", KEY, (), (URL,)), Change("", "remote.r.fetch", (), (FETCH,)))
-    assert repo.config.read_bytes() == by_git
-
-
 def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Path) -> None:
     """A linked configuration file stays a link, the file its mode, and there is no other file anywhere."""
     real = tmp_path / "dotfiles"
@@ -118,6 +106,45 @@ def test_an_odd_mode_stays(repo: Repo, mode: int) -> None:
     repo.config.chmod(mode)
     write([URL])
     assert stat.S_IMODE(repo.config.stat().st_mode) == mode
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
+    """Return the mode and the content, or what a link points to, of all that is in a folder."""
+    found: dict[str, tuple[int, str | bytes]] = {}
+    for path in folder.rglob("*"):
+        content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
+        found[str(path.relative_to(folder))] = (path.lstat().st_mode, content)
+    return found
+
+
+@pytest.mark.parametrize("holder", ["config", "inside.cfg", "../../outside.cfg", "linked"])
+def test_nothing_is_written_elsewhere(
+    repo: Repo, run: Run, service: Service, tmp_path: Path, home: Path, holder: str
+) -> None:
+    """In the repository and at home only the file that holds the remote changes, and the cache is kept."""
+    file = repo.config.parent / ("../../target.cfg" if holder == "linked" else holder)
+    with file.open("a") as target:
+        target.write("".join(f'[remote "{name}"]\n\turl = {STALE}\n' for name in ("scalingo", "other")))
+    if holder == "linked":
+        (repo.config.parent / "linked").symlink_to(file.resolve())
+    if holder != "config":
+        repo.git("config", "include.path", holder)
+    (home / ".netrc").write_text("default login me password word\n")
+    before = snapshot(tmp_path)
+
+    def changed() -> set[str]:
+        after = snapshot(tmp_path)
+        return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+
+    for line in ("list", "show", "url osc-fr1 a", "status", "doctor", "add osc-fr1 myapp -n", "sync -n"):
+        assert run(*line.split()).status in (0, 7)
+    cache = home / ".cache"
+    assert changed() == {str(path.relative_to(tmp_path)) for path in (cache, *cache.rglob("*"))}
+    before = snapshot(tmp_path)
+    for line in ("add osc-fr1 myapp", "sync"):
+        assert run(*line.split()).status == 0
+    assert changed() == {str(file.resolve().relative_to(tmp_path))}
+    assert STALE not in file.read_text()
 
 
 def test_several_files_are_written_in_one_step(repo: Repo) -> None:

@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,6 +35,24 @@ def inventory(*folders: Path) -> list[str]:
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for a lock."""
     monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
+
+
+@pytest.fixture
+def team(repo: Repo) -> Path:
+    """Include a file with the remote `t`."""
+    repo.git("config", "include.path", "team")
+    file = repo.config.with_name("team")
+    file.write_text(f'# the team\'s\n[remote "t"]\n\turl = {OTHER}\n')
+    return file
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
+    """Return the mode and the content, or what a link points to, of all that is in a folder."""
+    found: dict[str, tuple[int, str | bytes]] = {}
+    for path in folder.rglob("*"):
+        content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
+        found[str(path.relative_to(folder))] = (path.lstat().st_mode, content)
+    return found
 
 
 FILE = """\
@@ -85,36 +103,20 @@ def test_several_values_are_written_in_order(repo: Repo) -> None:
         values = new
 
 
-def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o2755])
+def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Path, mode: int) -> None:
     """A linked configuration file stays a link, the file its mode, and there is no other file anywhere."""
     real = tmp_path / "dotfiles"
     real.mkdir()
     repo.config.rename(real / "config")
     repo.config.symlink_to(real / "config")
-    (real / "config").chmod(0o640)
+    (real / "config").chmod(mode)
     before = inventory(repo.path, real)
     write([URL])
     assert repo.config.is_symlink()
     assert git("config", "--file", str(real / "config"), KEY) == URL
-    assert stat.S_IMODE((real / "config").stat().st_mode) == 0o640
+    assert stat.S_IMODE((real / "config").stat().st_mode) == mode
     assert inventory(repo.path, real) == before
-
-
-@pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o2755])
-def test_an_odd_mode_stays(repo: Repo, mode: int) -> None:
-    """The new file has the bits of the old one."""
-    repo.config.chmod(mode)
-    write([URL])
-    assert stat.S_IMODE(repo.config.stat().st_mode) == mode
-
-
-def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
-    """Return the mode and the content, or what a link points to, of all that is in a folder."""
-    found: dict[str, tuple[int, str | bytes]] = {}
-    for path in folder.rglob("*"):
-        content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
-        found[str(path.relative_to(folder))] = (path.lstat().st_mode, content)
-    return found
 
 
 @pytest.mark.parametrize("holder", ["config", "inside.cfg", "../../outside.cfg", "linked"])
@@ -147,13 +149,10 @@ def test_nothing_is_written_elsewhere(
     assert STALE not in file.read_text()
 
 
-def test_several_files_are_written_in_one_step(repo: Repo) -> None:
+def test_several_files_are_written_in_one_step(repo: Repo, team: Path) -> None:
     """The main file, an included one and the worktree's own change together, and other plans' remotes with them."""
     repo.git("config", "extensions.worktreeConfig", "true")
     repo.git("config", "--worktree", "remote.w.url", OTHER)
-    repo.git("config", "include.path", "team")
-    team = repo.path / ".git" / "team"
-    team.write_text(f'# the team\'s\n[remote "t"]\n\turl = {OTHER}\n')
     repository = Repository()
     origins = {name: repository.read().remote(name).urls[0].origin for name in "tw"}
     plans = [planned(Change(origins[name], f"remote.{name}.url", (OTHER,), (URL,))) for name in "tw"]
@@ -223,47 +222,17 @@ def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monke
     assert repo.git("config", KEY) == URL
 
 
-def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) -> None:
-    """When the time is up, the error names the lock file, which is not touched, and neither is the configuration."""
-    lock = repo.config.with_name("config.lock")
+def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, team: Path, no_wait: None) -> None:
+    """If one of several files stays locked, the error names the lock; none is changed, and no other lock is left."""
+    origin = Repository().read().remote("t").urls[0].origin
+    lock = team.with_name("team.lock")
     lock.write_text("another's")
-    before = repo.config.read_bytes()
+    before = snapshot(repo.path)
     with pytest.raises(RepositoryError) as caught:
-        write([URL])
+        write_all(Change("", KEY, (), (URL,)), Change(origin, "remote.t.url", (OTHER,), (URL,)))
     assert caught.value.message == f"the configuration is locked: {lock} exists"
     assert caught.value.hints == ("if no git process is running in this repository, remove that file",)
-    assert (lock.read_text(), repo.config.read_bytes()) == ("another's", before)
-
-
-def test_a_lock_on_the_second_file_frees_the_first(repo: Repo, no_wait: None) -> None:
-    """If one of several files stays locked, none is changed and no lock of this program is left."""
-    repo.git("config", "include.path", "team")
-    (repo.path / ".git" / "team").write_text(f'[remote "t"]\n\turl = {OTHER}\n')
-    origin = Repository().read().remote("t").urls[0].origin
-    (repo.path / ".git" / "team.lock").touch()
-    before = inventory(repo.path)
-    with pytest.raises(RepositoryError, match=r"team\.lock exists$"):
-        write_all(Change("", KEY, (), (URL,)), Change(origin, "remote.t.url", (OTHER,), (URL,)))
-    assert inventory(repo.path) == before
-    assert KEY not in repo.git("config", "--list")
-
-
-@pytest.fixture
-def meanwhile(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that has git change the configuration once, between the first plan and the lock."""
-    editor = changes._editor
-
-    def prepare(*command: str) -> None:
-        commands = [command]
-
-        def late() -> object:
-            if commands:
-                repo.git(*commands.pop())
-            return editor()
-
-        monkeypatch.setattr(changes, "_editor", late)
-
-    return prepare
+    assert snapshot(repo.path) == before
 
 
 def adding(now: Configuration) -> list[Plan]:
@@ -275,72 +244,59 @@ def adding(now: Configuration) -> list[Plan]:
     return [planned(*([] if URL in held else [Change(urls[0].origin if urls else "", KEY, held, (*held, URL))]))]
 
 
-def test_what_others_write_meanwhile_is_planned_for(repo: Repo, meanwhile: Callable[..., None]) -> None:
-    """What another process changes before the lock is kept, and the plan is made anew for it."""
+@pytest.mark.parametrize(
+    ("command", "urls", "file"),
+    [
+        (["config", KEY, "first"], ["first", URL], "config"),
+        (["config", KEY, URL], [URL], "config"),
+        (["config", KEY, OTHER], [OTHER], "config"),
+        (["config", "include.path", "team"], ["first", URL], "team"),
+    ],
+    ids=["another url", "the same url", "a conflict", "another file"],
+)
+def test_what_others_write_meanwhile_is_planned_for(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, command: list[str], urls: list[str], file: str
+) -> None:
+    """If another process is faster, the plan is made anew under the lock; what it did is kept, not done again."""
+    repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
+    commands, editor = [command], changes._editor
+
+    def late() -> object:
+        if commands:
+            repo.git(*commands.pop())
+        return editor()
+
+    monkeypatch.setattr(changes, "_editor", late)
     repository = Repository()
-    meanwhile("config", KEY, "first")
-    carry_out(repository, repository.read(), adding, dry_run=False)
-    assert repo.git("config", "--get-all", KEY) == f"first\n{URL}"
+    with pytest.raises(RemoteConflict) if OTHER in urls else contextlib.nullcontext():
+        (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)
+        assert len(plan.changes) == len(urls) - 1
+    assert repo.git("config", "--file", f".git/{file}", "--get-all", KEY).split() == urls
+    assert repo.git("config", "--get-all", KEY).split() == urls
+    assert not list(repo.config.parent.glob("*.lock"))
 
 
-def test_what_others_have_done_already_is_not_done_again(repo: Repo, meanwhile: Callable[..., None]) -> None:
-    """If the remote is right by the time of the lock, the plan says that nothing had to change."""
-    repository = Repository()
-    meanwhile("config", KEY, URL)
-    (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)
-    assert plan.changes == ()
-    assert repo.git("config", "--get-all", KEY) == URL
-
-
-def test_a_conflict_that_came_up_meanwhile_changes_nothing(repo: Repo, meanwhile: Callable[..., None]) -> None:
-    """A plan that is refused under the lock leaves no lock."""
-    repository = Repository()
-    meanwhile("config", KEY, OTHER)
-    with pytest.raises(RemoteConflict):
-        carry_out(repository, repository.read(), adding, dry_run=False)
-    assert repo.git("config", "--get-all", KEY) == OTHER
-    assert not repo.config.with_name("config.lock").exists()
-
-
-def test_a_plan_for_another_file_locks_that_file_first(repo: Repo, meanwhile: Callable[..., None]) -> None:
-    """If the remote has moved to another file, that file is locked and written."""
-    team = repo.path / ".git" / "team"
-    team.write_text('[remote "r"]\n\turl = first\n')
-    repository = Repository()
-    meanwhile("config", "include.path", "team")
-    carry_out(repository, repository.read(), adding, dry_run=False)
-    assert team.read_text() == f'[remote "r"]\n\turl = first\n\turl = {URL}\n'
-    assert "remote" not in repo.config.read_text()
-
-
-@pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}", "team")])
+@pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}/team", "team"), ()])
 @pytest.mark.parametrize("new", [[URL], []])
-def test_a_file_that_git_reads_twice_is_refused(repo: Repo, paths: tuple[str, str], new: list[str]) -> None:
-    """A file that is included twice, under whatever spelling or by a link, is not edited, and the error says why."""
-    team = repo.path / ".git" / "team"
-    team.write_text(f'[remote "r"]\n\turl = {OTHER}\n')
-    (repo.path / ".git" / "link").symlink_to("team")
+def test_a_file_that_git_reads_twice_is_refused(repo: Repo, home: Path, paths: tuple[str, ...], new: list[str]) -> None:
+    """A file that is included twice, by a link or from the user's own configuration, is not edited."""
+    file = repo.config.with_name("team") if paths else repo.config
+    with file.open("a") as text:
+        text.write(f'[remote "r"]\n\turl = {OTHER}\n')
+    repo.config.with_name("link").symlink_to("team")
     for path in paths:
-        repo.git("config", "--add", "include.path", path.format(team))
-    before, files = team.read_bytes(), inventory(repo.path)
-    urls = Repository().read().remote("r").urls
+        repo.git("config", "--add", "include.path", path.format(repo.config.parent))
+    if not paths:
+        git("config", "--global", "include.path", str(repo.config))
+    before = snapshot(repo.path)
     held: dict[str, list[str]] = {}
-    for url in urls:
+    for url in Repository().read().remote("r").urls:
         held.setdefault(url.origin, []).append(url.value)
     with pytest.raises(RepositoryError) as caught:
         write_all(*(Change(origin, KEY, tuple(values), tuple(new)) for origin, values in held.items()))
-    assert caught.value.message == f"git reads {team} more than once: include it only once"
+    assert caught.value.message == f"git reads {file} more than once: include it only once"
     assert caught.value.exit_status == ExitStatus.REPOSITORY
-    assert (team.read_bytes(), inventory(repo.path)) == (before, files)
-
-
-def test_a_main_file_that_git_reads_twice_is_refused(repo: Repo, home: Path) -> None:
-    """A new remote would be in force twice if the user's own configuration includes the repository's."""
-    git("config", "--global", "include.path", str(repo.config))
-    before = repo.config.read_bytes()
-    with pytest.raises(RepositoryError, match=r"more than once: include it only once$"):
-        write([URL])
-    assert repo.config.read_bytes() == before
+    assert snapshot(repo.path) == before
 
 
 def test_a_folder_that_is_not_there_is_named(repo: Repo, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from editing import KEY, OTHER, URL, planned, write, write_all
 from git_scalingo_region import signals
 from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
 from git_scalingo_region.repository import changes
-from git_scalingo_region.repository.changes import carry_out, write_values
+from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Change, Plan
@@ -162,17 +162,6 @@ def test_several_files_are_written_in_one_step(repo: Repo, team: Path) -> None:
     assert [repo.git("config", f"remote.{name}.url") for name in "rtw"] == [URL] * 3
     assert team.read_text() == f'# the team\'s\n[remote "t"]\n\turl = {URL}\n'
     assert inventory(repo.path) == before
-
-
-def test_values_of_another_file_are_written(repo: Repo) -> None:
-    """`write_values` makes a file, or changes the keys it is given; the rest stays, and nothing is left beside it."""
-    file = repo.path / "a b"
-    write_values("a b", {"remote.r.app": "x"})
-    assert file.read_text() == '[remote "r"]\n\tapp = x\n'
-    file.write_text(f"# mine\n{file.read_text()}")
-    write_values("a b", {"remote.r.app": "y", "remote.q.app": "z"})
-    assert file.read_text() == '# mine\n[remote "r"]\n\tapp = y\n[remote "q"]\n\tapp = z\n'
-    assert inventory(repo.path) == sorted([str(file), *inventory(repo.path / ".git"), str(repo.path / ".git")])
 
 
 def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wait: None) -> None:

@@ -152,6 +152,15 @@ def repo(make_repo: Callable[[str], Repo], monkeypatch: pytest.MonkeyPatch) -> R
     return made
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty bare repository, for the many questions of a property test."""
+    path = tmp_path_factory.mktemp("bare")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "init", "--quiet", "--bare", "."], cwd=path, env=environment, check=True)
+    return path
+
+
 @dataclass(frozen=True)
 class Result:
     """What a run of the program came to."""

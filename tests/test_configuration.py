@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -113,38 +111,23 @@ rules = st.tuples(st.sampled_from(BASES), st.sampled_from(["insteadOf", "pushIns
 remotes = st.lists(st.tuples(st.sampled_from(["url", "pushurl"]), st.sampled_from(URLS)), min_size=1, max_size=4)
 
 
-@pytest.fixture(scope="module")
-def write_config(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives the one repository of this module a configuration."""
-    path = tmp_path_factory.mktemp("bare")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(["git", "init", "--quiet", "--bare", "."], cwd=path, env=environment, check=True)
-    original = (path / "config").read_text()
-
-    def write(text: str) -> Path:
-        (path / "config").write_text(original + text)
-        return path
-
-    return write
-
-
 @settings(max_examples=60)
 @given(st.lists(rules, max_size=6), st.lists(remotes, min_size=1, max_size=6))
 @example([("b2:", "insteadOf", "s"), ("sc:", "insteadOf", "sc:"), ("b2:", "insteadOf", "sc:")], [[("url", "sc:app")]])
 def test_push_urls_are_those_of_git(
-    write_config: Callable[[str], Path], rewriting: list[tuple[str, str, str]], drawn: list[list[tuple[str, str]]]
+    bare: Path, rewriting: list[tuple[str, str, str]], drawn: list[list[tuple[str, str]]]
 ) -> None:
     """Whatever url, pushurl, insteadOf and pushInsteadOf say, the push urls are those that git finds."""
     lines = [f'[url "{base}"]\n\t{variable} = "{prefix}"\n' for base, variable, prefix in rewriting]
     for number, settings_of_remote in enumerate(drawn):
         lines += [f'[remote "r{number}"]\n', *(f"\t{variable} = {url}\n" for variable, url in settings_of_remote)]
-    path = write_config("".join(lines))
+    (bare / "config").write_text("".join(["[core]\n\tbare\n", *lines]))
     said: dict[str, list[str]] = {}
-    for line in git("remote", "-v", cwd=path).splitlines():
+    for line in git("remote", "-v", cwd=bare).splitlines():
         name, _, rest = line.partition("\t")
         if rest.endswith(" (push)"):
             said.setdefault(name, []).append(rest.removesuffix(" (push)"))
-    configuration = Configuration(parse_listing(git(*LISTING, cwd=path)))
+    configuration = Configuration(parse_listing(git(*LISTING, cwd=bare)))
     found = {name: configuration.remote(name) for name in configuration.remote_names}
     assert said == {
         name: list(configuration.push_urls([url.value for url in remote.urls], [url.value for url in remote.pushurls]))

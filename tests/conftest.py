@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -268,7 +269,7 @@ class Service:
         default_factory=lambda: [region_json("osc-fr1", default=True), region_json("scw-par")]
     )
     apps: set[str] = field(default_factory=set)
-    routes: dict[tuple[str, str], Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    routes: dict[tuple[str, str], Respond] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -296,6 +297,33 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str
     handler.wfile.write(data)
 
 
+Respond = Callable[[BaseHTTPRequestHandler], None]
+
+
+def answers(status: int, body: Any, **headers: str) -> Respond:
+    """Return the route that gives this answer."""
+    return lambda handler: send(handler, status, body, **headers)
+
+
+def writes(data: bytes) -> Respond:
+    """Return the route that writes these bytes, and no more than these."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
+
+    return respond
+
+
+def hang(handler: BaseHTTPRequestHandler) -> None:
+    """Wait until the client gives up."""
+    handler.rfile.read(1)
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection instead of an answer."""
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def serve(service: Service, certificate: Path | None = None) -> Iterator[Service]:
     """Run a service; over TLS if there is a certificate (with its key in the same file)."""
@@ -304,7 +332,7 @@ def serve(service: Service, certificate: Path | None = None) -> Iterator[Service
         def do_GET(self) -> None:
             service.answer(self)
 
-        do_POST = do_GET  # noqa: N815 - likewise
+        do_POST = do_CONNECT = do_GET  # noqa: N815 - likewise
 
         def log_message(self, *arguments: Any) -> None:
             pass

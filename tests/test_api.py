@@ -13,16 +13,28 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests_mock
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Service, region_json, send, serve
+from conftest import (
+    BEARER,
+    JWT,
+    NO_SERVICE,
+    TOKEN,
+    Respond,
+    Service,
+    answers,
+    hang,
+    hang_up,
+    region_json,
+    serve,
+    writes,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,9 +52,7 @@ ANSWER = json.dumps({"regions": [region_json("osc-fr1", default=True), region_js
 HEAD = b"HTTP/1.1 200 OK\r\n"
 BROKE = "cannot be reached (the connection broke)"
 HUGE = "sent a malformed answer: it is larger than 1 MiB"
-
-Answer = Callable[[socket.socket], None]
-Listen = Callable[[Answer], str]
+UNUSABLE = "its address, or the proxy's, is not usable"
 
 
 def service_of(url: str, token: str = "") -> api.Service:
@@ -63,54 +73,6 @@ def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
         fetch(url, token, seconds=seconds)
     assert not isinstance(caught.value, CredentialsError)
     return caught.value.message.removeprefix(f"{url} ")
-
-
-def read_head(connection: socket.socket) -> bytes:
-    head = b""
-    while b"\r\n\r\n" not in head:
-        data = connection.recv(65536)
-        if not data:
-            break
-        head += data
-    return head
-
-
-@pytest.fixture
-def listen() -> Iterator[Listen]:
-    """Return a function that runs a bare TCP server: each connection is given to a function, which is its answer."""
-    servers: list[socket.socket] = []
-
-    def handle(connection: socket.socket, answer: Answer) -> None:
-        with connection, suppress(OSError):
-            answer(connection)
-
-    def accept(server: socket.socket, answer: Answer) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = server.accept()
-                threading.Thread(target=handle, args=(connection, answer), daemon=True).start()
-
-    def start(answer: Answer) -> str:
-        server = socket.create_server(("127.0.0.1", 0))
-        servers.append(server)
-        threading.Thread(target=accept, args=(server, answer), daemon=True).start()
-        return f"127.0.0.1:{server.getsockname()[1]}"
-
-    yield start
-    for server in servers:
-        with suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-        server.close()
-
-
-def raw(data: bytes) -> Answer:
-    """Return the answer that consists of these bytes, whatever is asked."""
-
-    def answer(connection: socket.socket) -> None:
-        read_head(connection)
-        connection.sendall(data)
-
-    return answer
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +102,13 @@ def trusted(tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tls
 
 
+@pytest.fixture
+def proxy() -> Iterator[Service]:
+    """Run a server that can be a proxy; what it is asked to connect to is recorded like any other request."""
+    with serve(Service()) as running:
+        yield running
+
+
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
@@ -158,7 +127,7 @@ def test_authorizes_as_documented(trusted: Service, home: Path, token: str, expe
 
 def test_what_is_asked(service: Service) -> None:
     """A service behind a path is asked below it; the request names the program and its version, and asks for JSON."""
-    service.routes["GET", "/auth/v1/regions"] = lambda handler: send(handler, 200, {"regions": service.regions})
+    service.routes["GET", "/auth/v1/regions"] = answers(200, {"regions": service.regions})
     assert names(fetch(f"{service.url}/auth")) == REGIONS
     headers = service.requests[0][2]
     assert (headers["User-Agent"], headers["Accept"]) == (f"git-scalingo-region/{__version__}", "application/json")
@@ -166,103 +135,82 @@ def test_what_is_asked(service: Service) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
-def test_does_not_follow_a_redirect(service: Service, status: int, route: tuple[str, str]) -> None:
+def test_does_not_follow_a_redirect(service: Service, proxy: Service, status: int, route: tuple[str, str]) -> None:
     """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
-    with serve(Service()) as target:
-        for location in (target.url, service.url):
-            service.routes[route] = partial(send, status=status, body=b"", Location=f"{location}/x")
-            assert failure(service.url, TOKEN) == f"answered {status}"
-    assert "/x" not in [path for _, path, _ in (*target.requests, *service.requests)]
+    for target in (proxy.url, service.url):
+        service.routes[route] = answers(status, b"", Location=f"{target}/x")
+        assert failure(service.url, TOKEN) == f"answered {status}"
+    assert "/x" not in [path for _, path, _ in (*proxy.requests, *service.requests)]
 
 
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
-@pytest.mark.parametrize("breakage", [0, 502, 503, 504])
-def test_asks_once_more_if_it_breaks_once(service: Service, route: tuple[str, str], breakage: int) -> None:
+@pytest.mark.parametrize("status", [0, 502, 503, 504])
+def test_asks_once_more_if_it_breaks_once(service: Service, route: tuple[str, str], status: int) -> None:
     """One closed connection or busy answer, to the exchange or to the list, goes unnoticed; not a second one."""
-    times = [1]
+    fail = answers(status, b"busy", Retry_After="3600") if status else hang_up
 
-    def fail(handler: BaseHTTPRequestHandler) -> None:
-        times[0] -= 1
-        if not times[0]:
-            del service.routes[route]
-        if breakage:
-            send(handler, breakage, b"busy", Retry_After="3600")
-        else:
-            handler.connection.shutdown(socket.SHUT_RDWR)
+    def fail_once(handler: BaseHTTPRequestHandler) -> None:
+        del service.routes[route]
+        fail(handler)
 
-    service.routes[route] = fail
+    service.routes[route] = fail_once
     assert names(fetch(service.url, TOKEN)) == REGIONS
     assert len(service.requests) == 3
-    times[0], service.routes[route] = 9, fail
-    assert failure(service.url, TOKEN) == (f"answered {breakage}" if breakage else BROKE)
-    assert times[0] == 7
+    service.routes[route] = fail
+    assert failure(service.url, TOKEN) == (f"answered {status}" if status else BROKE)
+    assert [(method, path) for method, path, _ in service.requests[-2:]] == [route, route]
 
 
-def reset(connection: socket.socket) -> None:
-    read_head(connection)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def reset(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-BROKEN: dict[str, tuple[Answer, str]] = {
-    "closed at once": (lambda connection: None, BROKE),
-    "closed after the request": (raw(b""), BROKE),
+NO_GZIP = "cannot be reached (its answer cannot be decompressed)"
+BROKEN: dict[str, tuple[Respond, str]] = {
+    "closed": (hang_up, BROKE),
     "reset": (reset, BROKE),
-    "not HTTP": (raw(b"SSH-2.0-OpenSSH_9.2\r\n"), BROKE),
-    "many headers": (raw(HEAD + b"X: y\r\n" * 200 + b"\r\n"), BROKE),
-    "long header": (raw(HEAD + b"X: " + b"y" * 70000 + b"\r\n\r\n"), BROKE),
-    "cut off": (raw(HEAD + b"Content-Length: 9999\r\n\r\n" + ANSWER), BROKE),
-    "no chunk": (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"), BROKE),
-    "no gzip": (
-        raw(HEAD + b"Content-Encoding: gzip\r\n\r\n" + ANSWER),
-        "cannot be reached (its answer cannot be decompressed)",
-    ),
-    "no content": (raw(b"HTTP/1.1 204 No Content\r\n\r\n"), "answered 204"),
-    "no such status": (raw(b"HTTP/1.1 999 \r\n\r\n"), "answered 999"),
+    "not HTTP": (writes(b"SSH-2.0-OpenSSH_9.2\r\n"), BROKE),
+    "many headers": (writes(HEAD + b"X: y\r\n" * 200 + b"\r\n"), BROKE),
+    "long header": (writes(HEAD + b"X: " + b"y" * 70000 + b"\r\n\r\n"), BROKE),
+    "cut off": (writes(HEAD + b"Content-Length: 9999\r\n\r\n" + ANSWER), BROKE),
+    "no chunk": (writes(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n"), BROKE),
+    "no gzip": (answers(200, ANSWER, Content_Encoding="gzip"), NO_GZIP),
+    "no content": (writes(b"HTTP/1.1 204 No Content\r\n\r\n"), "answered 204"),
+    "no such status": (writes(b"HTTP/1.1 999 \r\n\r\n"), "answered 999"),
+    **{f"status {status}": (answers(status, {"error": "x"}), f"answered {status}") for status in (401, 403, 404, 511)},
 }
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_broken_answer_is_a_failure_in_one_sentence(listen: Listen, broken: str) -> None:
+def test_a_broken_answer_is_a_failure_in_one_sentence(service: Service, broken: str) -> None:
     """Whatever comes over the wire instead of an answer, the failure says in a few words what it was."""
-    answer, expected = BROKEN[broken]
-    assert failure(f"http://{listen(answer)}") == expected
+    service.routes[LIST], expected = BROKEN[broken]
+    assert failure(service.url) == expected
 
 
 @pytest.mark.parametrize(
-    ("address", "reason"),
-    [
-        (NO_SERVICE, "the connection was refused"),
-        *(
-            (address, "its address, or the proxy's, is not usable")
-            for address in ("https://a..b", "https://.", "https://*", "https://[v1.x]", "https://h:99999")
-        ),
-    ],
+    "address", [NO_SERVICE, *["https://a..b", "https://.", "https://*", "https://[v1.x]", "https://h:99999"]]
 )
-def test_an_address_of_nobody_is_a_failure_in_one_sentence(address: str, reason: str) -> None:
+def test_an_address_of_nobody_is_a_failure_in_one_sentence(address: str) -> None:
     """A closed port is a failure, and so is an address that the settings accept and requests refuses."""
+    reason = "the connection was refused" if address == NO_SERVICE else UNUSABLE
     assert failure(address) == f"cannot be reached ({reason})"
 
 
-def drip(data: bytes, rest: bytes) -> Answer:
-    """Return the answer that sends `data` and then `rest` again and again, byte by byte."""
+def drip(data: bytes, rest: bytes) -> Respond:
+    """Return the route that sends `data` and then `rest` again and again, byte by byte."""
 
-    def answer(connection: socket.socket) -> None:
-        read_head(connection)
-        connection.sendall(data)
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
         while True:
             for byte in rest:
-                connection.sendall(bytes([byte]))
+                handler.wfile.write(bytes([byte]))
                 time.sleep(0.02)  # the slowness is what is tested
 
-    return answer
+    return respond
 
 
-def hang(connection: socket.socket) -> None:
-    while connection.recv(1024):
-        pass
-
-
-SLOW: dict[str, Answer] = {
+SLOW: dict[str, Respond] = {
     "nothing": hang,
     "headers": drip(HEAD, b"X: y\r\n"),
     "body": drip(HEAD + b"Content-Length: 100000\r\n\r\n", b" "),
@@ -272,41 +220,34 @@ SLOW: dict[str, Answer] = {
 
 
 @pytest.mark.parametrize("slow", SLOW)
-def test_the_time_is_for_the_whole(listen: Listen, slow: str) -> None:
+def test_the_time_is_for_the_whole(service: Service, slow: str) -> None:
     """A service that sends a byte now and then, and never ends, is given up when the time is over."""
+    service.routes[LIST] = SLOW[slow]
     started = time.monotonic()
     for seconds in (0.3, 0):
-        assert failure(f"http://{listen(SLOW[slow])}", seconds=seconds) == "cannot be reached (no answer in time)"
+        assert failure(service.url, seconds=seconds) == "cannot be reached (no answer in time)"
     assert time.monotonic() - started < 8
-
-
-def flood(head: bytes, block: bytes, sent: list[int]) -> Answer:
-    """Return the answer that sends up to 256 MiB of `block`, and notes how much was taken."""
-
-    def answer(connection: socket.socket) -> None:
-        read_head(connection)
-        connection.sendall(head)
-        try:
-            for _ in range((256 << 20) // len(block)):
-                connection.sendall(block)
-                sent[0] += len(block)
-        finally:
-            sent[1] += 1
-
-    return answer
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("head", ["200 OK", "302 Found\r\nLocation: http://127.0.0.1/", "401 No", "429 No", "500 No"])
-def test_a_huge_answer_is_not_read_to_its_end(listen: Listen, head: str) -> None:
+def test_a_huge_answer_is_not_read_to_its_end(service: Service, head: str) -> None:
     """Of an endless answer, even to a redirect, no more is read than the limit and what the system buffers."""
-    sent = [0, 0]
-    answer = flood(f"HTTP/1.1 {head}\r\n\r\n".encode(), b" " * 65536, sent)
+    sent, ended = [0], threading.Event()
+
+    def flood(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(f"HTTP/1.1 {head}\r\n\r\n".encode())
+        try:
+            while sent[0] < 256 << 20:
+                handler.wfile.write(b" " * 65536)
+                sent[0] += 65536
+        finally:
+            ended.set()
+
+    service.routes[LIST] = flood
     with pytest.raises(ServiceError, match=r"larger than 1 MiB|answered (302|401|500)|429"):
-        fetch(f"http://{listen(answer)}")
-    deadline = time.monotonic() + 10
-    while not sent[1] and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert sent[1]
+        fetch(service.url)
+    assert ended.wait(10)
     assert sent[0] < 32 << 20
 
 
@@ -316,8 +257,7 @@ def test_a_bomb_is_not_unpacked(service: Service, times: int) -> None:
     bomb = b" " * (64 << 20)
     for _ in range(times):
         bomb = gzip.compress(bomb, 6)
-    encoding = ", ".join(["gzip"] * times)
-    service.routes[LIST] = lambda handler: send(handler, 200, bomb, Content_Encoding=encoding)
+    service.routes[LIST] = answers(200, bomb, Content_Encoding=", ".join(["gzip"] * times))
     tracemalloc.start()
     try:
         assert failure(service.url) == HUGE
@@ -329,18 +269,12 @@ def test_a_bomb_is_not_unpacked(service: Service, times: int) -> None:
 def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
     """A list of exactly 1 MiB is read, compressed or not."""
     body = ANSWER + b" " * ((1 << 20) - len(ANSWER))
-    packed = gzip.compress(body)
-    service.routes[LIST] = lambda handler: send(handler, 200, packed, Content_Encoding="gzip")
+    service.routes[LIST] = answers(200, gzip.compress(body), Content_Encoding="gzip")
     assert names(fetch(service.url)) == REGIONS
-    service.routes[LIST] = lambda handler: send(handler, 200, body + b" ")
+    service.routes[LIST] = answers(200, body)
+    assert names(fetch(service.url)) == REGIONS
+    service.routes[LIST] = answers(200, body + b" ")
     assert failure(service.url) == HUGE
-
-
-@pytest.mark.parametrize(("status", "token"), [(401, ""), (403, ""), (404, JWT), (500, JWT), (511, "")])
-def test_another_status_is_a_failure(service: Service, status: int, token: str) -> None:
-    """Every status but 200 is a failure; 401 and 403 say nothing about a token that was not sent."""
-    service.routes[LIST] = partial(send, status=status, body={"error": "x"})
-    assert failure(service.url, token) == f"answered {status}"
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -349,7 +283,7 @@ def test_a_rejected_token_is_an_error_of_its_own(
     service: Service, status: int, token: str, route: tuple[str, str]
 ) -> None:
     """401 and 403 to a request with a token, in the exchange or after it, are more than a failure."""
-    service.routes[route] = lambda handler: send(handler, status, {"error": token})
+    service.routes[route] = answers(status, {"error": token})
     with pytest.raises(CredentialsError) as caught:
         fetch(service.url, token)
     assert caught.value.message == f"{service.url} rejected the API token from SCALINGO_API_TOKEN ({status})"
@@ -357,18 +291,17 @@ def test_a_rejected_token_is_an_error_of_its_own(
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"),
-    [("7", 7.0), ("0", 0.0), (None, 60.0), ("", 60.0), ("-1", 60.0), ("soon", 60.0), ("9" * 400, 60.0)],
+    ("headers", "expected"),
+    [({"Retry_After": "7"}, 7.0), ({"Retry_After": "0"}, 0.0), ({}, 60.0)]
+    + [({"Retry_After": odd}, 60.0) for odd in ("", "-1", "soon", "9" * 400)],
 )
-def test_too_many_requests_says_when_to_come_back(service: Service, header: str | None, expected: float) -> None:
+def test_too_many_requests_says_when_to_come_back(service: Service, headers: dict[str, str], expected: float) -> None:
     """429 is not asked again, whatever Retry-After says, and tells the caller the seconds to wait."""
-    headers = {} if header is None else {"Retry_After": header}
-    service.routes[LIST] = lambda handler: send(handler, 429, b"Retry later", **headers)
+    service.routes[LIST] = answers(429, b"Retry later", **headers)
     with pytest.raises(RateLimited) as caught:
         fetch(service.url)
     assert caught.value.message == f"{service.url} asks for fewer requests (429)"
-    assert caught.value.retry_after == expected
-    assert len(service.requests) == 1
+    assert (caught.value.retry_after, len(service.requests)) == (expected, 1)
 
 
 MALFORMED = {
@@ -390,16 +323,14 @@ MALFORMED = {
 @pytest.mark.parametrize(("expected", "body"), [(text, body) for text, bodies in MALFORMED.items() for body in bodies])
 def test_a_malformed_answer_is_a_failure_in_one_sentence(service: Service, body: bytes, expected: str) -> None:
     """Anything but a list of regions in the documented form is refused, with what is wrong about it."""
-    service.routes[LIST] = lambda handler: send(handler, 200, body)
+    service.routes[LIST] = answers(200, body)
     assert failure(service.url) == f"sent a malformed {expected}"
 
 
-@pytest.mark.parametrize(
-    "answer", [[], {}, {"token": ""}, {"token": 1}, {"token": None}, {"token": "a\r\nX: y"}, {"token": "é"}]
-)
+@pytest.mark.parametrize("answer", [[], {}, *({"token": odd} for odd in ("", 1, None, "a\r\nX: y", "é"))])
 def test_a_malformed_exchange_is_a_failure(service: Service, answer: Any) -> None:
     """The answer to the exchange gets into a header only if it can be a token."""
-    service.routes[EXCHANGE] = lambda handler: send(handler, 200, answer)
+    service.routes[EXCHANGE] = answers(200, answer)
     assert failure(service.url, TOKEN) == "sent a malformed answer to the exchange of the token"
     assert len(service.requests) == 1
 
@@ -407,8 +338,7 @@ def test_a_malformed_exchange_is_a_failure(service: Service, answer: Any) -> Non
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_the_token_is_exchanged_once(service: Service, status: int) -> None:
     """Several questions share one exchange, and a failed exchange is not tried again."""
-    if status != 200:
-        service.routes[EXCHANGE] = lambda handler: send(handler, status, {"error": "x"})
+    service.routes[EXCHANGE] = answers(status, {"token": BEARER})
     account = service_of(service.url, TOKEN)
     for question in (account.fetch_regions, account.account_keys, account.fetch_regions):
         with suppress(ServiceError):
@@ -417,16 +347,15 @@ def test_the_token_is_exchanged_once(service: Service, status: int) -> None:
     assert len(service.requests) == (4 if status == 200 else 1)
 
 
+TWO_KEYS = [{"content": "ssh-ed25519 AAAA ann@x y"}, {"content": " ssh-rsa  BBBB"}]
+ODD_KEYS = [None, {}, {"content": 1}, {"content": "ssh-rsa"}, {"content": "a\x1b b"}]
+
+
 @pytest.mark.parametrize(
     ("status", "answer", "expected"),
     [
         (200, {"keys": []}, []),
-        (
-            200,
-            {"keys": [{"content": "ssh-ed25519 AAAA ann@x y"}, {"content": " ssh-rsa  BBBB"}]},
-            ["ssh-ed25519 AAAA", "ssh-rsa BBBB"],
-        ),
-        (200, {"keys": [None, {}, {"content": 1}, {"content": "ssh-rsa"}, {"content": "a\x1b b"}]}, []),
+        (200, {"keys": [*ODD_KEYS, *TWO_KEYS]}, ["ssh-ed25519 AAAA", "ssh-rsa BBBB"]),
         (200, {"keys": None}, "sent a malformed list of keys"),
         (200, [], "sent a malformed list of keys"),
         (403, {}, "rejected the API token from SCALINGO_API_TOKEN (403)"),
@@ -435,7 +364,7 @@ def test_the_token_is_exchanged_once(service: Service, status: int) -> None:
 )
 def test_the_keys_of_the_account_are_read(service: Service, status: int, answer: Any, expected: Any) -> None:
     """Type and data of each key are read; a token that may not read the keys is a failure like any other."""
-    service.routes["GET", "/v1/keys"] = lambda handler: send(handler, status, answer)
+    service.routes["GET", "/v1/keys"] = answers(status, answer)
     account = service_of(service.url, TOKEN)
     if isinstance(expected, list):
         assert account.account_keys(10.0) == expected
@@ -490,12 +419,8 @@ def test_the_token_goes_where_the_service_vouches(service_url: str, vouched: str
 
 def test_a_bug_is_not_mistaken_for_a_failure_of_the_service(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that the network cannot explain is not caught."""
-
-    def parse(value: Any) -> Any:
-        raise KeyError(value["regions"][0]["name"])
-
-    monkeypatch.setattr(api, "parse_regions", parse)
-    with pytest.raises(KeyError, match="osc-fr1"):
+    monkeypatch.setattr(api, "parse_regions", lambda value: value["none"])
+    with pytest.raises(KeyError, match="none"):
         fetch(service.url)
 
 
@@ -505,7 +430,7 @@ NOT_TRUSTED = "cannot be reached (its certificate is not trusted)"
 @pytest.mark.parametrize(
     ("host", "variable", "bundle", "reason"),
     [
-        ("127.0.0.1", "", "", NOT_TRUSTED),
+        ("127.0.0.1", "X", "", NOT_TRUSTED),
         ("localhost", "REQUESTS_CA_BUNDLE", "{certificate}", NOT_TRUSTED),
         ("127.0.0.1", "REQUESTS_CA_BUNDLE", "{home}/none.pem", "invalid path: {home}/none.pem"),
         ("127.0.0.1", "CURL_CA_BUNDLE", "{home}/none.pem", "invalid path: {home}/none.pem"),
@@ -524,7 +449,7 @@ def test_nothing_is_sent_to_a_service_that_is_not_trusted(
     reason: str,
 ) -> None:
     """A certificate that nobody trusts, or of another host, is a failure, and a bundle that is not there is named."""
-    monkeypatch.setenv(variable or "X", bundle.format(home=home, certificate=certificate))
+    monkeypatch.setenv(variable, bundle.format(home=home, certificate=certificate))
     assert reason.format(home=home) in failure(tls.url.replace("127.0.0.1", host), TOKEN)
     assert tls.requests == []
 
@@ -535,8 +460,8 @@ def test_a_service_without_tls_is_a_failure(service: Service) -> None:
     assert service.requests == []
 
 
-def tunnel(heads: list[bytes]) -> Answer:
-    """Return the answer of a proxy that opens a tunnel (RFC 9110, section 9.3.6) and notes what it was asked."""
+def tunnel(handler: BaseHTTPRequestHandler) -> None:
+    """Connect client and service as a proxy does (RFC 9110, section 9.3.6)."""
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -544,29 +469,25 @@ def tunnel(heads: list[bytes]) -> Answer:
                 sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)
 
-    def answer(connection: socket.socket) -> None:
-        head = read_head(connection)
-        heads.append(head)
-        host, _, port = head.split()[1].decode().rpartition(":")
-        with socket.create_connection((host, int(port))) as service:
-            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-            back = threading.Thread(target=pump, args=(service, connection), daemon=True)
-            back.start()
-            pump(connection, service)
-            back.join(10)
-
-    return answer
+    host, _, port = handler.path.rpartition(":")
+    with socket.create_connection((host, int(port))) as service:
+        handler.wfile.write(HEAD + b"\r\n")
+        back = threading.Thread(target=pump, args=(service, handler.connection), daemon=True)
+        back.start()
+        pump(handler.connection, service)
+        back.join(10)
 
 
-def test_a_proxy_is_used_and_sees_no_token(trusted: Service, listen: Listen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_used_and_sees_no_token(trusted: Service, proxy: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY is honoured with its password, and all that the proxy sees unencrypted is an address."""
-    heads: list[bytes] = []
-    monkeypatch.setenv("HTTPS_PROXY", f"http://bob:proxy-secret@{listen(tunnel(heads))}")
-    assert names(fetch(trusted.url, TOKEN)) == REGIONS
     place = trusted.url.removeprefix("https://")
-    assert heads[0].startswith(f"CONNECT {place} HTTP/1.".encode())
-    assert base64.b64encode(b"bob:proxy-secret") in heads[0]
-    assert not any(secret.encode() in head for head in heads for secret in (TOKEN, BASIC, BEARER))
+    proxy.routes["CONNECT", place] = tunnel
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("://", "://bob:proxy-secret@"))
+    assert names(fetch(trusted.url, TOKEN)) == REGIONS
+    (method, path, headers), *_ = proxy.requests
+    credentials = base64.b64encode(b"bob:proxy-secret").decode()
+    assert (method, path, headers["Proxy-Authorization"]) == ("CONNECT", place, f"Basic {credentials}")
+    assert not any(secret in repr(proxy.requests) for secret in (TOKEN, BASIC, BEARER))
     assert [headers.get("Proxy-Authorization") for _, _, headers in trusted.requests] == [None, None]
 
 
@@ -579,22 +500,17 @@ def test_no_proxy_is_honoured(trusted: Service, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_plain_http_does_not_leave_the_machine(
-    service: Service, listen: Listen, monkeypatch: pytest.MonkeyPatch
+    service: Service, proxy: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service on loopback is asked without a proxy, which would see the token unencrypted."""
-    seen: list[bytes] = []
-    proxy = f"http://{listen(lambda connection: seen.append(read_head(connection)))}"
     for variable in ("http_proxy", "all_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(variable, proxy)
+        monkeypatch.setenv(variable, proxy.url)
     assert names(fetch(service.url, TOKEN)) == REGIONS
-    assert seen == []
-
-
-UNUSABLE = "its address, or the proxy's, is not usable"
+    assert proxy.requests == []
 
 
 @pytest.mark.parametrize(
-    ("proxy", "reason"),
+    ("address", "reason"),
     [
         ("socks5://bob:proxy-secret@127.0.0.1:9", "the scheme of the proxy is not supported"),
         ("http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
@@ -606,24 +522,26 @@ UNUSABLE = "its address, or the proxy's, is not usable"
     ],
 )
 def test_an_unusable_proxy_is_a_failure_without_its_password(
-    listen: Listen, monkeypatch: pytest.MonkeyPatch, proxy: str, reason: str
+    proxy: Service, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:
     """A proxy that refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable."""
-    refuse = raw(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-    monkeypatch.setenv("HTTPS_PROXY", proxy.replace("PROXY", listen(refuse)))
+    proxy.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
+    monkeypatch.setenv("HTTPS_PROXY", address.replace("PROXY", proxy.url.removeprefix("http://")))
     assert failure("https://127.0.0.1:9") == f"cannot be reached ({reason})"
 
 
-def test_the_process_ends_while_the_service_still_drips(listen: Listen) -> None:
+def test_the_process_ends_while_the_service_still_drips(service: Service) -> None:
     """A request that was given up does not keep the program from ending."""
     code = (
         "import sys; from git_scalingo_region.scalingo import api\n"
         "try: api.Service(sys.argv[1], None).fetch_regions(0.2)\n"
         "except api.ServiceError as error: print(error.message)"
     )
-    url = f"http://{listen(drip(HEAD, b'X: y'))}"
-    done = subprocess.run([sys.executable, "-c", code, url], check=False, capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{url} cannot be reached (no answer in time)\n", "")
+    service.routes[LIST] = SLOW["headers"]
+    command = [sys.executable, "-c", code, service.url]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+    message = f"{service.url} cannot be reached (no answer in time)\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, message, "")
 
 
 GOOD = [

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Service, new_catalog, region_json, send, serve
+from conftest import (
+    BEARER,
+    JWT,
+    NO_SERVICE,
+    TOKEN,
+    Respond,
+    Service,
+    answers,
+    hang,
+    hang_up,
+    new_catalog,
+    region_json,
+    send,
+    serve,
+    writes,
+)
 
 from git_scalingo_region.scalingo.apps import Whereabouts, find_app
 
@@ -82,20 +96,6 @@ def test_regions_are_asked_side_by_side(region_apis: StartApis) -> None:
     assert names(find_app(new_catalog(), "myapp")) == [("a", "b", "c"), (), ()]
 
 
-Respond = Callable[[BaseHTTPRequestHandler], None]
-
-
-def answers(status: int, body: Any, **headers: str) -> Respond:
-    return lambda handler: send(handler, status, body, **headers)
-
-
-def writes(data: bytes) -> Respond:
-    return lambda handler: void(handler.wfile.write(data))
-
-
-def void(_: object) -> None: ...
-
-
 ODD_BODIES: list[Any] = [
     *(b"", b"<html>Log in", b"[" * 100_000, b"null", b"1", [], {}, {"app": None}, {"app": []}, {"app": {}}),
     *({"app": "myapp"}, {"app": {"name": "other"}}, {"app": {"name": ["myapp"]}}, {"app": {"name": None}}),
@@ -110,7 +110,7 @@ RESPONSES: dict[str, tuple[Respond, bool | None]] = {
     **{f"status {status}": (answers(status, {"app": {"name": "myapp"}}), None) for status in (201, 204, 400, 500, 511)},
     **{f"refused {status}": (answers(status, {"error": "x"}), None) for status in (401, 403, 429, 503)},
     "redirect": (answers(302, b"", Location="/v1/apps/elsewhere"), None),
-    "closed": (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), None),
+    "closed": (hang_up, None),
     "no gzip": (answers(200, {"app": {"name": "myapp"}}, Content_Encoding="gzip"), None),
     "no HTTP": (writes(b"SSH-2.0-x\r\n"), None),
 }
@@ -145,7 +145,7 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
 
 def test_a_slow_region_costs_the_network_time(service: Service, region_apis: StartApis) -> None:
     """A region that does not answer in time is silent, the others count, and no time is left after that."""
-    region_apis("a", "b")[0].routes[APP] = lambda handler: void(handler.rfile.read(1))
+    region_apis("a", "b")[0].routes[APP] = hang
     catalog = new_catalog()
     catalog.load()
     catalog.context.network_seconds = 0.4

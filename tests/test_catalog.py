@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from conftest import JWT, TOKEN, Repo, Run, Service, assert_clean, new_catalog, region_json, send
+from conftest import JWT, TOKEN, Repo, Run, Service, answers, assert_clean, hang, new_catalog, region_json
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.model import ListSource, RemoteUrl, SshEndpoint
@@ -42,12 +41,8 @@ def age(home: Path, seconds: float) -> str:
 
 def fail(service: Service) -> str:
     """Let the service fail, and return the reason that is given then."""
-    service.routes[LIST] = lambda handler: send(handler, 500, {"error": "x"})
+    service.routes[LIST] = answers(500, {"error": "x"})
     return f"{service.url} answered 500"
-
-
-def hang(handler: BaseHTTPRequestHandler) -> None:
-    handler.rfile.read(1)
 
 
 def test_a_list_is_fetched_once_and_kept_for_a_day(service: Service, home: Path) -> None:
@@ -160,7 +155,7 @@ def test_another_run_on_this_machine_is_waited_for(service: Service, home: Path)
 
 def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) -> None:
     """429 leads to an older list, and later runs do not ask before the pause is over, even with --refresh."""
-    service.routes[LIST] = lambda handler: send(handler, 429, b"Retry later", Retry_After="3600")
+    service.routes[LIST] = answers(429, b"Retry later", Retry_After="3600")
     assert load() == ("embedded", [f"{service.url} asks for fewer requests (429); {BUILT_IN}"])
     service.routes.clear()
     expected = ("embedded", [f"{service.url} asked for fewer requests a moment ago; {BUILT_IN}"])
@@ -203,7 +198,7 @@ def test_a_rejected_token_is_an_error_even_if_there_is_an_older_list(
     load()
     age(home, 2 * DAY)
     for status, route in ((401, LIST), (403, ("POST", "/v1/tokens/exchange"))):
-        service.routes[route] = lambda handler, status=status: send(handler, status, {"error": TOKEN})
+        service.routes[route] = answers(status, {"error": TOKEN})
         catalog = new_catalog()
         for _ in range(2):
             with pytest.raises(CredentialsError) as caught:
@@ -223,15 +218,15 @@ def test_a_token_that_cannot_be_one_is_an_error(service: Service, monkeypatch: p
 
 def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a token, offline or without an answer, the keys are not known."""
-    service.routes["GET", "/v1/keys"] = lambda handler: send(handler, 200, {"keys": [{"content": "ssh-rsa AAAA me"}]})
+    service.routes["GET", "/v1/keys"] = answers(200, {"keys": [{"content": "ssh-rsa AAAA me"}]})
     assert new_catalog().account_keys() is None
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     assert new_catalog(offline=True).account_keys() is None
     assert service.requests == []
     assert new_catalog().account_keys() == ["ssh-rsa AAAA"]
-    service.routes["GET", "/v1/keys"] = lambda handler: send(handler, 403, {})
+    service.routes["GET", "/v1/keys"] = answers(403, {})
     assert new_catalog().account_keys() is None
-    service.routes["POST", "/v1/tokens/exchange"] = lambda handler: send(handler, 401, {})
+    service.routes["POST", "/v1/tokens/exchange"] = answers(401, {})
     with pytest.raises(CredentialsError):
         new_catalog().account_keys()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, send
+from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, answers, send
 from ssh_server import needs_openssh, other_key
 
 from git_scalingo_region.ssh.client import HostKey
@@ -178,7 +178,7 @@ def test_over_the_limit_a_hundred_runs_fall_back(repo: Repo, limited: Service, m
 
 def test_after_a_429_nobody_asks_for_a_while(repo: Repo, service: Service) -> None:
     """One refusal is enough for all runs of the machine: the others fall back without a request."""
-    service.routes[LIST] = lambda handler: send(handler, 429, b"Retry later", Retry_After="30")
+    service.routes[LIST] = answers(429, b"Retry later", Retry_After="30")
     crowd_of_adds("osc-fr1", 20)
     assert len(service.requests) == 1
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Repo, Run, Service, send
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Repo, Respond, Run, Service, answers, hang_up
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
@@ -105,15 +103,15 @@ def test_the_token_is_not_shown() -> None:
     assert TOKEN not in f"{Token(TOKEN, '')} {Token(TOKEN, '')!r} {settings} {settings!r}"
 
 
-BREAKAGES: list[Callable[[BaseHTTPRequestHandler], None] | None] = [
+BREAKAGES: list[Respond | None] = [
     None,
-    lambda handler: send(handler, 401, {"error": f"{TOKEN} {BEARER}"}),
-    lambda handler: send(handler, 500, f"{TOKEN} {BEARER}".encode()),
-    lambda handler: send(handler, 302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"),
-    lambda handler: send(handler, 429, b""),
-    lambda handler: send(handler, 200, b"not json"),
-    lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
-    lambda handler: send(handler, 200, {"regions": []}),
+    answers(401, {"error": f"{TOKEN} {BEARER}"}),
+    answers(500, f"{TOKEN} {BEARER}".encode()),
+    answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"),
+    answers(429, b""),
+    answers(200, b"not json"),
+    hang_up,
+    answers(200, {"regions": []}),
 ]
 
 

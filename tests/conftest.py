@@ -368,6 +368,13 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 
 @pytest.fixture
+def other_server() -> Iterator[Service]:
+    """Run a server that no service vouches for; it can be a proxy, too, and records what it is to connect to."""
+    with serve(Service(apps={"myapp"})) as running:
+        yield running
+
+
+@pytest.fixture
 def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
     """Return a function that gives the regions of that name an API each on loopback, and lists them."""
     with ExitStack() as stack:

@@ -102,13 +102,6 @@ def trusted(tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tls
 
 
-@pytest.fixture
-def proxy() -> Iterator[Service]:
-    """Run a server that can be a proxy; what it is asked to connect to is recorded like any other request."""
-    with serve(Service()) as running:
-        yield running
-
-
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
@@ -135,12 +128,14 @@ def test_what_is_asked(service: Service) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
-def test_does_not_follow_a_redirect(service: Service, proxy: Service, status: int, route: tuple[str, str]) -> None:
+def test_does_not_follow_a_redirect(
+    service: Service, other_server: Service, status: int, route: tuple[str, str]
+) -> None:
     """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
-    for target in (proxy.url, service.url):
+    for target in (other_server.url, service.url):
         service.routes[route] = answers(status, b"", Location=f"{target}/x")
         assert failure(service.url, TOKEN) == f"answered {status}"
-    assert "/x" not in [path for _, path, _ in (*proxy.requests, *service.requests)]
+    assert "/x" not in [path for _, path, _ in (*other_server.requests, *service.requests)]
 
 
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
@@ -478,16 +473,18 @@ def tunnel(handler: BaseHTTPRequestHandler) -> None:
         back.join(10)
 
 
-def test_a_proxy_is_used_and_sees_no_token(trusted: Service, proxy: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_is_used_and_sees_no_token(
+    trusted: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """HTTPS_PROXY is honoured with its password, and all that the proxy sees unencrypted is an address."""
     place = trusted.url.removeprefix("https://")
-    proxy.routes["CONNECT", place] = tunnel
-    monkeypatch.setenv("HTTPS_PROXY", proxy.url.replace("://", "://bob:proxy-secret@"))
+    other_server.routes["CONNECT", place] = tunnel
+    monkeypatch.setenv("HTTPS_PROXY", other_server.url.replace("://", "://bob:proxy-secret@"))
     assert names(fetch(trusted.url, TOKEN)) == REGIONS
-    (method, path, headers), *_ = proxy.requests
+    (method, path, headers), *_ = other_server.requests
     credentials = base64.b64encode(b"bob:proxy-secret").decode()
     assert (method, path, headers["Proxy-Authorization"]) == ("CONNECT", place, f"Basic {credentials}")
-    assert not any(secret in repr(proxy.requests) for secret in (TOKEN, BASIC, BEARER))
+    assert not any(secret in repr(other_server.requests) for secret in (TOKEN, BASIC, BEARER))
     assert [headers.get("Proxy-Authorization") for _, _, headers in trusted.requests] == [None, None]
 
 
@@ -500,13 +497,13 @@ def test_no_proxy_is_honoured(trusted: Service, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_plain_http_does_not_leave_the_machine(
-    service: Service, proxy: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service on loopback is asked without a proxy, which would see the token unencrypted."""
     for variable in ("http_proxy", "all_proxy", "HTTPS_PROXY"):
-        monkeypatch.setenv(variable, proxy.url)
+        monkeypatch.setenv(variable, other_server.url)
     assert names(fetch(service.url, TOKEN)) == REGIONS
-    assert proxy.requests == []
+    assert other_server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -522,11 +519,11 @@ def test_plain_http_does_not_leave_the_machine(
     ],
 )
 def test_an_unusable_proxy_is_a_failure_without_its_password(
-    proxy: Service, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
+    other_server: Service, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
 ) -> None:
     """A proxy that refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable."""
-    proxy.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
-    monkeypatch.setenv("HTTPS_PROXY", address.replace("PROXY", proxy.url.removeprefix("http://")))
+    other_server.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
+    monkeypatch.setenv("HTTPS_PROXY", address.replace("PROXY", other_server.url.removeprefix("http://")))
     assert failure("https://127.0.0.1:9") == f"cannot be reached ({reason})"
 
 

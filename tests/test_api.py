@@ -219,10 +219,10 @@ def test_the_time_is_for_the_whole(service: Service, slow: str) -> None:
     """A service that sends a byte now and then, and never ends, is given up when the time is over."""
     service.routes[LIST] = SLOW[slow]
     started = time.monotonic()
-    for seconds in (0.3, 0):
-        assert failure(service.url, seconds=seconds) == "cannot be reached (no answer in time)"
+    assert failure(service.url, seconds=0) == "cannot be reached (no answer in time)"
+    assert service.requests == []
+    assert failure(service.url, seconds=0.3) == "cannot be reached (no answer in time)"
     assert time.monotonic() - started < 8
-    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("head", ["200 OK", "302 Found\r\nLocation: http://127.0.0.1/", "401 No", "429 No", "500 No"])
@@ -304,8 +304,6 @@ MALFORMED = {
         *(b"", b"<!doctype html><title>Log in to the hotel's network</title>", b"[" * 100_000, b'{"a":' * 100_000),
         *(b"\xff\xfe\xfd", b'{"regions": [' + b"9" * 10_000 + b"]}"),
     ),
-    "list of regions: it holds no list of regions": (b"null",),
-    "list of regions: a region has no name or no ssh endpoint": (b'{"regions": [{}]}',),
     "list of regions: '-x' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com": (
         b'{"regions": [{"name": "a", "ssh": "-x"}]}',
     ),

@@ -165,10 +165,7 @@ def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Calla
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [
-        ("127.0.0.1:9", "it refuses the connection"),
-        ("ssh.invalid:22", "the name ssh.invalid cannot be resolved"),
-    ],
+    [("127.0.0.1:9", "it refuses the connection"), ("ssh.invalid:22", "the name ssh.invalid cannot be resolved")],
 )
 def test_scan_names_what_failed(place: str, reason: str) -> None:
     """A closed port and a name that is not resolved are told apart."""
@@ -276,28 +273,28 @@ def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path, monkeypatch: p
     """There is no command for no entries, an odd alias or a read-only file, or if the new text's place is taken."""
     path = tmp_path / "known_hosts"
     path.write_text(f"a&b,c {KEY}\nh {KEY}\n")
-    assert known_hosts.removal(()) == known_hosts.removal(known_hosts.known_keys("a&b", [str(path)])) == ""
-    entries = known_hosts.known_keys("h", [str(path)])
+    odd, entries = (known_hosts.known_keys(name, [str(path)]) for name in ("a&b", "h"))
     assert known_hosts.removal(entries)
-    (tmp_path / "known_hosts.new").touch()
+    assert known_hosts.removal(()) == known_hosts.removal(odd) == ""
+    path.with_name("known_hosts.new").touch()
     assert known_hosts.removal(entries) == ""
-    (tmp_path / "known_hosts.new").unlink()
+    path.with_name("known_hosts.new").unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     assert known_hosts.removal(entries) == ""
 
 
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        (None, "h {key}\n"),
-        ("", "h {key}\n"),
-        ("# mine\n", "# mine\nh {key}\n"),
-        ("# no newline", "# no newline\nh {key}\n"),
-        ("h {key}", "h {key}"),
-        ("h,i {key} me\n\n", "h,i {key} me\n\n"),
-        ("@revoked h {key}\n", "@revoked h {key}\nh {key}\n"),
-    ],
-)
+APPENDED = [
+    (None, "h {key}\n"),
+    ("", "h {key}\n"),
+    ("# mine\n", "# mine\nh {key}\n"),
+    ("# no newline", "# no newline\nh {key}\n"),
+    ("h {key}", "h {key}"),
+    ("h,i {key} me\n\n", "h,i {key} me\n\n"),
+    ("@revoked h {key}\n", "@revoked h {key}\nh {key}\n"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), APPENDED)
 def test_append_keeps_every_byte(tmp_path: Path, before: str | None, after: str) -> None:
     """What is there stays as it is, a new entry gets a line of its own, and a known one adds nothing."""
     path = tmp_path / "known_hosts"
@@ -365,21 +362,14 @@ def test_append_without_room_leaves_the_file_as_it_was(tmp_path: Path, monkeypat
     assert path.read_text() == "# mine\n"
 
 
-@pytest.mark.parametrize(
-    ("file", "error"),
-    [
-        ("", "{path} is not a regular file"),
-        ("fifo", "{path} is not a regular file"),
-        ("file/known_hosts", "cannot write {path}: Not a directory"),
-    ],
-)
-def test_append_where_it_cannot(tmp_path: Path, file: str, error: str) -> None:
+def test_append_where_it_cannot(tmp_path: Path) -> None:
     """A path that can be no file, and a fifo, which would hang, are errors."""
-    (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "fifo")
-    path = str(tmp_path / file)
-    with pytest.raises(RepositoryError, match=f"^{error.format(path=path)}$"):
-        known_hosts.append(path, "h", [KEY])
+    not_regular, below = "{path} is not a regular file", "cannot write {path}: Not a directory"
+    for name, error in ((".", not_regular), ("fifo", not_regular), ("fifo/known_hosts", below)):
+        path = str(tmp_path / name)
+        with pytest.raises(RepositoryError, match=f"^{error.format(path=path)}$"):
+            known_hosts.append(path, "h", [KEY])
 
 
 def test_loads_without_fcntl_and_pwd(tmp_path: Path) -> None:

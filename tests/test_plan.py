@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,24 +37,14 @@ MAIN, INCLUDED, WORKTREE = "file:.git/config", "file:shared", "file:.git/config.
 Setting = tuple[str, str, str, str]
 
 
-def url(value: str, origin: str = MAIN) -> Setting:
-    return ("local", origin, "url", value)
+def setter(variable: str, scope: str = "local", origin: str = MAIN) -> Callable[..., Setting]:
+    """Return a function of a value that is the setting of the remote, in another file if one is named."""
+    return lambda value, place=origin: (scope, place, variable, value)
 
 
-def pushurl(value: str, origin: str = MAIN) -> Setting:
-    return ("local", origin, "pushurl", value)
-
-
-def helper(value: str) -> Setting:
-    return ("local", MAIN, "vcs", value)
-
-
-def home(variable: str, value: str) -> Setting:
-    return ("global", "file:/home/me/.gitconfig", variable, value)
-
-
-def command_line(variable: str, value: str) -> Setting:
-    return ("command", "command line:", variable, value)
+url, pushurl, helper = setter("url"), setter("pushurl"), setter("vcs")
+home_url, home_pushurl = (setter(variable, "global", "file:/home/me/.gitconfig") for variable in ("url", "pushurl"))
+command_url, command_pushurl = (setter(variable, "command", "command line:") for variable in ("url", "pushurl"))
 
 
 def instead(base: str, prefix: str) -> Setting:
@@ -97,9 +88,9 @@ STATES = [
     ([url(OSC_FR1)], OSC_FR1, FR1, State.CURRENT),
     ([url(SCP)], OSC_FR1, FR1, State.CURRENT),
     ([url(NO_SUFFIX)], NO_SUFFIX, FR1, State.CURRENT),
-    ([home("url", OSC_FR1)], OSC_FR1, FR1, State.CURRENT),
+    ([home_url(OSC_FR1)], OSC_FR1, FR1, State.CURRENT),
     ([url(STALE)], STALE, FR1, State.STALE),
-    ([home("url", STALE)], STALE, FR1, State.STALE),
+    ([home_url(STALE)], STALE, FR1, State.STALE),
     ([url(NO_USER)], NO_USER, FR1, State.STALE),
     # url and pushurl: the push counts, in a region of its own, but a stale url to fetch from is stale as well
     ([url(OSC_FR1), pushurl(SECNUM)], SECNUM, SEC, State.CURRENT),
@@ -107,7 +98,7 @@ STATES = [
     ([url(SECNUM), pushurl(STALE)], STALE, FR1, State.STALE),
     ([url(STALE), pushurl(SECNUM)], SECNUM, SEC, State.STALE),
     ([url(OSC_FR1), pushurl(ELSEWHERE)], OSC_FR1, FR1, State.DIVERTED),
-    ([url(STALE), home("pushurl", ELSEWHERE)], STALE, FR1, State.DIVERTED),
+    ([url(STALE), home_pushurl(ELSEWHERE)], STALE, FR1, State.DIVERTED),
     # several urls, and a helper
     ([url(OSC_FR1), url(OSC_FR1)], OSC_FR1, FR1, State.DIVERTED),
     ([url(OSC_FR1), url(STALE, INCLUDED)], OSC_FR1, FR1, State.DIVERTED),
@@ -176,7 +167,11 @@ FETCH = change("fetch", to="+refs/heads/*:refs/remotes/scalingo/*", origin="")
 
 @pytest.mark.parametrize(
     ("items", "fetch"),
-    [([], [FETCH]), ([("local", MAIN, "fetch", "mine")], []), ([home("prune", "true")], [FETCH])],
+    [
+        ([], [FETCH]),
+        ([("local", MAIN, "fetch", "mine")], []),
+        ([("global", "file:/home/me/.gitconfig", "prune", "true")], [FETCH]),
+    ],
 )
 def test_a_remote_without_urls_is_created(items: list[Setting], fetch: list[Change]) -> None:
     """A remote that has no url gets one, and git's own refspec unless it has one, in the main configuration file."""
@@ -193,7 +188,7 @@ def test_a_remote_without_urls_is_created(items: list[Setting], fetch: list[Chan
         [url("git+ssh://git@ssh.osc-fr1.scalingo.com/~/myapp.git/")],
         [pushurl(OSC_FR1)],
         [url(OSC_FR1, INCLUDED), pushurl(OSC_FR1)],
-        [home("url", OSC_FR1)],
+        [home_url(OSC_FR1)],
         [url(SHORT), instead(RIGHT, "sc:")],
         [url(SHORT), push_instead(RIGHT, "sc:")],
     ],
@@ -248,10 +243,10 @@ REPLACE_ALL = f"{OTHER}, or replace them all with --force"
         ([pushurl("sc:a"), push_instead(RIGHT, "sc:")], "points elsewhere: sc:a", REPLACE),
         ([url(OSC_FR1), url(OSC_FR1)], f"has several urls: {OSC_FR1}, {OSC_FR1}", REPLACE_ALL),
         ([url(SECNUM), ("worktree", WORKTREE, "url", GONE)], f"has several urls: {SECNUM}, {GONE}", REPLACE_ALL),
-        ([url(STALE), pushurl(GONE), home("pushurl", "x")], f"has several urls: {STALE}, {GONE}, x", OTHER),
-        ([home("url", STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
-        ([command_line("url", STALE)], "comes from the command configuration (the command line)", OTHER),
-        ([url(OSC_FR1), home("pushurl", STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
+        ([url(STALE), pushurl(GONE), home_pushurl("x")], f"has several urls: {STALE}, {GONE}, x", OTHER),
+        ([home_url(STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
+        ([command_url(STALE)], "comes from the command configuration (the command line)", OTHER),
+        ([url(OSC_FR1), home_pushurl(STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
         ([url(OSC_FR1), helper("hg")], "is reached through the remote helper 'hg'", OTHER),
         ([helper("hg")], "is reached through the remote helper 'hg'", OTHER),
     ],
@@ -279,8 +274,8 @@ def test_a_legacy_remote_is_a_conflict() -> None:
             [url(STALE), url(ELSEWHERE, INCLUDED), url(STALE)],
             [change("url", STALE, STALE), change("url", ELSEWHERE, to="", origin=INCLUDED)],
         ),
-        ([home("url", ELSEWHERE)], [change("url", origin=""), change("pushurl", origin="")]),
-        ([home("url", ELSEWHERE), url(OSC_FR1)], [change("pushurl", origin="")]),
+        ([home_url(ELSEWHERE)], [change("url", origin=""), change("pushurl", origin="")]),
+        ([home_url(ELSEWHERE), url(OSC_FR1)], [change("pushurl", origin="")]),
     ],
 )
 def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) -> None:
@@ -292,8 +287,8 @@ def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) 
 @pytest.mark.parametrize(
     ("items", "place"),
     [
-        ([url(ELSEWHERE), home("pushurl", ELSEWHERE)], " from /home/me/.gitconfig"),
-        ([url(ELSEWHERE), command_line("pushurl", STALE)], " from the command line"),
+        ([url(ELSEWHERE), home_pushurl(ELSEWHERE)], " from /home/me/.gitconfig"),
+        ([url(ELSEWHERE), command_pushurl(STALE)], " from the command line"),
         ([url(OSC_FR1), helper("hg")], ""),
     ],
 )
@@ -370,7 +365,7 @@ def sync(*items: Setting) -> Plan:
         ),
         ([url(SECNUM), pushurl(STALE)], [change("pushurl", STALE)], OSC_FR1),
         ([url(STALE), pushurl(SECNUM)], [change("url", STALE)], SECNUM),
-        ([home("url", ELSEWHERE), pushurl(STALE)], [change("pushurl", STALE)], OSC_FR1),
+        ([home_url(ELSEWHERE), pushurl(STALE)], [change("pushurl", STALE)], OSC_FR1),
         ([url(SHORT), instead(OLD, "sc:")], [change("url", SHORT)], OSC_FR1),
         ([url(SHORT), push_instead(OLD, "sc:")], [change("url", SHORT)], OSC_FR1),
         # what only git's rewriting diverts has nothing to be brought up to date
@@ -388,4 +383,4 @@ def test_sync_changes_only_what_is_stale(items: list[Setting], changes: list[Cha
 def test_sync_leaves_what_it_cannot_change() -> None:
     """A stale url from outside the repository is a conflict that names the place."""
     with pytest.raises(RemoteConflict, match=r"comes from the global configuration \(/home/me/\.gitconfig\)$"):
-        sync(home("url", STALE), pushurl(OSC_FR1))
+        sync(home_url(STALE), pushurl(OSC_FR1))

@@ -321,21 +321,25 @@ def test_the_app_is_found(repo: Repo, run: Run, account: Account) -> None:
     assert account.asked == ["/v1/regions", "/v1/tokens/exchange", *asked]
 
 
-def test_an_app_in_several_regions(repo: Repo, run: Run, account: Account) -> None:
-    """If several regions have the app, an error names them, and nothing is written."""
-    account.add_app("scw-par", "myapp")
+def test_what_the_regions_say_of_the_app(repo: Repo, run: Run, account: Account) -> None:
+    """If no region has it, the default is taken, with a warning; a silent one does not count; two are an error."""
+
+    def said(line: str) -> tuple[str, bool | None, list[str]]:
+        shown = run("add", *line.split(), "--json", "-n").json
+        return shown["region"], shown["app_found"], shown["warnings"]
+
+    none = "this account sees no app named myapp"
+    assert said("myapp") == ("osc-fr1", False, [none])
+    assert said("scw-par myapp") == ("scw-par", False, [none])
+    account.answer("scw-par", "myapp", 500, b"")
+    silent = "cannot tell whether the app is in scw-par: no usable answer"
+    assert said("myapp") == ("osc-fr1", None, [silent, f"{none} in osc-fr1"])
     account.add_app("osc-secnum-fr1", "myapp")
+    assert said("myapp") == ("osc-secnum-fr1", True, [])
+    account.add_app("scw-par", "myapp")
     error = "error: an app of that name is in osc-secnum-fr1 and scw-par: say which region you mean\n"
     assert run("add", "myapp") == Result(3, "", error)
     assert repo.git("remote") == ""
-
-
-def test_an_app_that_nobody_sees(repo: Repo, run: Run, account: Account) -> None:
-    """An app that no region has: the default region with a warning, or the region named, with the same warning."""
-    for words, region in ((["myapp"], "osc-fr1"), (["scw-par", "myapp"], "scw-par")):
-        result = run("add", *words, "--json", "-n").json
-        found = (result["region"], result["app_found"], result["warnings"])
-        assert found == (region, False, ["this account sees no app named myapp"])
 
 
 def test_a_named_region_is_obeyed(repo: Repo, run: Run, paste: Paste, account: Account) -> None:
@@ -350,22 +354,6 @@ def test_a_named_region_is_obeyed(repo: Repo, run: Run, paste: Paste, account: A
     assert repo.push_urls("prod") == [OSC_FR1]
     assert paste(move).returncode == 0
     assert repo.push_urls("prod") == [PAR]
-
-
-def test_a_region_that_does_not_answer(repo: Repo, run: Run, account: Account) -> None:
-    """A silent region does not count: one warning names it, unless the app is found in another."""
-    account.answer("scw-par", "myapp", 500, b"")
-
-    unknown = run("add", "myapp", "-n", "--json").json
-    account.add_app("osc-secnum-fr1", "myapp")
-    found = run("add", "myapp", "--json").json
-
-    warnings = [
-        "cannot tell whether the app is in scw-par: no usable answer",
-        "this account sees no app named myapp in osc-fr1",
-    ]
-    assert (unknown["region"], unknown["app_found"], unknown["warnings"]) == ("osc-fr1", None, warnings)
-    assert (found["region"], found["app_found"], found["warnings"]) == ("osc-secnum-fr1", True, [])
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -256,14 +256,6 @@ def test_another_remote_is_a_conflict(items: list[Setting], reason: str, hint: s
     assert refusal(*items) == (f"the remote 'scalingo' {reason}", (hint,))
 
 
-def test_a_legacy_remote_is_a_conflict() -> None:
-    """A remote that one of git's legacy files defines is not hidden by one of the same name."""
-    configuration = configured()
-    with pytest.raises(RemoteConflict) as caught:
-        plan_add(configuration.remote("scalingo"), URL, examiner_of(configuration), legacy_file=".git/remotes/scalingo")
-    assert caught.value.message == "the remote 'scalingo' is defined by the file .git/remotes/scalingo"
-
-
 @pytest.mark.parametrize(
     ("items", "changes"),
     [
@@ -378,9 +370,3 @@ def test_sync_changes_only_what_is_stale(items: list[Setting], changes: list[Cha
     assert (planned.changes, planned.url) == (tuple(changes), RemoteUrl.parse(push_url))
     if changes:
         assert planned.push_urls == (push_url,)
-
-
-def test_sync_leaves_what_it_cannot_change() -> None:
-    """A stale url from outside the repository is a conflict that names the place."""
-    with pytest.raises(RemoteConflict, match=r"comes from the global configuration \(/home/me/\.gitconfig\)$"):
-        sync(home_url(STALE), pushurl(OSC_FR1))

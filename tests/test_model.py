@@ -191,6 +191,7 @@ def test_other_urls_are_no_app() -> None:
     assert [text for text in NO_URLS if RemoteUrl.try_parse(text)] == []
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(urls.flatmap(lambda url: st.sampled_from(spellings(url))) | url_like.filter(RemoteUrl.try_parse))
 def test_git_reads_a_remote_url_as_we_do(bare: Path, text: str) -> None:

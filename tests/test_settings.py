@@ -214,6 +214,7 @@ def test_without_a_current_folder(tmp_path: Path, program: Run, command: str, st
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locale", [{}, C_LOCALE], ids=["utf-8", "c"])
 def test_names_that_the_locale_cannot_write(tmp_path: Path, program: Run, locale: dict[str, str]) -> None:
     """Folders, files and remotes with odd names are found, written, and named printably, in any locale."""

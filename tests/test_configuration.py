@@ -21,12 +21,29 @@ def entries(*pairs: tuple[str, str], scope: str = "local", origin: str = MAIN) -
     return [Entry(scope, origin, key, value) for key, value in pairs]
 
 
+def test_a_listing_is_read_entry_by_entry() -> None:
+    """Values, origins and names may hold newlines, colons and dots, and a variable without a value is true."""
+    text = "local\0file:a\nb:c\0k.x\nv\nw\0global\0file:/g\0k.y\0command\0command line:\0remote.a.b.url\n\0"
+    found = list(parse_listing(text))
+    assert found == [
+        Entry("local", "file:a\nb:c", "k.x", "v\nw"),
+        Entry("global", "file:/g", "k.y", "true"),
+        Entry("command", "command line:", "remote.a.b.url", ""),
+    ]
+    assert [(entry.own, entry.place) for entry in found] == [
+        *((True, "a\nb:c"), (False, "/g"), (False, "the command line")),
+    ]
+    configuration = Configuration(found)
+    assert (list(configuration.remote_names), configuration.remote("a.b").urls) == (["a.b"], (found[2],))
+
+
 def test_the_last_value_counts() -> None:
     """Of several values, and of several keys, git takes the last; the user's own come from outside the repository."""
     mine, own = entries(("k.a", "1"), scope="system"), entries(("k.a", "2"), ("k.b", "3"), ("k.a", "4"))
-    configuration = Configuration([*mine, *own])
+    configuration = Configuration([*mine, *own, *entries(("remote.r.vcs", "x"), ("remote.r.vcs", "y"))])
     assert (configuration.get("k.a"), configuration.get("k.c"), configuration.users_own("k.a")) == ("4", "", "1")
     assert [configuration.last_of(*keys) for keys in (("k.a", "k.b"), ("k.b",), ())] == ["k.a", "k.b", ""]
+    assert configuration.remote("r").helper == "y"
 
 
 @pytest.mark.parametrize(

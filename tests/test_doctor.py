@@ -642,7 +642,7 @@ def test_rejected_token(
     assert found["regions"]["status"] == "problem"
     assert found["regions"]["detail"].startswith(f"{account.url} rejected the API token")
     what = (found["regions"]["fix"], found["regions"]["try"])
-    assert what == ((None, "scalingo login") if kept_by_cli else ("unset SCALINGO_API_TOKEN", None))
+    assert what == ((None, "scalingo login") if kept_by_cli else ("export SCALINGO_API_TOKEN=", None))
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
     if not kept_by_cli:

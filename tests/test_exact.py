@@ -583,12 +583,14 @@ def test_a_setting_that_git_cannot_read(repo: Repo, run: Run, key: str) -> None:
     if said not in refusal():
         pytest.skip("this git does not know the setting")
 
-    added = run("add", "osc-fr1", "myapp", "--offline")
-    check = next(item for item in run("doctor", "--offline", "--json").json["checks"] if item["check"] == "refspec")
+    added, again = (run("add", "osc-fr1", "myapp", "--offline") for _ in range(2))
+    checks = {item["check"]: item for item in run("doctor", "--offline", "--json").json["checks"]}
+    check = checks["refspec"]
 
     assert (field(added, "next"), added.status) == ("", 5 if key.startswith("remote.") else 0)
     assert said in added.stderr
     assert (check["status"], check["detail"]) == ("problem", f"git refuses to push: {said}")
+    assert (field(again, "next"), checks["branch"]["detail"]) == ("", "main is deployed")
 
 
 def refusal() -> str:

@@ -24,6 +24,7 @@ from git_scalingo_region.repository.push import (
     DEPLOYED_BRANCHES,
     SHALLOW,
     Obstacle,
+    hindrances,
     obstacles,
     push_command,
     reads_every_value,
@@ -271,13 +272,10 @@ def follow_tags(subject: Subject) -> Finding:
     return Finding(WARNING, f"{detail}: the first annotated tag will count", fix)
 
 
-def _obstacles(subject: Subject) -> Sequence[Obstacle]:
-    return list(obstacles(subject.repository, subject.configuration, subject.remote))
-
-
 def stops(subject: Subject) -> Sequence[Obstacle]:
     """Return the settings because of which no push works, except for `push.followTags`."""
-    return [obstacle for obstacle in _obstacles(subject) if obstacle.key != "push.followtags"]
+    found = obstacles(subject.repository, subject.configuration, subject.remote)
+    return [obstacle for obstacle in found if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
@@ -285,8 +283,8 @@ def refspec(subject: Subject) -> Finding:
     if found := stops(subject):
         detail = "; ".join(stop.text for stop in found)
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
-    if subject.head.has_commit and (reason := subject.repository.push_refusal()):
-        return Finding(PROBLEM, f"git refuses to push: {reason}", "", shell.git("config", "--list", "--show-origin"))
+    if subject.head.has_commit and (refusal := subject.repository.push_refusal):
+        return Finding(PROBLEM, refusal, "", shell.git("config", "--list", "--show-origin"))
     key, value = _diverting(subject)
     if key:
         plain = shell.git("push", subject.remote) or "git push"
@@ -368,6 +366,6 @@ def branch(subject: Subject) -> Finding:
     name = subject.head.ref.removeprefix("refs/heads/")
     what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
     what = what if name else "HEAD is detached"
-    is_exact = subject.is_current and not subject.repository.is_shallow and not _obstacles(subject)
-    push = push_command(subject.head, subject.configuration, subject.remote) if is_exact else ""
+    asked = (subject.head, subject.configuration, subject.remote)
+    push = push_command(*asked) if subject.is_current and not any(hindrances(subject.repository, *asked)) else ""
     return Finding(OK, f"{what}: {push}" if push else what)

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import Selection, add_words, choose_region, examiner_of, ssh_command
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
-from git_scalingo_region.model import Outcome, RemoteUrl
+from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
@@ -125,13 +125,8 @@ def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     context = target.selection.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
-    for url in elsewhere(plan):
+    for url in plan.elsewhere:
         context.warn(f"git push {plan.remote} goes to {url}: your git configuration rewrites the url")
-
-
-def elsewhere(plan: Plan) -> list[str]:
-    """Return those of the push urls that are not the app's."""
-    return [url for url in plan.push_urls if RemoteUrl.try_parse(url) != plan.url]
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:

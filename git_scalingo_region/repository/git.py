@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from git_scalingo_region import shell, trace
@@ -194,14 +195,15 @@ class Repository:
                     os.killpg(process.pid, signal.SIGKILL)
         return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 
+    @cached_property
     def push_refusal(self) -> str:
-        """Return why git refuses every push, in its own words: a setting that it cannot read; "" if it refuses none.
+        """Why git refuses every push of HEAD's commit: a setting that it cannot read; "" if it refuses none.
 
         The push would go to this repository itself, and git stops it at last because no protocol is allowed.
         """
         answer = ask("push", "--dry-run", "--no-verify", "--", ".", "HEAD^0:refs/heads/main")
         reason = reason_of(answer.error)
-        return "" if answer.status == 0 or reason.endswith("not allowed") else reason
+        return "" if answer.status == 0 or reason.endswith("not allowed") else f"git refuses to push: {reason}"
 
     def legacy_file(self, remote: str) -> str:
         """Return the file that defines the remote in one of git's legacy forms; "" if there is none.
@@ -229,5 +231,5 @@ class Repository:
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
         """Return the files outside the git directory, which other repositories may include as well."""
         folder = os.path.dirname(self.real_path(""))
-        real = {self.real_path(origin) for origin in origins}
-        return sorted(path for path in real if os.path.commonpath([folder, path]) != folder)
+        paths = {self.real_path(origin) for origin in origins}
+        return sorted(path for path in paths if os.path.commonpath([folder, path]) != folder)

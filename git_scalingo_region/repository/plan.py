@@ -156,6 +156,11 @@ class Plan(NamedTuple):
     push_urls: tuple[str, ...]
 
     @property
+    def elsewhere(self) -> list[str]:
+        """The push urls that are not the app's."""
+        return [url for url in self.push_urls if RemoteUrl.try_parse(url) != self.url]
+
+    @property
     def replacements(self) -> tuple[tuple[str, str], ...]:
         """What an update replaces, for a person: the variable, and `old -> new`."""
         if self.outcome is not Outcome.UPDATED:

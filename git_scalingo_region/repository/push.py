@@ -69,6 +69,16 @@ def push_command(head: Head, configuration: Configuration, remote: str) -> str:
     return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
 
 
+def hindrances(repository: Repository, head: Head, configuration: Configuration, remote: str) -> Iterator[str]:
+    """Yield why no push to the remote does what its line says."""
+    found = [obstacle.text for obstacle in obstacles(repository, configuration, remote)]
+    yield from found
+    if repository.is_shallow:
+        yield SHALLOW
+    if head.has_commit and not found and repository.push_refusal:
+        yield repository.push_refusal
+
+
 def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
     """Yield the settings that no refspec makes up for. git is only asked about those that are set."""
     mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"

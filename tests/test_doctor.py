@@ -1098,3 +1098,18 @@ def test_connection_to_where_ssh_is_sent(
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     probe = f"{ssh} -v -p {app.port} git@127.0.0.1"
     assert connection() == problem("port 9 of 127.0.0.1 is unreachable", None, probe)
+
+
+def test_a_current_folder_that_was_made_anew(tmp_path: Path, program: Run) -> None:
+    """If the folder was deleted, and one of the same name is there again, doctor still says what git says."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def replace() -> None:
+        folder.rmdir()
+        folder.mkdir()
+
+    result = program("doctor", "--offline", cwd=folder, preexec_fn=replace, env={**os.environ, "PWD": str(folder)})
+
+    assert (result.status, result.stderr) == (7, "")
+    assert "Unable to read current working directory" in result.stdout

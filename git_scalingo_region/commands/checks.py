@@ -162,8 +162,8 @@ def _update(subject: Subject, examined: Examined) -> str:
 def push_url(subject: Subject) -> Finding:
     """Look where `git push` really goes."""
     examined, region = subject.target
-    urls = ", ".join(examined.push_urls)
-    reached = {RemoteUrl.try_parse(url) for url in examined.push_urls}
+    urls = ", ".join(examined.remote.push_urls)
+    reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
     is_stale = examined.state is State.STALE
     if subject.is_current or (is_stale and reached == {region.remote_url(subject.app)}):
         return Finding(OK, urls)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -25,7 +26,7 @@ from git_scalingo_region.scalingo.choice import (
     where_the_app_is,
 )
 from git_scalingo_region.scalingo.credentials import cli_region
-from git_scalingo_region.settings import DEFAULT_REMOTE
+from git_scalingo_region.settings import DEFAULT_REMOTE, LOOK_AGAIN_SECONDS
 
 
 class Selection(NamedTuple):
@@ -55,7 +56,9 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-    return Examiner(configuration, catalog.platform(), catalog.find_remotes_region)
+    # Not every run asks the service again because a remote is in a region that is gone.
+    find_region = partial(catalog.find, believed=LOOK_AGAIN_SECONDS)
+    return Examiner(configuration, catalog.platform(), find_region)
 
 
 def default_remote(configuration: Configuration) -> str:
@@ -82,35 +85,36 @@ def select(
     return Selection(context, catalog, configuration, name, examiner.examine(name))
 
 
-def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:
-    """Raise `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that a legacy file defines."""
-    for name in names:
+def examine(
+    repository: Repository,
+    catalog: Catalog,
+    configuration: Configuration,
+    names: Sequence[str] = (),
+    spare: Container[str] = (),
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that is not Scalingo's, or that
+    a legacy file defines. Names in `spare` may be anything.
+    """
+    remotes = dict.fromkeys(names) or configuration.remote_names
+    required = [name for name in names if name not in spare]
+    for name in required:
         if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
             raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
         if name not in configuration.remote_names:
             raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
-
-
-def examine(
-    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
-) -> Iterator[Examined]:
-    """Yield the Scalingo remotes among `names`, or all if there are no names.
-
-    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
-    """
-    remotes = dict.fromkeys(names) or configuration.remote_names
     listed = None
     while listed is not catalog.load():  # a region that the cached list lacks is looked up: the new list may tell more
         listed = catalog.load()
         examiner = examiner_of(catalog, configuration)
-        found = [examiner.examine(name) for name in remotes]
-    for name, item in zip(remotes, found):
-        if item:
-            yield item
-        elif names and name not in spare:
-            entries = configuration.remote(name).located
-            where = f"it points to {entries[0].value}" if entries else "it has no url"
+        found = {name: examiner.examine(name) for name in remotes}
+    for name in required:
+        if not found[name]:
+            urls = configuration.remote(name).located
+            where = f"it points to {urls[0].value}" if urls else "it has no url"
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
+    yield from filter(None, found.values())
 
 
 def add_form() -> str:

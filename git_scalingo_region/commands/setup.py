@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, check_names, examine, examiner_of, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, examiner_of, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -147,8 +147,8 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
         raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
-    check_names(repository, configuration, names)
-    found, hints = _declarable(context, configuration, names)
+    catalog = Catalog(context)
+    found, hints = _declarable(catalog, examine(repository, catalog, configuration, names), configuration, names)
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
@@ -166,23 +166,21 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 
 
 def _declarable(
-    context: Context, configuration: Configuration, names: Sequence[str]
+    catalog: Catalog, examined: Iterable[Examined], configuration: Configuration, names: Sequence[str]
 ) -> tuple[list[Declared], list[str]]:
-    """Return what to declare, and how to move the remotes that are left out because their region is gone.
+    """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
 
-    Declared without its region, such a remote would be made in another one, in a new clone. Raises `RepositoryError` if
-    nothing is left.
+    If a remote whose region is gone was declared without it, a new clone would have it in another region.
     """
     found, hints = [], []
-    catalog = Catalog(context)
-    for item in examine(catalog, configuration, names):
+    for item in examined:
         if item.state is State.UNKNOWN_REGION:
-            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            catalog.context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(move_hint(catalog, configuration, item))
         elif conflict := _conflict(catalog, configuration, item):
             if names:
                 raise conflict
-            context.warn(f"left out of {FILE}: {conflict.message}")
+            catalog.context.warn(f"left out of {FILE}: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:

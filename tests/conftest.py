@@ -158,6 +158,11 @@ class Result:
         return json.loads(self.stderr)["error"]
 
 
+def refusal(status: int, message: str, *hints: str) -> Result:
+    """Return the result of a run that does nothing but say why."""
+    return Result(status, "", "".join(f"{line}\n" for line in (f"error: {message}", *(f"hint: {h}" for h in hints))))
+
+
 Run = Callable[..., Result]
 
 

@@ -95,9 +95,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Context, dict[str, Any]
 Calls = list[tuple[Context, dict[str, Any]]]
 
 
-# --- help and mistakes -----------------------------------------------------------------------------------------------
-
-
 def test_version(run: Run) -> None:
     """`--version` prints name and version as git does."""
     result = run("--version")
@@ -221,9 +218,6 @@ def test_any_line_is_read_or_refused(line: list[str]) -> None:
         assert parser.parse(line)
 
 
-# --- a command, and what is written ----------------------------------------------------------------------------------
-
-
 def test_a_command_gets_its_values(run: Run, calls: Calls) -> None:
     """A command gets its own values by name; what all commands share is in the context."""
     run("add", "osc-fr1", "myapp", "-nr", "staging", "--offline", "--fallback")
@@ -285,9 +279,6 @@ def test_only_a_bug_shows_a_traceback() -> None:
     assert (status, stdout) == (1, "")
     assert stderr.startswith("Traceback")
     assert stderr.endswith("ZeroDivisionError: division by zero\n")
-
-
-# --- streams ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -375,8 +366,6 @@ def _read(controller: int) -> bytes:
     except OSError:  # Linux says so when the last process has closed the terminal
         return b""
 
-
-# --- signals ---------------------------------------------------------------------------------------------------------
 
 UNWIND = """
 try:

@@ -46,9 +46,6 @@ def file(repo: Repo) -> Path:
     return repo.path / ".gitscalingo"
 
 
-# --- where it is -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("script", "folder"),
     [
@@ -76,9 +73,6 @@ def test_a_bare_repository_without_a_commit_declares_nothing(tmp_path: Path, mon
     git("init", "--quiet", "--bare", str(tmp_path / "bare.git"))
     monkeypatch.chdir(tmp_path / "bare.git")
     assert read() == (None, [])
-
-
-# --- what it says ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -115,9 +109,6 @@ def test_includes_are_not_followed(file: Path, repo: Repo) -> None:
     file.write_text(f'{TWO}[include]\n\tpath = other\n[includeIf "gitdir:**"]\n\tpath = {repo.path}/other\n')
     declared, warnings = read()
     assert (declared, len(warnings)) == (DECLARED, 2)
-
-
-# --- what is refused -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

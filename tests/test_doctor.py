@@ -149,9 +149,6 @@ def has_keys(account: Service, *keys: HostKey) -> None:
     account.routes["GET", "/v1/keys"] = lambda handler: send(handler, 200, body)
 
 
-# --- the whole -------------------------------------------------------------------------------------------------------
-
-
 @needs_openssh
 def test_nothing_wrong(
     remote: Repo, account: Service, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
@@ -234,8 +231,6 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "6 problems found, 1 warning\n"
     )
 
-
-# --- every fix, pasted -----------------------------------------------------------------------------------------------
 
 # The check, the part of its detail that tells the state, and the lines that make the state from a current remote.
 FIXES = [
@@ -359,9 +354,6 @@ def test_no_fix_for_the_command_line(
     assert (found["status"] in ("problem", "warning"), found["fix"]) == (True, None)
 
 
-# --- git and ssh -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "output", "status", "detail"),
     [
@@ -403,9 +395,6 @@ def test_programs(
     if output is None:
         skipped_check = look({"git": "repository", "ssh": "host-key"}[name])
         assert skipped_check == skipped(f"{name} is not installed")
-
-
-# --- the repository --------------------------------------------------------------------------------------------------
 
 
 def test_no_repository(look: Callable[..., Check], run: Run, paste: Paste) -> None:
@@ -534,9 +523,6 @@ def test_branch(remote: Repo, look: Callable[..., Check], paste: Paste, command:
     assert look("branch") == ok(detail)
 
 
-# --- the remote ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "url", "detail", "probe"),
     [
@@ -565,12 +551,7 @@ def test_branch(remote: Repo, look: Callable[..., Check], paste: Paste, command:
             "its region, agora-fr1, is not in the list",
             "git scalingo-region add REGION myapp",
         ),
-        (
-            "scalingo",
-            "git@ssh.scalingo.com:myapp.git",
-            "its region is unknown",
-            "git scalingo-region add REGION myapp",
-        ),
+        ("scalingo", "git@ssh.scalingo.com:myapp.git", "its region is unknown", "git scalingo-region add REGION myapp"),
     ],
 )
 def test_remote(repo: Repo, run: Run, paste: Paste, name: str, url: str | None, detail: str, probe: str) -> None:
@@ -610,9 +591,6 @@ def test_a_legacy_remote(repo: Repo, look: Callable[..., Check]) -> None:
     (repo.path / ".git" / "remotes" / "scalingo").write_text("URL: https://example.org/x.git\n")
     reason = "the remote 'scalingo' is defined by the file .git/remotes/scalingo, and not Scalingo's"
     assert look("remote") == problem(reason)
-
-
-# --- the list, the token, the app and the key ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kept_by_cli", [False, True])
@@ -736,9 +714,6 @@ def test_key(
     assert key() == skipped("there is no token")
 
 
-# --- the host key ----------------------------------------------------------------------------------------------------
-
-
 @needs_openssh
 @pytest.mark.parametrize(
     ("lines", "published", "expected"),
@@ -780,9 +755,6 @@ def test_host_key_if_ssh_cannot_be_asked(
     """A GIT_SSH_COMMAND that fails is the problem of this check."""
     monkeypatch.setenv("GIT_SSH_COMMAND", "echo broken >&2; false")
     assert look("host-key")["detail"] == "ssh says: broken"
-
-
-# --- the connection --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -889,8 +861,7 @@ def test_connection_failures(
 
 @needs_ssh_server
 @pytest.mark.parametrize(
-    ("known", "detail"),
-    [("", "the host key is unknown"), ("{name} {other}\n", "the host key is not the one known")],
+    ("known", "detail"), [("", "the host key is unknown"), ("{name} {other}\n", "the host key is not the one known")]
 )
 def test_connection_host_key(
     app: Endpoint,

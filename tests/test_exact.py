@@ -32,8 +32,6 @@ def listing(repo: Repo) -> list[str]:
     return sorted(repo.git("config", "--list", "--show-origin", "--null").split("\0"))
 
 
-# --- next ------------------------------------------------------------------------------------------------------------
-
 NEXT = {
     "main": ("", "git push scalingo main"),
     "master": ("git branch -m master", "git push scalingo master"),
@@ -180,8 +178,6 @@ def test_no_next_without_a_commit(
     assert run("add", "osc-fr1", "myapp", "--offline", "--json").json["next"] is None
 
 
-# --- undo ------------------------------------------------------------------------------------------------------------
-
 # Each script makes the remote that `add --force` (or, if it says so, `sync`) replaces.
 UNDO = {
     "url": "git remote add scalingo git@ssh.osc-fr1.scalingo.com:other.git",
@@ -273,9 +269,6 @@ def test_undo_from_a_subfolder(repo: Repo, run: Run, paste: Paste, monkeypatch: 
     assert listing(repo) == before
 
 
-# --- the right place -------------------------------------------------------------------------------------------------
-
-
 def test_a_region_that_is_new_is_no_app(
     repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,11 +340,7 @@ def test_sync_keeps_each_urls_own_app_and_region(repo: Repo, run: Run, paste: Pa
 
 # Hosts that do not tell a region that is there: url, what `status` calls the region, and the error of `add myapp`.
 UNKNOWN = {
-    "scalingo.com": (
-        "git@scalingo.com:myapp.git",
-        "agora-fr1",
-        "the region agora-fr1, which is gone",
-    ),
+    "scalingo.com": ("git@scalingo.com:myapp.git", "agora-fr1", "the region agora-fr1, which is gone"),
     "agora": ("git@ssh.agora-fr1.scalingo.com:myapp.git", "agora-fr1", "the region agora-fr1, which is gone"),
     "ssh.scalingo.com": ("git@ssh.scalingo.com:myapp.git", "unknown", "an unknown region"),
     "two on one host": ("ssh://git@ssh.example.com:22/myapp.git", "unknown", "an unknown region"),
@@ -429,8 +418,6 @@ def test_a_file_that_git_reads_twice(repo: Repo, run: Run, case: str, url: str) 
     assert (repo.config.read_bytes(), team.read_bytes()) == before
 
 
-# --- a push that is diverted -----------------------------------------------------------------------------------------
-
 DIVERTED = {
     "insteadOf, another port": (f"git config url.{OLD_PORT[:-9]}.insteadOf {OSC_FR1[:-9]}", OLD_PORT),
     "pushInsteadOf": ("git config url.git@proxy.example:.pushInsteadOf ssh://", None),
@@ -456,9 +443,6 @@ def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case
     assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
     assert f"git push scalingo goes to {reached}: your git configuration rewrites the url" in messages(added, "warning")
     assert repo.config.read_bytes() == before
-
-
-# --- what is printed is what is there --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

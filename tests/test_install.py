@@ -233,9 +233,6 @@ def only_tools(box: Box, *more: str) -> str:
     return f"{box.root}/stubs:{folder}"
 
 
-# The real thing
-
-
 @pytest.mark.slow
 def test_a_real_installation(tmp_path: Path) -> None:
     """From an odd folder, past hostile settings of Python and pip, git runs the program, and its files are found."""
@@ -272,9 +269,6 @@ def test_a_real_installation(tmp_path: Path) -> None:
     if shutil.which("man"):
         page = home / f".local/share/man/man1/{NAME}.1"
         assert call("man", "-w", NAME, env=env, cwd=home).stdout == f"{page.resolve()}\n"
-
-
-# A run from beginning to end
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -385,9 +379,6 @@ def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     assert call(box.program, env={}, cwd=box.root).stdout == f"{NAME} version 1.0\n"
 
 
-# Removing
-
-
 def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     """Uninstall keeps what others made: programs, files beside ours, folders from before."""
     (box.home / ".local/bin").mkdir(parents=True)
@@ -419,9 +410,6 @@ def test_uninstall_needs_neither_checkout_nor_python(box: Box) -> None:
     env = box.environ(PATH=only_tools(box), PYTHON=None)
     done = call("sh", "-s", "--", "--uninstall", text=box.script.read_text(), env=env, cwd=box.root)
     assert (done.returncode, tree(box.home)) == (0, {})
-
-
-# Where things go
 
 
 @pytest.mark.parametrize("place", ["p q", "./x/../p q/", "{root}/p q"])
@@ -483,9 +471,6 @@ def test_ordinary_umask_is_kept(box: Box) -> None:
     assert [path for path in box.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077] == []
 
 
-# What is said on the way
-
-
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
 def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> None:
     """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
@@ -518,8 +503,6 @@ def test_zsh_user_gets_the_fpath_line(box: Box) -> None:
     line = f"zsh:   put this into ~/.zshrc, before compinit: fpath=('{functions}' $fpath)\n"
     assert box.check(FAKE_DATA=ZSH, SHELL="/usr/bin/zsh") == box.installed() + line
 
-
-# What is refused, with nothing made
 
 PIPX = "{home}/.local/share/pipx/venvs/git-scalingo-region/bin/git-scalingo-region"
 UV = "{home}/.local/share/uv/tools/git-scalingo-region/bin/git-scalingo-region"

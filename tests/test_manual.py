@@ -80,9 +80,6 @@ def words_of(section: str) -> set[str]:
     return set(", ".join(tags(section)).split(", "))
 
 
-# --- commands and options --------------------------------------------------------------------------------------------
-
-
 def test_describes_the_commands_in_the_words_of_the_help() -> None:
     """The subsections of COMMANDS are the commands with their arguments, and each begins with the line of the help."""
     described = {name.partition("/")[2]: text for name, ((_, text), *_) in PAGE.items() if name.startswith("COMMANDS/")}
@@ -146,9 +143,6 @@ def test_names_the_fields_of_a_region() -> None:
     assert re.findall(r"\w+_\w+|\b(?!and)\w+\b", text) == list(model.REGION_FIELDS)
 
 
-# --- environment, configuration, statuses ----------------------------------------------------------------------------
-
-
 def test_lists_the_variables_that_the_program_reads() -> None:
     """ENVIRONMENT holds every variable that the settings or a module reads, those of requests, and no other."""
     asked = set()
@@ -186,9 +180,6 @@ def test_ends_with_141_if_the_reader_is_gone(option: list[str]) -> None:
         done = subprocess.run(command, check=False, stdout=pipe, stderr=subprocess.PIPE, text=True)
     assert (done.returncode, "Traceback" in done.stderr) == (141, False)
     assert "141 if nobody reads the output" in tagged("EXIT STATUS", "128+N")
-
-
-# --- JSON ------------------------------------------------------------------------------------------------------------
 
 
 def keys_of(value: Any) -> Iterator[str]:
@@ -279,9 +270,6 @@ def test_gives_the_checks_of_doctor(repo: Repo, run: Run) -> None:
     """The checks are described under the names, and in the order, in which `doctor` gives them."""
     checks = run("doctor", "--offline", "--json").json["checks"]
     assert tags("COMMANDS/doctor [REMOTE]") == [check["check"] for check in checks]
-
-
-# --- the page itself -------------------------------------------------------------------------------------------------
 
 
 def test_has_the_sections_of_a_git_manual_in_their_order() -> None:

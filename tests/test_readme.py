@@ -61,9 +61,6 @@ def need(*programs: str) -> None:
             pytest.skip(f"{program} is not installed")
 
 
-# --- the examples ----------------------------------------------------------------------------------------------------
-
-
 def fake_key(kind: str) -> client.HostKey:
     blob = len(kind).to_bytes(4, "big") + kind.encode() + bytes(32)
     return client.HostKey(kind, base64.b64encode(blob).decode())
@@ -144,9 +141,6 @@ def test_pictures_show_what_the_program_prints() -> None:
         assert (ROOT / "docs" / f"terminal-{name}.svg").read_text(encoding="utf-8") == picture.draw(text, theme)
 
 
-# --- the command lines -----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("line", program_lines())
 def test_every_call_is_one_that_the_program_takes(line: str) -> None:
     """Each call in the README, in text and in scripts, is one that the program can read."""
@@ -220,9 +214,6 @@ def test_the_declared_remotes_are_made(repo: Repo) -> None:
     line = TEAM.splitlines()[-1].replace(" --trust", " --offline").split()
     assert cli.run(line[2:]) == 0
     assert repo.git("remote").split() == ["production", "staging"]
-
-
-# --- the pages beside it ---------------------------------------------------------------------------------------------
 
 
 def test_the_files_it_names_are_there() -> None:

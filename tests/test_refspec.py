@@ -115,8 +115,6 @@ def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> No
     assert advised() == ""
 
 
-# --- obstacles -------------------------------------------------------------------------------------------------------
-
 Settings = list[tuple[str, str]]
 
 

@@ -15,7 +15,6 @@ from git_scalingo_region import shell
 from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository.git import Head, Repository, refusal, version
 
-# --- where the repository is -----------------------------------------------------------------------------------------
 
 # What is done in the folder that holds the repository `repo`, where one is then, and which file is git's own.
 PLACES = [
@@ -122,8 +121,7 @@ def test_a_worktrees_own_configuration_is_edited_where_it_is(repo: Repo) -> None
 
 
 @pytest.mark.parametrize(
-    ("path", "private"),
-    [("shared", True), ("../shared", False), ("{}/outside/a b", False), ("~/shared", False)],
+    ("path", "private"), [("shared", True), ("../shared", False), ("{}/outside/a b", False), ("~/shared", False)]
 )
 def test_an_included_file_is_edited_where_it_is(
     repo: Repo, path: str, private: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -147,9 +145,6 @@ def test_an_included_file_is_edited_where_it_is(
     assert repo.config.read_bytes() == main
 
 
-# --- what git says ---------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("script", "environment", "reason", "hint"),
     [
@@ -160,17 +155,11 @@ def test_an_included_file_is_edited_where_it_is(
             "git says: detected dubious ownership in repository at '{repo}'",
             "git config --global --add safe.directory {repo}",
         ),
-        (
-            "rm -rf ../repo",
-            *({}, "git says: Unable to read current working directory: No such file or directory", ""),
-        ),
+        ("rm -rf ../repo", *({}, "git says: Unable to read current working directory: No such file or directory", "")),
         ("true", {"PATH": "/nowhere"}, "git is not installed, or not on PATH", "install git 2.26 or newer"),
         ("echo '[oops' >>.git/config", {}, "git says: bad config line 6 in file .git/config", ""),
         ("echo = >~/.gitconfig", {}, "git says: bad config line 1 in file {home}/.gitconfig", ""),
-        (
-            "git config core.repositoryFormatVersion 9",
-            *({}, "git says: Expected git repo version <= 1, found 9", ""),
-        ),
+        ("git config core.repositoryFormatVersion 9", *({}, "git says: Expected git repo version <= 1, found 9", "")),
     ],
 )
 def test_a_refusal_of_git_is_passed_on(

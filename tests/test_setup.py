@@ -36,9 +36,6 @@ def declare(repo: Repo) -> Declare:
     return write
 
 
-# --- making the remotes ----------------------------------------------------------------------------------------------
-
-
 def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
     """All remotes are made in one step, as `git remote add` would; the second run changes nothing."""
     declare(BOTH)
@@ -202,9 +199,6 @@ def test_setup_from_anywhere(repo: Repo, tmp_path: Path, paste: Paste, declare: 
         assert git("remote", "get-url", "--push", "staging", cwd=path) == STAGING
 
 
-# --- which region, where the app is ----------------------------------------------------------------------------------
-
-
 def test_the_region_of_a_declared_remote(
     declare: Declare, repo: Repo, run: Run, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,17 +239,11 @@ def test_a_warm_setup_asks_nobody(declare: Declare, run: Run, account: Account) 
     assert account.asked == []
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
-
 # The file, the exit status, and what is said.
 BAD = {
     "empty": ("", 5, f"error: .gitscalingo declares no remote\n{EXAMPLE}"),
     "only comments": ("# nothing\n", 5, f"error: .gitscalingo declares no remote\n{EXAMPLE}"),
-    "no app": (
-        '[remote "x"]\n\tregion = osc-fr1\n',
-        2,
-        "error: .gitscalingo: the remote 'x' has no app\n",
-    ),
+    "no app": ('[remote "x"]\n\tregion = osc-fr1\n', 2, "error: .gitscalingo: the remote 'x' has no app\n"),
     "an app without a value": ('[remote "x"]\n\tapp\n', 2, "error: .gitscalingo: remote.x.app has no value\n"),
     "an empty app": ('[remote "x"]\n\tapp =\n', 2, "error: .gitscalingo: the app name is empty\n"),
     "a bad app": (
@@ -412,9 +400,6 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
     assert repo.push_urls("x") == ["ssh://git@ssh.scw-par.scalingo.com:22/second.git"]
 
 
-# --- --write ---------------------------------------------------------------------------------------------------------
-
-
 def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Service, paste: Paste) -> None:
     """`--write` makes a file from which `setup` makes the same remotes, and says the same again without a change."""
     repo.git("remote", "add", "origin", ELSEWHERE)
@@ -498,9 +483,6 @@ def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: st
 
     assert (result.status, messages(result, "error")) == (status, [error])
     assert not (repo.path / ".gitscalingo").exists()
-
-
-# --- --trust ---------------------------------------------------------------------------------------------------------
 
 
 @needs_ssh_server

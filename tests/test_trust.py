@@ -89,9 +89,6 @@ def ssh_says(server: Endpoint) -> str:
     return subprocess.run(["git", "ls-remote", url], check=False, capture_output=True, text=True).stderr.splitlines()[0]
 
 
-# --- keys that are vouched for ---------------------------------------------------------------------------------------
-
-
 def test_adds_the_published_keys(
     endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,9 +186,6 @@ def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Pa
     assert sorted(known_hosts.read_text().splitlines(True)) == ["# mine\n", endpoint.line(), endpoint.line("rsa")]
 
 
-# --- several regions -------------------------------------------------------------------------------------------------
-
-
 def test_several_regions(
     endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,12 +233,7 @@ def test_words_that_contradict_each_other(trust: Trust) -> None:
 
 
 def test_all(
-    endpoint: Endpoint,
-    second: Endpoint,
-    trust: Trust,
-    known_hosts: Path,
-    repo: Repo,
-    monkeypatch: pytest.MonkeyPatch,
+    endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
     endpoint.publish(monkeypatch, "ed25519")
@@ -259,9 +248,6 @@ def test_all(
     assert [host["region"] for host in answer["hosts"]] == ["scw-par", "osc-fr1"]
     assert answer["warnings"] == ["leaving out the remote 'gone': its region is unknown"]
     assert known_hosts.read_text() == second.line("ecdsa") + endpoint.line()
-
-
-# --- keys that are not vouched for -----------------------------------------------------------------------------------
 
 
 def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
@@ -304,12 +290,7 @@ def test_a_known_key_is_enough_if_none_is_published(
 
 @pytest.mark.parametrize("case", ["published", "given", "one of two"])
 def test_refuses_another_key(
-    endpoint: Endpoint,
-    trust: Trust,
-    known_hosts: Path,
-    other_key: HostKey,
-    monkeypatch: pytest.MonkeyPatch,
-    case: str,
+    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """A host that offers another key than the one vouched for is not believed at all, whatever else it offers."""
     write(known_hosts, "# mine")
@@ -326,9 +307,6 @@ def test_refuses_another_key(
     assert known_hosts.read_text() == "# mine"
 
 
-# --- what the file says already --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("line", "after"),
     [
@@ -342,11 +320,7 @@ def test_refuses_beside_another_key_and_says_how_to_remove_it(
     endpoint: Endpoint, trust: Trust, known_hosts: Path, tmp_path: Path, other_key: HostKey, line: str, after: str
 ) -> None:
     """A key that the host does not offer is not overruled; after the command of the hint, `trust` works."""
-    words = {
-        "name": endpoint.name,
-        "other": str(other_key),
-        "another": str(public_key(make_key(tmp_path / "another"))),
-    }
+    words = {"name": endpoint.name, "other": str(other_key), "another": str(public_key(make_key(tmp_path / "another")))}
     write(known_hosts, line.format(**words))
     run = {"fingerprint": (endpoint.key().fingerprint,)}
 
@@ -418,9 +392,6 @@ def test_a_published_key_that_is_not_offered_now_is_no_other_key(
     assert trust(json=True).json["outcome"] == "unchanged"
 
 
-# --- which file ------------------------------------------------------------------------------------------------------
-
-
 def test_known_hosts_option(
     endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,9 +453,6 @@ def test_a_read_only_file(endpoint: Endpoint, trust: Trust, known_hosts: Path) -
         assert trust(fingerprint=(endpoint.key().fingerprint,)).stderr == expected
         assert stat.S_IMODE(known_hosts.stat().st_mode) == 0o400
         known_hosts.chmod(0o600)
-
-
-# --- no answer -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["", "SHA256:", "A" * 43, NOBODY[:-1], NOBODY + "=", "SHA256:" + "-" * 43, "MD5:00"])

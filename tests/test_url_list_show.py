@@ -16,9 +16,6 @@ __all__ = ["account"]
 PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 
 
-# --- url -------------------------------------------------------------------------------------------------------------
-
-
 def test_url_prints_the_url_and_nothing_else(run: Run, service: Service) -> None:
     """`url` needs no repository, and prints one line; a second run asks nobody."""
     for _ in range(2):
@@ -131,9 +128,6 @@ def test_a_configuration_that_git_refuses_is_no_hindrance(repo: Repo, run: Run) 
         assert "ignoring your git configuration: git says: bad config line" in result.stderr
 
 
-# --- list ------------------------------------------------------------------------------------------------------------
-
-
 def test_list_is_a_table(run: Run, service: Service) -> None:
     """`list` shows name, location, endpoint and which region is the default, in aligned columns."""
     assert run("list").stdout == (
@@ -186,9 +180,6 @@ def test_list_json(run: Run, service: Service) -> None:
     }
     assert kept == {**listed, "list_source": "cache"}
     assert len(listed["fetched_at"]) == len("2026-11-22T00:00:00Z")
-
-
-# --- show ------------------------------------------------------------------------------------------------------------
 
 
 def test_show_every_field(run: Run, service: Service) -> None:
@@ -264,9 +255,6 @@ def test_one_form_of_an_answer(run: Run, service: Service, line: str) -> None:
 def test_quiet(run: Run, service: Service, line: str) -> None:
     """`-q` writes no result."""
     assert (run(*line.split(), "-q").stdout, run(*line.split(), "-q").status) == ("", 0)
-
-
-# --- completion ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shell", SCRIPTS)

@@ -190,33 +190,6 @@ def test_of_several_complaints_the_fatal_one_is_told() -> None:
     assert refusal("").message == "git says: nothing, but it failed"
 
 
-@pytest.mark.parametrize(
-    ("commands", "head"),
-    [
-        ([], Head("refs/heads/main", True, frozenset())),
-        (["checkout -q -b feature/x"], Head("refs/heads/feature/x", True, frozenset())),
-        (["checkout -q -b tags/x"], Head("refs/heads/tags/x", True, frozenset())),
-        (["checkout -q --detach"], Head("", True, frozenset())),
-        (["checkout -q --orphan new"], Head("refs/heads/new", False, frozenset())),
-        (["symbolic-ref HEAD refs/remotes/x/y"], Head("refs/remotes/x/y", False, frozenset())),
-        (["update-ref refs/tags/HEAD HEAD"], Head("refs/heads/main", True, frozenset())),
-        (["update-ref refs/tags/HEAD HEAD", "checkout -q --detach"], Head("", True, frozenset())),
-        (["update-ref refs/tags/main HEAD"], Head("refs/heads/main", True, frozenset({"refs/tags/main"}))),
-        (["update-ref refs/main HEAD"], Head("refs/heads/main", True, frozenset({"refs/main"}))),
-        (
-            ["update-ref refs/tags/refs/heads/main HEAD"],
-            Head("refs/heads/main", True, frozenset({"refs/tags/refs/heads/main"})),
-        ),
-        (["tag mainly", "branch x/main"], Head("refs/heads/main", True, frozenset())),
-    ],
-)
-def test_head(repo: Repo, commands: list[str], head: Head) -> None:
-    """HEAD is a branch or detached, with or without a commit, and there may be refs that are taken for it."""
-    for command in commands:
-        repo.git(*command.split())
-    assert Repository().head() == head
-
-
 def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of git's own files only the configuration is read here: another storage of refs makes no difference."""
     done = subprocess.run(["git", "init", "--quiet", "--ref-format=reftable", "r"], check=False, capture_output=True)

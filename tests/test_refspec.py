@@ -205,6 +205,7 @@ def pushed(repo: Repo, app: Path, settings: Settings) -> bool:
     return (done.returncode, refs(app)) == (0, {"refs/heads/main": repo.git("rev-parse", "HEAD")})
 
 
+@pytest.mark.slow
 def test_an_obstacle_is_one_for_git(repo: Repo, app: Path, submodule: Repo) -> None:
     """With such a setting, the push fails, or sends something else as well or instead; with others it does not."""
     repo.git("tag", "-a", "-m", "annotated", "v1")

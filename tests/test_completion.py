@@ -13,10 +13,11 @@ import select
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,6 @@ SHELLS = ("bash", "zsh", "fish")
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
 DEADLINE = 30.0
-OTHER_REPOSITORY = ("-C elsewhere", "--git-dir=elsewhere/.git")
 
 # What is typed, and what TAB makes of it. `|`: a space in zsh, which adds one after a file name.
 TYPED = {
@@ -127,32 +127,22 @@ class World:
         return self.root / "repository"
 
     @property
-    def called(self) -> Path:
-        return self.root / "called"
-
-    @property
     def names(self) -> Path:
         return self.root / "cache/git-scalingo-region/names"
 
     def environ(self, **more: str) -> dict[str, str]:
-        environ = {
+        folders = {"HOME": "home", "ZDOTDIR": "home"}
+        folders |= {f"XDG_{name.upper()}_HOME": name for name in ("cache", "config", "data")}
+        return {
             "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            **{name: str(self.root / folder) for name, folder in folders.items()},
             "LC_ALL": "C.UTF-8",
             "TERM": "xterm",
-            "HOME": str(self.root / "home"),
-            "ZDOTDIR": str(self.root / "home"),
-            "XDG_CACHE_HOME": str(self.root / "cache"),
-            "XDG_CONFIG_HOME": str(self.root / "config"),
-            "XDG_DATA_HOME": str(self.root / "data"),
             "GIT_CONFIG_GLOBAL": os.devnull,
             "GIT_CONFIG_NOSYSTEM": "1",
             "COMPLETIONS": str(COMPLETIONS),
+            **more,
         }
-        return environ | more
-
-    def cache(self, content: bytes) -> None:
-        self.names.parent.mkdir(parents=True)
-        self.names.write_bytes(content)
 
     def git(self, *args: str) -> None:
         subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
@@ -162,14 +152,15 @@ Offer = Callable[..., list[list[str]]]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Return a fresh world."""
-    world = World(tmp_path / "world")
+def world(tmp_path: Path) -> Iterator[World]:
+    """Return a fresh world; whatever is completed, neither Python nor the program is started: TAB answers at once."""
+    world, called = World(tmp_path / "world"), tmp_path / "called"
     for folder in ("bin", "home", "repository", "config/fish/completions", "config/fish/conf.d"):
         (world.root / folder).mkdir(parents=True)
+    world.names.parent.mkdir(parents=True)
     for name in ("git-scalingo-region", "python", "python3"):
         stub = world.root / "bin" / name
-        stub.write_text(f'#!/bin/sh\necho "$0" >>{world.called}\n')
+        stub.write_text(f'#!/bin/sh\necho "$0" >>{called}\n')
         stub.chmod(0o755)
     fish = world.root / "config/fish"
     shutil.copy(COMPLETIONS / "git-scalingo-region.fish", fish / "completions")
@@ -180,7 +171,8 @@ def world(tmp_path: Path) -> World:
         world.git("remote", "add", remote, f"https://git.example/{remote}.git")
     world.git("init", "--quiet", "elsewhere")
     world.git("-C", "elsewhere", "remote", "add", "staging", "https://git.example/staging.git")
-    return world
+    yield world
+    assert not called.exists()
 
 
 @pytest.fixture(scope="session")
@@ -213,15 +205,8 @@ def git_for_bash() -> str:
 def in_terminal(argv: list[str], world: World, environ: dict[str, str], *, keys: bytes = b"") -> None:
     """Run a shell in a terminal until it exits; type `keys` at its first `READY>`."""
     controller, terminal = pty.openpty()
-    shell = subprocess.Popen(
-        argv,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        cwd=world.repository,
-        env=environ,
-        start_new_session=True,
-    )
+    options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    shell = subprocess.Popen(argv, **options, cwd=world.repository, env=environ, start_new_session=True)
     os.close(terminal)
     shown = b""
     end = time.monotonic() + DEADLINE
@@ -320,57 +305,52 @@ def test_the_scripts_follow_from_the_declaration() -> None:
         assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
 
 
-def test_commands_and_options(offers: Offer) -> None:
-    """Every command is offered, in both ways to call the program, and exactly the options that it takes."""
-    names = sorted(command.name for command in COMMANDS)
-    expected = {"sr ": names, "git-scalingo-region ": names, "sr -": sorted((*HELP.flags, *VERSION.flags))}
+def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
+    """Commands in both ways to call the program, exactly the options of each, and values; an app is offered nothing."""
+    names, fields = sorted(command.name for command in COMMANDS), sorted(Region._fields)
+    places = {
+        "sr ": names,
+        "git-scalingo-region ": names,
+        "sr -": sorted((*HELP.flags, *VERSION.flags)),
+        "sr show --field ": fields,
+        "sr show --field=": fields,
+        "sr add --remote ": REMOTES,
+        "sr add --remote=s": ["scalingo"],
+        "sr add osc-fr1 origin -r ": REMOTES,
+        "sr doctor ": REMOTES,
+        "sr doctor origin s": [],
+        "sr status ": REMOTES,
+        "sr status --json origin ": ["scalingo"],
+        "sr sync origin scalingo ": [],
+        "sr trust osc-fr1 ": ["osc-secnum-fr1"],
+        "sr trust --known-hosts s": ["somefile"],
+        "sr trust --known-hosts=s": ["somefile"],
+        "sr trust --fingerprint ": [],
+        "sr trust --fingerprint x --fi": ["--fingerprint"],
+        "sr setup ": REMOTES,
+        "sr completion ": ["bash", "fish", "zsh"],
+        "sr add osc-fr1 ": [],
+        "sr add osc-fr1 some": [],
+        "sr add some": [],
+        "sr url -q osc-fr1 some": [],
+        "sr add -- osc-fr1 ": [],
+        "sr add -- osc-fr1 --": [],
+        "sr show osc-fr1 some": [],
+        "sr list some": [],
+        "sr add osc-fr1 app --f": ["--fallback", "--force"],
+        "sr sync origin --dry": ["--dry-run"],
+        "sr add osc-fr1 app --remote=x --off": ["--offline"],
+    }
     for command in COMMANDS:
         flags = [flag for option in (*command.options, HELP) for flag in option.flags]
-        expected[f"git-scalingo-region {command.name} -"] = sorted(flags)
-
-    offered(offers, expected)
-
-
-def test_values(offers: Offer) -> None:
-    """Each place on the line is offered what it takes; an app, or one word too many, is offered nothing."""
-    fields = sorted(Region._fields)
-    offered(
-        offers,
-        {
-            "sr show --field ": fields,
-            "sr show --field=": fields,
-            "sr add --remote ": REMOTES,
-            "sr add --remote=s": ["scalingo"],
-            "sr add osc-fr1 origin -r ": REMOTES,
-            "sr doctor ": REMOTES,
-            "sr doctor origin s": [],
-            "sr status ": REMOTES,
-            "sr status --json origin ": ["scalingo"],
-            "sr sync origin scalingo ": [],
-            "sr trust osc-fr1 ": ["osc-secnum-fr1"],
-            "sr trust --known-hosts s": ["somefile"],
-            "sr trust --known-hosts=s": ["somefile"],
-            "sr trust --fingerprint ": [],
-            "sr trust --fingerprint x --fi": ["--fingerprint"],
-            "sr add osc-fr1 ": [],
-            "sr add osc-fr1 some": [],
-            "sr add some": [],
-            "sr url -q osc-fr1 some": [],
-            "sr add -- osc-fr1 ": [],
-            "sr add -- osc-fr1 --": [],
-            "sr show osc-fr1 some": [],
-            "sr list some": [],
-            "sr add osc-fr1 app --f": ["--fallback", "--force"],
-            "sr sync origin --dry": ["--dry-run"],
-            "sr add osc-fr1 app --remote=x --off": ["--offline"],
-        },
-    )
+        places[f"git-scalingo-region {command.name} -"] = sorted(flags)
+    offered(offers, places)
 
 
 def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
     """The cached names are offered wherever a region can stand; whatever is not a name is left out."""
     junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
-    world.cache(b"here-1\n" + junk + b"far.away_2\nunended")
+    world.names.write_bytes(b"here-1\n" + junk + b"far.away_2\nunended")
     regions = ["far.away_2", "here-1", "unended"]
     offered(
         offers,
@@ -386,41 +366,28 @@ def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\n\nNOT A NAME\n"], ids=["missing", "empty", "junk"])
-def test_regions_without_a_cached_list(offers: Offer, world: World, content: bytes | None) -> None:
-    """Without a usable cached list, the built-in regions are offered."""
-    if content is not None:
-        world.cache(content)
-    offered(offers, {"sr add ": EMBEDDED})
-
-
-@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
-def test_a_cached_list_that_is_not_a_file(offers: Offer, world: World, make: Callable[[Path], None]) -> None:
-    """If a folder or a pipe is in the place of the cached names, the built-in ones are offered at once."""
-    world.names.parent.mkdir(parents=True)
-    make(world.names)
+@pytest.mark.parametrize("script", ["true", ": >names", "echo 'NOT A NAME' >names", "mkdir names", "mkfifo names"])
+def test_regions_without_a_cached_list(offers: Offer, world: World, script: str) -> None:
+    """Without a usable cached list, or with a folder or a pipe in its place, the built-in regions are offered."""
+    subprocess.run(["sh", "-ec", script], cwd=world.names.parent, check=True)
     offered(offers, {"sr add ": EMBEDDED})
 
 
 def test_a_relative_cache_folder_does_not_count(offers: Offer, world: World) -> None:
     """With a relative XDG_CACHE_HOME the names come from ~/.cache, as the specification says."""
-    world.cache(b"relative\n")
+    world.names.write_text("relative\n")
     folder = world.root / "home/.cache/git-scalingo-region"
     folder.mkdir(parents=True)
     (folder / "names").write_text("at-home\n")
-    relative = os.path.relpath(world.root / "cache", world.repository)
-    assert offers("git scalingo-region add ", XDG_CACHE_HOME=relative) == [["at-home"]]
-    assert offers("git scalingo-region add ", XDG_CACHE_HOME="") == [["at-home"]]
+    for cache in (os.path.relpath(world.root / "cache", world.repository), ""):
+        assert offers("git scalingo-region add ", XDG_CACHE_HOME=cache) == [["at-home"]]
 
 
-def declare(world: World) -> Path:
+def declare(world: World) -> None:
     """Declare two good remotes, and some whose names must not get onto a command line."""
-    file = world.repository / ".gitscalingo"
     names = ["team/staging", "scalingo", "$(touch oops)", "two words", "-rf", "a;b", "\x1b[31m"]
-    file.write_text(
-        "".join(f'[remote "{name}"]\n\tapp = myapp\n' for name in names) + '[remote "none"]\n\tregion = x\n'
-    )
-    return file
+    text = "".join(f'[remote "{name}"]\n\tapp = myapp\n' for name in names) + '[remote "none"]\n\tregion = x\n'
+    (world.repository / ".gitscalingo").write_text(text)
 
 
 def test_declared_remotes(offers: Offer, world: World) -> None:
@@ -439,17 +406,11 @@ def test_declared_remotes(offers: Offer, world: World) -> None:
     assert not (world.repository / "oops").exists()
 
 
-@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
-def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, kind: str) -> None:
+@pytest.mark.parametrize("script", ["mv $0 moved; ln -s moved $0", "rm $0; mkfifo $0", "rm $0; mkdir $0"])
+def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, script: str) -> None:
     """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
-    file = declare(world)
-    moved = file.rename(world.root / "elsewhere")
-    if kind == "link":
-        file.symlink_to(moved)
-    elif kind == "fifo":
-        os.mkfifo(file)
-    else:
-        file.mkdir()
+    declare(world)
+    subprocess.run(["sh", "-ec", script, ".gitscalingo"], cwd=world.repository, check=True)
     offered(offers, {"sr status ": REMOTES})
 
 
@@ -460,21 +421,11 @@ def test_remotes_outside_a_repository(offers: Offer, world: World) -> None:
     assert offers(*lines, GIT_CEILING_DIRECTORIES=str(world.root)) == [[], []]
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh"])  # fish forwards without git's own options
-def test_remotes_of_another_repository(world: World, shell: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("offers", ["bash", "zsh"], indirect=True)  # fish forwards without git's own options
+def test_remotes_of_another_repository(offers: Offer) -> None:
     """`git -C` and `--git-dir` say whose remotes are offered."""
-    lines = [f"git {option} scalingo-region doctor " for option in OTHER_REPOSITORY]
-    if shell == "bash":
-        assert bash_offers(world, *lines) == [["staging"], ["staging"]]
-    else:
-        assert zsh(world, request.getfixturevalue("zsh_dump"), *lines)[0] == [["staging"], ["staging"]]
-
-
-def test_completion_starts_no_python(offers: Offer, world: World) -> None:
-    """No completion starts Python or the program: TAB answers at once."""
-    offers("git scal", "git scalingo-region ", *(f"git scalingo-region {command.name} " for command in COMMANDS))
-    offers("git scalingo-region add -", "git scalingo-region add -r ", "git-scalingo-region ")
-    assert not world.called.exists()
+    lines = [f"git {option} scalingo-region doctor " for option in ("-C elsewhere", "--git-dir=elsewhere/.git")]
+    assert offers(*lines) == [["staging"], ["staging"]]
 
 
 def test_an_alias_and_given_options_in_bash(world: World) -> None:

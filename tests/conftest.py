@@ -92,6 +92,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def known_hosts(home: Path) -> Path:
+    """Return where ssh keeps the host keys that it knows; neither the file nor its folder is there."""
+    return home / ".ssh" / "known_hosts"
+
+
 def git(*arguments: str, cwd: Path | None = None) -> str:
     """Run git and return its output without the last newline."""
     done = subprocess.run(

@@ -5,6 +5,7 @@ A test imports the fixture `paste`. A command with a placeholder in capitals (`R
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -12,9 +13,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Result
+
+from git_scalingo_region.scalingo import builtin
+
+# The program of this checkout, on a platform that publishes what the test has it publish.
+PROGRAM = f"""\
+#!/bin/sh
+exec {shlex.quote(sys.executable)} -c 'import json, os
+from git_scalingo_region.__main__ import main
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.scalingo import builtin
+for place, keys in json.loads(os.environ["FINGERPRINTS"]).items():
+    builtin.FINGERPRINTS[SshEndpoint.parse(place)] = keys
+main()' "$@"
+"""
 
 Paste = Callable[[str], subprocess.CompletedProcess[str]]
 
@@ -43,24 +59,28 @@ def messages(result: Result, label: str) -> list[str]:
     return re.findall(rf"^{label}: (.*)$", result.stderr, re.MULTILINE)
 
 
+def write_program(path: Path) -> None:
+    """Write an executable that starts the program; it needs `environment()`."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(PROGRAM)
+    path.chmod(0o755)
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of a process that starts the program."""
+    published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
+    return {**os.environ, "FINGERPRINTS": published, "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 @pytest.fixture
 def paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paste:
     """Return a function that gives a line to `sh` in the current folder; git finds the program on PATH."""
     program = tmp_path / "bin" / "git-scalingo-region"
-    program.parent.mkdir(exist_ok=True)
-    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m git_scalingo_region "$@"\n')
-    program.chmod(0o755)
+    write_program(program)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
 
     def run(line: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", line],
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            stdin=subprocess.DEVNULL,
-        )
+        options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "surrogateescape"}
+        return subprocess.run(["sh", "-c", line], check=False, env=environment(), stdin=subprocess.DEVNULL, **options)
 
     return run

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from conftest import Service, git, region_json
@@ -70,15 +71,10 @@ class Endpoint:
         git("init", "--quiet", "--bare", str(path))
         return path
 
-    def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
-        """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
-        keys = [self.key(kind) for kind in kinds] if key is None else [key]
-        publish(monkeypatch, self, {item.type: item.fingerprint for item in keys})
-
-
-def publish(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, fingerprints: Mapping[str, str]) -> None:
-    """Let the platform publish these fingerprints, by the type of the key."""
-    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(endpoint.ssh), fingerprints)
+    def publish(self, *kinds: str, others: Mapping[str, str] | None = None) -> None:
+        """Let the platform publish the fingerprints of these keys, and others by their types, while this runs."""
+        published = {key.type: key.fingerprint for key in map(self.key, kinds)} | dict(others or {})
+        vars(builtin)["FINGERPRINTS"][SshEndpoint.parse(self.ssh)] = published
 
 
 def public_key(path: Path) -> HostKey:
@@ -164,7 +160,8 @@ def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[End
     thread.start()
     assert ready.wait(20), "the ssh server does not start"
     try:
-        yield endpoint
+        with patch.dict(vars(builtin)["FINGERPRINTS"]):
+            yield endpoint
     finally:
         loop.call_soon_threadsafe(stopped.set)
         thread.join(20)

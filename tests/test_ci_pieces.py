@@ -190,11 +190,9 @@ def test_shellcheck_finds_nothing(name: str) -> None:
 @pytest.mark.slow
 @needs_ssh_server
 @pytest.mark.parametrize("region", ["osc-fr1", ""], ids=["region", "no region"])
-def test_the_action_makes_the_push_work(
-    runner: Runner, repo: Repo, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, region: str
-) -> None:
+def test_the_action_makes_the_push_work(runner: Runner, repo: Repo, endpoint: Endpoint, region: str) -> None:
     """After the action, with the host key checked, a push to its remote arrives; run again, it changes nothing."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     url = f"ssh://git@{endpoint.ssh}/myapp.git"
     for said in ("Created remote", "is up to date"):
@@ -238,7 +236,7 @@ def test_the_gitlab_job_pushes(
     runner: Runner, repo: Repo, endpoint: Endpoint, client_key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job, on a detached HEAD and with an ssh key that everybody may read, deploys the commit."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     repo.git("checkout", "--quiet", "--detach")
     client_key.chmod(0o644)

@@ -46,7 +46,7 @@ def test_from_a_clone_to_two_regions(
         account.service.regions.clear()
         for name, server in servers.items():
             account.add_region(name, server.ssh, default=name == "scw-par")
-            server.publish(monkeypatch, kinds[name])
+            server.publish(kinds[name])
         account.add_app("osc-fr1", "shop")
         account.add_app("scw-par", "shop-staging")
         account_key = {"keys": [{"id": "1", "name": "laptop", "content": Path(f"{client_key}.pub").read_text()}]}

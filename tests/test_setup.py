@@ -470,12 +470,10 @@ def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: st
 
 
 @needs_ssh_server
-def test_trust(
-    declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path) -> None:
     """`--trust` makes the remotes, and then trusts each region's host key once; the second run finds all in place."""
     declare(BOTH)
-    endpoint.publish(monkeypatch, "ed25519")
+    endpoint.publish("ed25519")
     known_hosts = home / ".ssh" / "known_hosts"
     planned = run("setup", "--trust", "-n")
     assert (planned.status, known_hosts.exists()) == (0, False)

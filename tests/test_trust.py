@@ -21,7 +21,6 @@ from ssh_server import (
     needs_ssh_server,
     other_key,
     public_key,
-    publish,
     serving,
 )
 
@@ -34,11 +33,6 @@ PUBLISHED = "the platform's documentation of 2026-01-02"
 NOBODY = "SHA256:" + "A" * 43
 
 Trust = Callable[..., Result]
-
-
-@pytest.fixture
-def known_hosts(home: Path) -> Path:
-    return home / ".ssh" / "known_hosts"
 
 
 @pytest.fixture
@@ -89,11 +83,9 @@ def ssh_says(server: Endpoint) -> str:
     return subprocess.run(["git", "ls-remote", url], check=False, capture_output=True, text=True).stderr.splitlines()[0]
 
 
-def test_adds_the_published_keys(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adds_the_published_keys(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
     """The keys whose fingerprints are published are added, and ssh accepts them; a second run changes nothing."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     unknown = f"No ED25519 host key is known for {endpoint.name} and you have requested strict checking."
     assert ssh_says(endpoint) == unknown
 
@@ -115,10 +107,10 @@ def test_adds_the_published_keys(
 
 
 def test_adds_only_the_key_of_the_fingerprint_given(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey
 ) -> None:
     """`--fingerprint` vouches for the key that it names and no other, and the published one no longer counts."""
-    endpoint.publish(monkeypatch, key=other_key)
+    endpoint.publish(others={other_key.type: other_key.fingerprint})
     words: dict[str, Any] = {"fingerprint": (NOBODY, endpoint.key().fingerprint)}
     expected = (
         "{} the host key of {}\n  ssh-ed25519  {}{}\n"
@@ -151,7 +143,7 @@ def test_adds_what_is_missing_beside_what_is_known(
     endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
 ) -> None:
     """An entry that is there, hashed or not, stays as it is; HashKnownHosts decides about the new one."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     write(known_hosts, f"# mine\nexample.org {endpoint.key()}\n{endpoint.line()}")
     if hashed:
         subprocess.run(["ssh-keygen", "-H", "-f", str(known_hosts)], check=True, capture_output=True)
@@ -186,12 +178,10 @@ def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Pa
     assert sorted(known_hosts.read_text().splitlines(True)) == ["# mine\n", endpoint.line(), endpoint.line("rsa")]
 
 
-def test_several_regions(
-    endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path) -> None:
     """Each region has its record; in JSON they are a list, even if only one region is left of those named."""
-    endpoint.publish(monkeypatch, "ed25519")
-    second.publish(monkeypatch, "ecdsa")
+    endpoint.publish("ed25519")
+    second.publish("ecdsa")
     result = trust("osc-fr1", "scw-par", "osc-fr1")
     headlines = [f"Trusted the host key of {place.ssh}" for place in (endpoint, second)]
     assert [block.splitlines()[0] for block in result.stdout.split("\n\n")] == headlines
@@ -202,15 +192,10 @@ def test_several_regions(
 
 
 def test_nothing_is_written_unless_all_regions_are_verified(
-    endpoint: Endpoint,
-    second: Endpoint,
-    trust: Trust,
-    known_hosts: Path,
-    regions: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, regions: dict[str, str]
 ) -> None:
     """What keeps regions from being trusted is reported together, and a host key decides about the status."""
-    endpoint.publish(monkeypatch, "ed25519")
+    endpoint.publish("ed25519")
     regions["gone"] = "127.0.0.1:9"
     status, text, hints = error(trust("gone", "osc-fr1", "scw-par"))
     assert (status, text) == (7, "2 regions cannot be trusted; nothing was changed")
@@ -232,12 +217,10 @@ def test_words_that_contradict_each_other(trust: Trust) -> None:
     assert error(trust("osc-fr1", all=True)) == (2, message, [])
 
 
-def test_all(
-    endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, repo: Repo, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all(endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, repo: Repo) -> None:
     """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
-    endpoint.publish(monkeypatch, "ed25519")
-    second.publish(monkeypatch, "ecdsa")
+    endpoint.publish("ed25519")
+    second.publish("ecdsa")
     text = "there is no Scalingo remote here, and none is declared"
     assert error(trust(all=True)) == (5, text, ["git scalingo-region trust REGION"])
 
@@ -290,7 +273,7 @@ def test_a_known_key_is_enough_if_none_is_published(
 
 @pytest.mark.parametrize("case", ["published", "given", "one of two"])
 def test_refuses_another_key(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch, case: str
+    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, case: str
 ) -> None:
     """A host that offers another key than the one vouched for is not believed at all, whatever else it offers."""
     write(known_hosts, "# mine")
@@ -298,7 +281,7 @@ def test_refuses_another_key(
         published = {"ssh-ed25519": other_key.fingerprint}
         if case == "one of two":
             published["ssh-rsa"] = endpoint.key("rsa").fingerprint
-        publish(monkeypatch, endpoint, published)
+        endpoint.publish(others=published)
     status, text, hints = error(trust(fingerprint=(other_key.fingerprint,) if case == "given" else ()))
     why = "none of its keys is the one given" if case == "given" else "its ssh-ed25519 key is not the published one"
     start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
@@ -383,11 +366,11 @@ def test_warns_about_a_known_key_that_nothing_vouches_for(endpoint: Endpoint, tr
 
 
 def test_a_published_key_that_is_not_offered_now_is_no_other_key(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey
 ) -> None:
     """A scan that sees only some of the published keys does not turn against an entry of the others."""
     published = {"ssh-ed25519": endpoint.key().fingerprint, "ecdsa-sha2-nistp256": other_key.fingerprint}
-    publish(monkeypatch, endpoint, published)
+    endpoint.publish(others=published)
     write(known_hosts, f"{endpoint.name} {other_key}\n{endpoint.line()}")
     assert trust(json=True).json["outcome"] == "unchanged"
 

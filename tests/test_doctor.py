@@ -212,67 +212,56 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
     )
 
 
-MACROS = {"U": f"ssh://git@{HOST}", "I": "git config include.path x", "W": "git config extensions.worktreeConfig true"}
+# What the lines of FIXES may use: the beginning of a url, git config, an included file, the worktree's file.
+SHELL = f"""\
+set -e; U=ssh://git@{HOST}; X=https://x.org
+C() {{ git config "$@"; }}; I() {{ C -f .git/x "$@"; C include.path x; }}
+W() {{ C extensions.worktreeConfig true; C --worktree "$@"; }}
+"""
 # The check, the part of its detail that tells the state, and the lines that make the state from a current remote.
 FIXES = [
-    ("remote", "is not what osc-fr1 has now", "git config remote.scalingo.url $U:2200/myapp.git"),
-    ("remote", "is not what", "git remote rm scalingo; git config --global remote.scalingo.url $U:2200/myapp.git"),
-    ("remote", "is not what", "git remote rm scalingo; git config -f .git/x remote.scalingo.url $U:99/myapp.git; $I"),
-    ("remote", "is not what", "git config remote.scalingo.pushurl $U:2200/myapp.git"),
+    ("remote", "is not what osc-fr1 has now", "C remote.scalingo.url $U:2200/myapp.git"),
+    ("remote", "is not what", "git remote rm scalingo; C --global remote.scalingo.url $U:2200/myapp.git"),
+    ("remote", "is not what", "git remote rm scalingo; I remote.scalingo.url $U:99/myapp.git"),
+    ("remote", "is not what", "C remote.scalingo.pushurl $U:2200/myapp.git"),
     (
         "remote",
         "there is no remote 'scalingo', but it is declared",
-        "git remote rm scalingo; printf '[remote \"scalingo\"]\\n app = myapp\\n region = osc-fr1\\n' >.gitscalingo",
+        "git remote rm scalingo; for x in 'app myapp' 'region osc-fr1'; do C -f .gitscalingo remote.scalingo.$x; done",
     ),
-    ("push-url", "goes to https://x.org/a", "git config remote.scalingo.pushurl https://x.org/a"),
-    (
-        "push-url",
-        "a, https://x.org/b",
-        "for x in a b; do git config --add remote.scalingo.pushurl https://x.org/$x; done",
-    ),
-    ("push-url", "https://x.org/a", "git config -f .git/x remote.scalingo.pushurl https://x.org/a; $I"),
-    ("push-url", "https://x.org/a", "git config --global remote.scalingo.pushurl https://x.org/a"),
-    ("push-url", "https://x.org/a", "$W; git config --worktree remote.scalingo.pushurl https://x.org/a"),
-    ("push-url", f"{HOST}:2200", "git config --add remote.scalingo.url $U:2200/myapp.git"),
-    ("push-url", "https://x.org/", "git config url.https://x.org/.pushInsteadOf $U:22/"),
-    ("push-url", "https://x.org/", "git config url.https://x.org/.insteadOf $U:22/"),
-    ("push-url", f"{HOST}:2200", "git config url.$U:2200/.insteadOf $U:22/"),
-    ("push-url", "https://x.org", "git config url.https://x.org.insteadOf $U:22/myapp.git"),
-    (
-        "push-url",
-        "https://x.org",
-        "D=url.https://x.org.insteadOf; for x in $U:22/myapp.git ssh:// git@; do git config --add $D $x; done",
-    ),
-    ("push-url", "the remote helper 'foo'", "git config --global remote.scalingo.vcs foo"),
-    ("push-url", "the remote helper 'foo'", "git config -f .git/x remote.scalingo.vcs foo; $I"),
-    ("follow-tags", "is set", "git config push.followTags 0x1"),
-    ("follow-tags", "is set", "git config --global push.followTags yes"),
-    ("follow-tags", "is set", "git config --add push.followTags true; git config --add push.followTags true"),
-    ("follow-tags", "is set", "git config push.followTags true; $W; git config --worktree push.followTags true"),
-    ("follow-tags", "is set", "git config push.followTags true; git config -f .git/x push.followTags true; $I"),
-    ("follow-tags", "'maybe' is not true or false", "git config push.followTags maybe"),
-    (
-        "follow-tags",
-        "'maybe', 'false' is not true or false",
-        "git config --global push.followTags maybe; git config push.followTags false",
-    ),
-    ("refspec", "mirror is true", "git config remote.scalingo.mirror true"),
-    ("refspec", "receivepack is x", "git config remote.scalingo.receivepack x"),
-    ("refspec", "push.gpgSign is true", "git config --global push.gpgSign true"),
-    ("refspec", "is b", "git config --global push.pushOption a; git config push.pushOption b"),
-    ("refspec", "push.recurseSubmodules is only", "git config push.recurseSubmodules only"),
-    ("refspec", "push.gpgSign is maybe", "git config --global push.gpgSign maybe"),
-    (
-        "refspec",
-        "submodule.recurse is true: git refuses",
-        "git config --global submodule.recurse x; git config submodule.recurse true",
-    ),
-    ("refspec", "push.recurseSubmodules is maybe", "git config push.recurseSubmodules maybe"),
-    ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I"),
-    ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),
-    ("refspec", "push.default is matching", "git config --global push.default matching"),
-    ("refspec", "remote.scalingo.push is main:foo", "git config remote.scalingo.push main:foo"),
-    ("refspec", "push is main:main, x:y", "for x in main:main x:y; do git config --add remote.scalingo.push $x; done"),
+    ("push-url", "goes to https://x.org/a", "C remote.scalingo.pushurl $X/a"),
+    ("push-url", "a, https://x.org/b", "for x in a b; do C --add remote.scalingo.pushurl $X/$x; done"),
+    ("push-url", "https://x.org/a", "I remote.scalingo.pushurl $X/a"),
+    ("push-url", "https://x.org/a", "C --global remote.scalingo.pushurl $X/a"),
+    ("push-url", "https://x.org/a", "W remote.scalingo.pushurl $X/a"),
+    ("push-url", f"{HOST}:2200", "C --add remote.scalingo.url $U:2200/myapp.git"),
+    ("push-url", "https://x.org/", "C url.$X/.pushInsteadOf $U:22/"),
+    ("push-url", "https://x.org/", "C url.$X/.insteadOf $U:22/"),
+    ("push-url", f"{HOST}:2200", "C url.$U:2200/.insteadOf $U:22/"),
+    ("push-url", "https://x.org", "C url.$X.insteadOf $U:22/myapp.git"),
+    ("push-url", "https://x.org", "for x in $U:22/myapp.git ssh:// git@; do C --add url.$X.insteadOf $x; done"),
+    ("push-url", "the remote helper 'foo'", "C --global remote.scalingo.vcs foo"),
+    ("push-url", "the remote helper 'foo'", "I remote.scalingo.vcs foo"),
+    ("follow-tags", "is set", "C push.followTags 0x1"),
+    ("follow-tags", "is set", "C --global push.followTags yes"),
+    ("follow-tags", "is set", "C --add push.followTags true; C --add push.followTags true"),
+    ("follow-tags", "is set", "C push.followTags true; W push.followTags true"),
+    ("follow-tags", "is set", "C push.followTags true; I push.followTags true"),
+    ("follow-tags", "'maybe' is not true or false", "C push.followTags maybe"),
+    ("follow-tags", "'maybe', 'false' is not", "C --global push.followTags maybe; C push.followTags false"),
+    ("refspec", "mirror is true", "C remote.scalingo.mirror true"),
+    ("refspec", "receivepack is x", "C remote.scalingo.receivepack x"),
+    ("refspec", "push.gpgSign is true", "C --global push.gpgSign true"),
+    ("refspec", "is b", "C --global push.pushOption a; C push.pushOption b"),
+    ("refspec", "push.recurseSubmodules is only", "C push.recurseSubmodules only"),
+    ("refspec", "push.gpgSign is maybe", "C --global push.gpgSign maybe"),
+    ("refspec", "is true: git refuses", "C --global submodule.recurse x; C submodule.recurse true"),
+    ("refspec", "push.recurseSubmodules is maybe", "C push.recurseSubmodules maybe"),
+    ("refspec", "submodule.recurse is true", "I submodule.recurse true"),
+    ("refspec", "pushes; push", "C push.gpgSign true; C push.pushOption a"),
+    ("refspec", "push.default is matching", "C --global push.default matching"),
+    ("refspec", "remote.scalingo.push is main:foo", "C remote.scalingo.push main:foo"),
+    ("refspec", "push is main:main, x:y", "for x in main:main x:y; do C --add remote.scalingo.push $x; done"),
     ("commit", "there is no commit yet", "git update-ref -d HEAD"),
     ("history", "the clone is shallow", "git remote add origin file://$PWD/../whole; git rev-parse HEAD >.git/shallow"),
 ]
@@ -284,9 +273,7 @@ def test_fixes(remote: Repo, doctor: Doctor, paste: Paste, name: str, detail: st
     if name == "history":
         git("clone", "--quiet", "--bare", str(remote.path), str(remote.path.parent / "whole"))
         git("remote", "remove", "origin", cwd=remote.path.parent / "whole")
-    for macro, text in MACROS.items():
-        lines = lines.replace(f"${macro}", text)
-    set_up(paste, lines)
+    set_up(paste, SHELL + lines)
     before = doctor("--offline")[name]
     assert before["status"] in ("problem", "warning")
     assert detail in before["detail"]

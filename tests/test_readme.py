@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from conftest import OSC_FR1, Repo, Service, send
+from pasting import environment, write_program
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.cli.options import BY_NAME
@@ -141,14 +142,10 @@ def test_pictures_show_what_the_program_prints() -> None:
         assert (ROOT / "docs" / f"terminal-{name}.svg").read_text(encoding="utf-8") == picture.draw(text, theme)
 
 
-@pytest.mark.parametrize("line", program_lines())
-def test_every_call_is_one_that_the_program_takes(line: str) -> None:
-    """Each call in the README, in text and in scripts, is one that the program can read."""
-    assert not isinstance(parse(shlex.split(line)), str)
-
-
-def test_every_command_is_mentioned() -> None:
-    """A newcomer finds each command in the README."""
+def test_every_command_is_mentioned_in_a_line_that_the_program_takes() -> None:
+    """Each call in the README, in text and in scripts, can be read, and a newcomer finds each command."""
+    for line in program_lines():
+        assert not isinstance(parse(shlex.split(line)), str)
     words = {word for text in re.findall(r"`([^`\n]+)`", README) for word in text.split()}
     assert set(BY_NAME) <= words | {line.split()[0] for line in program_lines()}
 
@@ -161,45 +158,31 @@ def test_setup_and_tests_are_one_line_each() -> None:
 
 
 @pytest.fixture
-def on_path(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkout whose install.sh puts the program into ~/.local/bin; the program is there already."""
-    installer = tmp_path / "checkout" / "install.sh"
-    installer.parent.mkdir()
-    installer.write_text(
-        "#!/bin/sh\nmkdir -p ~/.local/bin && cat >~/.local/bin/git-scalingo-region <<'END'\n"
-        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m git_scalingo_region "$@"\n'
-        "END\nchmod +x ~/.local/bin/git-scalingo-region\n"
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkout whose install.sh puts the program into ~/.local/bin."""
+    folder = tmp_path / "checkout"
+    write_program(folder / "program")
+    (folder / "install.sh").write_text(
+        "#!/bin/sh\nmkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region\n"
     )
-    installer.chmod(0o755)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return installer.parent
+    (folder / "install.sh").chmod(0o755)
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    return folder
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_setup_line_works_as_printed(shell: str, on_path: Path, home: Path) -> None:
-    """The line makes the remote in each shell, and leaves the reader in the checkout, where the tests are run."""
+def test_the_lines_work_as_printed(shell: str, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each shell, the first line makes the remote and stays in the checkout; those for completion make their files."""
     need(shell)
+    for script in blocks("sh"):
+        subprocess.run([shell, "-n"], check=True, input=script, text=True)
     script = f"{SETUP}test -x install.sh && echo in the checkout\n"
-    done = subprocess.run([shell, "-c", script], check=True, cwd=on_path, capture_output=True, text=True)
+    done = subprocess.run([shell, "-c", script], check=True, cwd=checkout, capture_output=True, text=True)
     assert done.stdout.endswith("in the checkout\n")
     assert Repo(home / "myapp").push_urls() == [OSC_FR1]
-
-
-@pytest.mark.parametrize("number", range(len(blocks("sh"))))
-@pytest.mark.parametrize("shell", SHELLS)
-def test_shells_read_the_scripts(shell: str, number: int) -> None:
-    """The command lines are the language of the shells that people paste them into."""
-    need(shell)
-    assert subprocess.run([shell, "-n"], check=False, input=blocks("sh")[number], text=True).returncode == 0
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_completion_lines_put_the_scripts_in_place(shell: str, on_path: Path, home: Path) -> None:
-    """Each line makes the folder that its shell looks in, and writes the whole script there."""
-    need(shell)
-    subprocess.run(["./install.sh"], check=True, cwd=on_path)
-    path = f"{home}/.local/bin:{os.environ['PATH']}"
-    subprocess.run([shell, "-c", COMPLETION], check=True, env={**os.environ, "PATH": path}, capture_output=True)
+    monkeypatch.setenv("PATH", f"{home}/.local/bin:{os.environ['PATH']}")
+    subprocess.run([shell, "-c", COMPLETION], check=True, capture_output=True)
     for line in COMPLETION.splitlines():
         name, file = re.search(r"completion (\w+) >~/(\S+)$", line).groups()  # type: ignore[union-attr]
         parts = [(ROOT / "git_scalingo_region" / "completions" / part).read_text() for part in SCRIPTS[name]]
@@ -216,15 +199,11 @@ def test_the_declared_remotes_are_made(repo: Repo) -> None:
     assert repo.git("remote").split() == ["production", "staging"]
 
 
-def test_the_files_it_names_are_there() -> None:
-    """What the README links to, and tells people to run, is in the checkout."""
+def test_what_the_pages_name_is_there() -> None:
+    """The README links to files that exist, and each promise of SECURITY.md names tests that exist."""
     links = re.findall(r"\]\(([\w./-]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
     for name in ("install.sh", *(link or source for link, source in links)):
         assert (ROOT / name).is_file(), name
-
-
-def test_security_names_tests_that_are_there() -> None:
-    """Each promise of SECURITY.md names its tests, and these exist."""
     rows = re.findall(r"^\| [A-Z`].* \| (`.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
     assert rows

@@ -106,6 +106,14 @@ def git(*arguments: str, cwd: Path | None = None) -> str:
     return done.stdout.removesuffix("\n")
 
 
+def executable(path: Path, text: str) -> Path:
+    """Write an executable, in a folder that need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
 @dataclass(frozen=True)
 class Repo:
     """A real repository."""

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result
+from conftest import Result, executable
 
 from git_scalingo_region.scalingo import builtin
 
-# The program of this checkout, on a platform that publishes what the test has it publish.
+# An executable: this checkout's program, on a platform that publishes what `environment()` holds.
 PROGRAM = f"""\
 #!/bin/sh
 exec {shlex.quote(sys.executable)} -c 'import json, os
@@ -59,13 +59,6 @@ def messages(result: Result, label: str) -> list[str]:
     return re.findall(rf"^{label}: (.*)$", result.stderr, re.MULTILINE)
 
 
-def write_program(path: Path) -> None:
-    """Write an executable that starts the program; it needs `environment()`."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(PROGRAM)
-    path.chmod(0o755)
-
-
 def environment() -> dict[str, str]:
     """Return the variables of a process that starts the program."""
     published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
@@ -75,8 +68,7 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paste:
     """Return a function that gives a line to `sh` in the current folder; git finds the program on PATH."""
-    program = tmp_path / "bin" / "git-scalingo-region"
-    write_program(program)
+    program = executable(tmp_path / "bin" / "git-scalingo-region", PROGRAM)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
     def run(line: str) -> subprocess.CompletedProcess[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import Repo, Service, git, region_json
-from pasting import environment, write_program
+from conftest import Repo, Service, executable, git, region_json
+from pasting import PROGRAM, environment
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
 __all__ = ["client_key", "endpoint", "make_host_key"]
@@ -50,13 +50,6 @@ def shell_steps() -> dict[str, str]:
     return {**action, "gitlab": "\n".join([*job["before_script"], *job["script"]])}
 
 
-def write(path: Path, script: str) -> None:
-    """Write an executable."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script)
-    path.chmod(0o755)
-
-
 class Done(NamedTuple):
     """What a job came to: its status, its output, and the action's outputs."""
 
@@ -71,9 +64,8 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.program = folder / "program"
-        folder.mkdir()
-        write_program(self.program)
-        write(folder / "action/install.sh", INSTALLER.format(program=self.program))
+        executable(self.program, PROGRAM)
+        executable(folder / "action/install.sh", INSTALLER.format(program=self.program))
 
     def bash(self, script: str, **variables: str) -> Done:
         """Run a script as both runners do: bash stops at the first command that fails."""
@@ -113,9 +105,9 @@ class Runner:
         """Run the GitLab job, where pip only installs the program, and ssh only has another home."""
         job, tools = read("docs/gitlab-ci.yml")["deploy"], self.folder / "tools"
         tools.mkdir()
-        write(tools / "pip", f"#!/bin/sh\necho \"$@\" && ln -s '{self.program}' '{tools}/git-scalingo-region'\n")
+        executable(tools / "pip", f"#!/bin/sh\necho \"$@\" && ln -s '{self.program}' '{tools}/git-scalingo-region'\n")
         ssh = os.environ["GIT_SSH_COMMAND"].replace("ssh", shutil.which("ssh") or "", 1)
-        write(tools / "ssh", f'#!/bin/sh\nexec {ssh} "$@"\n')
+        executable(tools / "ssh", f'#!/bin/sh\nexec {ssh} "$@"\n')
         script = "\n".join([*job["before_script"], *job["script"]])
         return self.bash(
             f"unset GIT_SSH_COMMAND\n{script}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import subprocess
 import sys
 import types
@@ -17,6 +16,7 @@ import pytest
 from conftest import Result, Run, refusal
 from hypothesis import given
 from hypothesis import strategies as st
+from terminals import in_terminal
 
 import git_scalingo_region
 from git_scalingo_region import signals
@@ -40,6 +40,7 @@ sys.modules[stub.__name__] = stub
 from git_scalingo_region.__main__ import main
 main()
 """
+ENVIRONMENT = {"PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
 SAY = 'return result("done")'
 
 
@@ -50,11 +51,10 @@ def program(code: str, *arguments: str) -> list[str]:
 
 def process(code: str, *arguments: str, shell: str = 'exec "$@"', **options: Any) -> tuple[int, str, str]:
     """Run `list` in a process of its own, started by a line for sh; return status, stdout and stderr."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
-    environment |= options.pop("environment", {})
+    variables = {**os.environ, **ENVIRONMENT, **options.pop("environment", {})}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     line = ["sh", "-c", shell, "sh", *program(code, *arguments)]
-    done = subprocess.run(line, check=False, text=True, env=environment, **streams)
+    done = subprocess.run(line, check=False, text=True, env=variables, **streams)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -317,30 +317,11 @@ def test_a_locale_without_utf8() -> None:
 def test_colours_and_width_of_a_terminal(environment: dict[str, str], columns: int, style: tuple[bool, int]) -> None:
     """A terminal gets colours and a width; NO_COLOR and TERM=dumb turn the colours off."""
     code = 'context.warn("w")\nmade = result("")\nmade.text = lambda style: f"{tuple(style)}\\n"\nreturn made'
-    shown = in_terminal(code, columns, {"TERM": "xterm", **environment})
+    argv = ["sh", "-c", f'stty cols {columns} -onlcr; exec "$@"', "sh", *program(code)]
+    shown = in_terminal(argv, env={**os.environ, **ENVIRONMENT, "TERM": "xterm", **environment})
     assert f"{style}\n" in shown
     assert ("\x1b[" in shown) == style[0]
     assert shown.replace("\x1b[33m", "").replace("\x1b[0m", "").startswith("warning: w\n")
-
-
-def in_terminal(code: str, columns: int, environment: dict[str, str]) -> str:
-    """Run `list` in a terminal of that width and return what the screen would get."""
-    controller, terminal = pty.openpty()
-    shell = f'stty cols {columns} -onlcr; exec "$@"'
-    process(code, shell=shell, environment=environment, stdin=terminal, stdout=terminal, stderr=terminal)
-    os.close(terminal)
-    shown = b""
-    while chunk := _read(controller):
-        shown += chunk
-    os.close(controller)
-    return shown.decode()
-
-
-def _read(controller: int) -> bytes:
-    try:
-        return os.read(controller, 4096)
-    except OSError:  # Linux says so when the last process has closed the terminal
-        return b""
 
 
 UNWIND = """

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pty
-import select
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
+from conftest import executable
+from terminals import DEADLINE, in_terminal
 
 from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
 from git_scalingo_region.model import Region
@@ -30,7 +28,6 @@ COMPLETIONS = PROJECT / "git_scalingo_region" / "completions"
 SHELLS = ("bash", "zsh", "fish")
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
-DEADLINE = 30.0
 
 # What is typed, and what TAB makes of it. `|`: a space in zsh, which adds one after a file name.
 TYPED = {
@@ -159,9 +156,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         (world.root / folder).mkdir(parents=True)
     world.names.parent.mkdir(parents=True)
     for name in ("git-scalingo-region", "python", "python3"):
-        stub = world.root / "bin" / name
-        stub.write_text(f'#!/bin/sh\necho "$0" >>{called}\n')
-        stub.chmod(0o755)
+        executable(world.root / "bin" / name, f'#!/bin/sh\necho "$0" >>{called}\n')
     fish = world.root / "config/fish"
     shutil.copy(COMPLETIONS / "git-scalingo-region.fish", fish / "completions")
     shutil.copy(COMPLETIONS / "git-scalingo-region.conf.fish", fish / "conf.d")
@@ -202,36 +197,6 @@ def git_for_bash() -> str:
     pytest.skip("git's completion for bash is not installed")
 
 
-def in_terminal(argv: list[str], world: World, environ: dict[str, str], *, keys: bytes = b"") -> None:
-    """Run a shell in a terminal until it exits; type `keys` at its first `READY>`."""
-    controller, terminal = pty.openpty()
-    options: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
-    shell = subprocess.Popen(argv, **options, cwd=world.repository, env=environ, start_new_session=True)
-    os.close(terminal)
-    shown = b""
-    end = time.monotonic() + DEADLINE
-    try:
-        while (left := end - time.monotonic()) > 0:
-            if not select.select([controller], [], [], left)[0]:
-                break
-            try:
-                chunk = os.read(controller, 65536)
-            except OSError:  # Linux reports the end of a terminal this way.
-                chunk = b""
-            if not chunk:
-                shell.wait(left)
-                return
-            shown += chunk
-            if keys and b"READY> " in shown:
-                os.write(controller, keys)
-                keys = b""
-    finally:
-        shell.kill()
-        shell.wait()
-        os.close(controller)
-    pytest.fail(f"{argv[0]} did not come to an end; it showed {shown!r}")
-
-
 def split(output: str) -> list[list[str]]:
     """Return the words offered for each line, from what a driver printed."""
     return [sorted(set(part.split())) for part in output.split("==\n")[:-1]]
@@ -268,7 +233,8 @@ def zsh(world: World, dump: Path, *lines: str, **more: str) -> tuple[list[list[s
         file.write_bytes(b"")
     environ = world.environ(LINES_TO_COMPLETE="\n".join(lines), **more)
     # -d: the system's zshrc would build an index of its own.
-    in_terminal([need("zsh"), "-d", "-i"], world, environ | {name: str(file) for name, file in files.items()})
+    environ |= {name: str(file) for name, file in files.items()}
+    in_terminal([need("zsh"), "-d", "-i"], cwd=world.repository, env=environ)
     assert files["ERRORS"].read_text() == ""
     return split(files["OFFERED"].read_text()), files["COMPLETED"].read_text().splitlines()
 
@@ -453,12 +419,9 @@ def test_lines_typed_in_bash(world: World) -> None:
     rc.write_text(BASH_IN_A_TERMINAL)
     completed = world.root / "completed"
     keys = "".join(f"{line}\t\x14\x15" for line in TYPED) + "exit\n"
-    in_terminal(
-        [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"],
-        world,
-        world.environ(BASH_COMPLETION=BASH_COMPLETION, COMPLETED=str(completed)),
-        keys=keys.encode(),
-    )
+    environ = world.environ(BASH_COMPLETION=BASH_COMPLETION, COMPLETED=str(completed))
+    argv = [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"]
+    in_terminal(argv, keys=keys, cwd=world.repository, env=environ)
     # Git's completion, which is registered with -o nospace, leaves a file name without a space.
     assert completed.read_text().splitlines() == [line.rstrip("|") for line in TYPED.values()]
 

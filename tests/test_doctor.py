@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_SERVICE, OSC_FR1, Repo, Run, Service, git, refusal, region_json, send
+from conftest import NO_SERVICE, OSC_FR1, Repo, Run, Service, executable, git, refusal, region_json, send
 from pasting import Paste, paste
 from ssh_server import (
     Endpoint,
@@ -318,32 +318,25 @@ def test_no_fix_for_the_command_line(
         ("ssh", "OpenSSH_10.0p2 Debian-7, OpenSSL 3.5.1", "ok", "OpenSSH 10.0"),
         ("ssh", "OpenSSH_7.1p2", "problem", "OpenSSH 7.1 is too old: OpenSSH 7.2 is needed"),
         ("ssh", "Dropbear v2022.83", "problem", "ssh does not say that it is OpenSSH"),
-        ("ssh", None, "problem", "ssh is not installed"),
-        ("git", None, "problem", "git is not installed, or not on PATH"),
+        ("ssh", "", "problem", "ssh is not installed"),
+        ("git", "", "problem", "git is not installed, or not on PATH"),
     ],
 )
 @pytest.mark.usefixtures("remote")
 def test_programs(
-    tmp_path: Path,
-    doctor: Doctor,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    output: str | None,
-    status: str,
-    detail: str,
+    tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, name: str, output: str, status: str, detail: str
 ) -> None:
     """A program that is missing, too old or another one is a problem; what installs it depends on the system."""
     folder = tmp_path / "path"
     folder.mkdir()
     for other in {"sh", "git", "ssh"} - {name}:
         (folder / other).symlink_to(shutil.which(other) or "/bin/false")
-    if output is not None:
-        (folder / name).write_text(f"#!/bin/sh\ncase $1 in version|-V) echo '{output}';; *) exit 1;; esac\n")
-        (folder / name).chmod(0o755)
+    if output:
+        executable(folder / name, f"#!/bin/sh\ncase $1 in version|-V) echo '{output}';; *) exit 1;; esac\n")
     monkeypatch.setenv("PATH", str(folder))
     found = doctor("--offline")
     assert found[name] == finding(status, detail)
-    if output is None:
+    if not output:
         assert found[{"git": "repository", "ssh": "host-key"}[name]] == skipped(f"{name} is not installed")
     if status == "problem":
         (folder / "apt-get").symlink_to("/bin/true")
@@ -732,10 +725,7 @@ def test_host_key_fixes(
 @needs_ssh_server
 def test_connection_works(app: Endpoint, account: Service, doctor: Doctor, home: Path, repo: Repo) -> None:
     """The push is made up to where it would send something: no hook runs, and nothing is left behind."""
-    hook = repo.path / ".git" / "hooks" / "pre-push"
-    hook.parent.mkdir(exist_ok=True)
-    hook.write_text(f"#!/bin/sh\ntouch {home}/hook\n")
-    hook.chmod(0o755)
+    executable(repo.path / ".git" / "hooks" / "pre-push", f"#!/bin/sh\ntouch {home}/hook\n")
     has_keys(account)
 
     def state() -> list[Any]:
@@ -801,25 +791,21 @@ def test_connection_host_key(
 @needs_ssh_server
 @pytest.mark.parametrize("way", ["config", "command", "core.sshCommand", "wrapper", "GIT_SSH"])
 def test_connection_learns_nothing(
-    app: Endpoint, connection: Callable[[], Check], repo: Repo, home: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    app: Endpoint, connection: Callable[[], Check], known_hosts: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """However ssh is set to accept unknown keys, looking at the connection does not make them known."""
+    known_hosts.write_text("")
     command = os.environ["GIT_SSH_COMMAND"].replace("-o StrictHostKeyChecking=yes", "")
     accepting = f"{command} -o StrictHostKeyChecking=accept-new"
-    known_hosts, wrapper = home / ".ssh" / "known_hosts", home / "wrapper"
-    known_hosts.write_text("")
-    wrapper.write_text(f'#!/bin/sh\nexec {accepting} "$@"\n')
-    wrapper.chmod(0o755)
-    (home / "ssh_config").write_text("StrictHostKeyChecking accept-new\n")
+    wrapper = executable(known_hosts.parent / "wrapper", f'#!/bin/sh\nexec {accepting} "$@"\n')
+    config = known_hosts.parent / "config"
+    config.write_text("StrictHostKeyChecking accept-new\n")
     monkeypatch.delenv("GIT_SSH_COMMAND")
-    if way == "config":
-        monkeypatch.setenv("GIT_SSH_COMMAND", command.replace("-F none", f"-F {home}/ssh_config"))
-    elif way == "core.sshCommand":
-        repo.git("config", "core.sshCommand", accepting)
-    elif way == "GIT_SSH":
-        monkeypatch.setenv("GIT_SSH", str(wrapper))
+    values = {"config": command.replace("-F none", f"-F {config}"), "command": accepting}
+    if way == "core.sshCommand":
+        git("config", way, accepting)
     else:
-        monkeypatch.setenv("GIT_SSH_COMMAND", str(wrapper) if way == "wrapper" else accepting)
+        monkeypatch.setenv("GIT_SSH" if way == "GIT_SSH" else "GIT_SSH_COMMAND", values.get(way, str(wrapper)))
     if way in ("wrapper", "GIT_SSH"):
         assert connection() == skipped("the ssh that git runs might add a host key: it sets its own options")
     else:
@@ -897,11 +883,7 @@ def test_connection_words(
 ) -> None:
     """What ssh and the host say in other cases is read for its meaning, and shown as it is if that is not known."""
     (tmp_path / "said").write_text(said + "\n" if said else "")
-    script = tmp_path / "ssh"
-    script.write_text(
-        '#!/bin/sh\nfor word; do [ "$word" = -G ] && exec ssh -F none "$@"; done\n'
-        f"cat {shlex.quote(str(tmp_path))}/said >&2\nexit 255\n"
-    )
-    script.chmod(0o755)
+    ask = 'for word; do [ "$word" = -G ] && exec ssh -F none "$@"; done'
+    script = executable(tmp_path / "ssh", f"#!/bin/sh\n{ask}\ncat {shlex.quote(str(tmp_path))}/said >&2\nexit 255\n")
     monkeypatch.setenv("GIT_SSH_COMMAND", shlex.quote(str(script)))
     assert connection()["detail"].startswith(detail)

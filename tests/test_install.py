@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from conftest import executable
 
 Done = subprocess.CompletedProcess[str]
 
@@ -79,9 +80,7 @@ def call(*command: str | Path, env: dict[str, str], cwd: Path, text: str | None 
 def stub(path: Path, prelude: str = GOOD) -> Path:
     """Write an executable that plays Python at path."""
     text = STUB.replace("REAL", shlex.quote(sys.executable)).replace("PRELUDE", prelude)
-    path.write_text(text.replace("DATA $", f"{' '.join(DATA)} $"))
-    path.chmod(0o755)
-    return path
+    return executable(path, text.replace("DATA $", f"{' '.join(DATA)} $"))
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -187,8 +186,7 @@ def defaults() -> None:
 
 def fake_id(folder: Path, user: int) -> None:
     """Put a program into folder that says which user runs it."""
-    (folder / "id").write_text(f"#!/bin/sh\necho {user}\n")
-    (folder / "id").chmod(0o755)
+    executable(folder / "id", f"#!/bin/sh\necho {user}\n")
 
 
 @pytest.fixture
@@ -234,7 +232,6 @@ def test_a_real_installation(tmp_path: Path) -> None:
     (lost / "encodings.py").write_text("raise SystemExit('PYTHONPATH was not unset')")
     (home / ".config/pip").mkdir(parents=True, exist_ok=True)
     (home / ".config/pip/pip.conf").write_text(f"[global]\ntarget = {lost}\n[install]\nprefix = {lost}\nuser = true\n")
-    (tmp_path / "stubs").mkdir()
     fake_id(tmp_path / "stubs", 1000)
     kept = {key: value for key, value in os.environ.items() if KEPT.fullmatch(key)}
     path = f"{home}/.local/bin:{tmp_path}/stubs:{os.environ['PATH']}"
@@ -463,9 +460,7 @@ def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> N
 
 def test_program_behind_another_is_reported(box: Box) -> None:
     """If another program of the name comes first on PATH, it is named."""
-    other = box.root / "stubs" / NAME
-    other.write_text("#!/bin/sh\n")
-    other.chmod(0o755)
+    other = executable(box.root / "stubs" / NAME, "#!/bin/sh\n")
     done = box.run(PATH=f"{box.root}/stubs:{box.env['PATH']}")
     assert (done.returncode, done.stderr) == (0, f"warning: {other} comes first on PATH\n")
 

@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, Repo, Service, send
-from pasting import environment, write_program
+from conftest import OSC_FR1, Repo, Service, executable, send
+from pasting import PROGRAM, environment
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.cli.options import BY_NAME
@@ -160,12 +160,9 @@ def test_setup_and_tests_are_one_line_each() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a checkout whose install.sh puts the program into ~/.local/bin."""
-    folder = tmp_path / "checkout"
-    write_program(folder / "program")
-    (folder / "install.sh").write_text(
-        "#!/bin/sh\nmkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region\n"
-    )
-    (folder / "install.sh").chmod(0o755)
+    folder = executable(tmp_path / "checkout" / "program", PROGRAM).parent
+    install = "mkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region"
+    executable(folder / "install.sh", f"#!/bin/sh\n{install}\n")
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
     return folder
@@ -173,7 +170,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_lines_work_as_printed(shell: str, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In each shell, the first line makes the remote and stays in the checkout; those for completion make their files."""
+    """In each shell, the first line makes the remote and stays in the checkout; others make the completion files."""
     need(shell)
     for script in blocks("sh"):
         subprocess.run([shell, "-n"], check=True, input=script, text=True)

@@ -6,17 +6,14 @@ would, runs the shell's own completion on each line, and prints the words offere
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from conftest import executable
+from conftest import Repo, executable, load_tool
 from terminals import DEADLINE, in_terminal
 
 from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
@@ -113,60 +110,33 @@ PS1="READY> "; source "$BASH_COMPLETION"; bind -x '"\C-t": echo "$READLINE_LINE"
 """
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """A home folder, a repository with two remotes and a file, and a PATH that records calls."""
-
-    root: Path
-
-    @property
-    def repository(self) -> Path:
-        return self.root / "repository"
-
-    @property
-    def names(self) -> Path:
-        return self.root / "cache/git-scalingo-region/names"
-
-    def environ(self, **more: str) -> dict[str, str]:
-        folders = {"HOME": "home", "ZDOTDIR": "home"}
-        folders |= {f"XDG_{name.upper()}_HOME": name for name in ("cache", "config", "data")}
-        return {
-            "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            **{name: str(self.root / folder) for name, folder in folders.items()},
-            "LC_ALL": "C.UTF-8",
-            "TERM": "xterm",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "COMPLETIONS": str(COMPLETIONS),
-            **more,
-        }
-
-    def git(self, *args: str) -> None:
-        subprocess.run(["git", *args], cwd=self.repository, env=self.environ(), check=True)
-
-
 Offer = Callable[..., list[list[str]]]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """Return a fresh world; whatever is completed, neither Python nor the program is started: TAB answers at once."""
-    world, called = World(tmp_path / "world"), tmp_path / "called"
-    for folder in ("bin", "home", "repository", "config/fish/completions", "config/fish/conf.d"):
-        (world.root / folder).mkdir(parents=True)
-    world.names.parent.mkdir(parents=True)
+def names(repo: Repo, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make a repository with two remotes and a file, and return where the program caches names.
+
+    Whatever is completed, neither Python nor the program is started: TAB answers at once.
+    """
+    called, cache = tmp_path / "called", tmp_path / "cache" / "git-scalingo-region"
     for name in ("git-scalingo-region", "python", "python3"):
-        executable(world.root / "bin" / name, f'#!/bin/sh\necho "$0" >>{called}\n')
-    fish = world.root / "config/fish"
-    shutil.copy(COMPLETIONS / "git-scalingo-region.fish", fish / "completions")
-    shutil.copy(COMPLETIONS / "git-scalingo-region.conf.fish", fish / "conf.d")
-    (world.repository / "somefile").touch()
-    world.git("init", "--quiet")
+        executable(tmp_path / "bin" / name, f'#!/bin/sh\necho "$0" >>{called}\n')
+    for folder in (cache, home / ".config/fish/completions", home / ".config/fish/conf.d"):
+        folder.mkdir(parents=True)
+    shutil.copy(COMPLETIONS / "git-scalingo-region.fish", home / ".config/fish/completions")
+    shutil.copy(COMPLETIONS / "git-scalingo-region.conf.fish", home / ".config/fish/conf.d")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
+    for name, value in {"ZDOTDIR": home, "XDG_CACHE_HOME": cache.parent, "COMPLETIONS": COMPLETIONS}.items():
+        monkeypatch.setenv(name, str(value))
+    for name, text in {"LC_ALL": "C.UTF-8", "TERM": "xterm"}.items():
+        monkeypatch.setenv(name, text)
+    (repo.path / "somefile").touch()
     for remote in REMOTES:
-        world.git("remote", "add", remote, f"https://git.example/{remote}.git")
-    world.git("init", "--quiet", "elsewhere")
-    world.git("-C", "elsewhere", "remote", "add", "staging", "https://git.example/staging.git")
-    yield world
+        repo.git("remote", "add", remote, f"https://git.example/{remote}.git")
+    repo.git("init", "--quiet", "elsewhere")
+    repo.git("-C", "elsewhere", "remote", "add", "staging", "https://git.example/staging.git")
+    yield cache / "names"
     assert not called.exists()
 
 
@@ -202,51 +172,47 @@ def split(output: str) -> list[list[str]]:
     return [sorted(set(part.split())) for part in output.split("==\n")[:-1]]
 
 
-def bash_offers(world: World, *lines: str, **more: str) -> list[list[str]]:
+def bash_offers(*lines: str, **more: str) -> list[list[str]]:
     """Return what bash offers for each line, through git's own completion."""
     argv = [need("bash"), "--norc", "--noprofile", "-c", BASH_DRIVER, "bash", *lines]
-    environ = world.environ(GIT_FOR_BASH=git_for_bash(), **more)
-    return split(quiet(argv, world, environ))
+    return quiet(*argv, GIT_FOR_BASH=git_for_bash(), **more)
 
 
-def fish_offers(world: World, *lines: str, **more: str) -> list[list[str]]:
+def fish_offers(*lines: str, **more: str) -> list[list[str]]:
     """Return what fish offers for each line."""
-    argv = [need("fish"), "-c", FISH_DRIVER, *lines]
-    return split(quiet(argv, world, world.environ(**more)))
+    return quiet(need("fish"), "-c", FISH_DRIVER, *lines, **more)
 
 
-def quiet(argv: list[str], world: World, environ: dict[str, str]) -> str:
-    """Return the output of a driver, which must not print an error."""
-    done = subprocess.run(
-        argv, cwd=world.repository, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE
-    )
+def quiet(*argv: str, **more: str) -> list[list[str]]:
+    """Return what a driver offers; it must not print an error."""
+    environ = {**os.environ, **more}
+    done = subprocess.run(argv, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE)
     assert done.stderr == ""
-    return done.stdout
+    return split(done.stdout)
 
 
-def zsh(world: World, dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str]]:
+def zsh(dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str]]:
     """Return what zsh offers for each line, and the lines after completion."""
-    (world.root / "home/.zshrc").write_text(ZSH_DRIVER)
-    shutil.copy(dump, world.root / "home/dump")
-    files = {name: world.root / name.lower() for name in ("OFFERED", "COMPLETED", "ERRORS")}
+    home = Path.home()
+    (home / ".zshrc").write_text(ZSH_DRIVER)
+    shutil.copy(dump, home / "dump")
+    files = {name: home / name.lower() for name in ("OFFERED", "COMPLETED", "ERRORS")}
     for file in files.values():
         file.write_bytes(b"")
-    environ = world.environ(LINES_TO_COMPLETE="\n".join(lines), **more)
+    more |= {"LINES_TO_COMPLETE": "\n".join(lines), **{name: str(file) for name, file in files.items()}}
     # -d: the system's zshrc would build an index of its own.
-    environ |= {name: str(file) for name, file in files.items()}
-    in_terminal([need("zsh"), "-d", "-i"], cwd=world.repository, env=environ)
+    in_terminal([need("zsh"), "-d", "-i"], env={**os.environ, **more})
     assert files["ERRORS"].read_text() == ""
     return split(files["OFFERED"].read_text()), files["COMPLETED"].read_text().splitlines()
 
 
 @pytest.fixture(params=SHELLS)
-def offers(request: pytest.FixtureRequest, world: World) -> Offer:
+def offers(request: pytest.FixtureRequest, names: Path) -> Offer:
     """Return a function that says what one of the shells offers for each of some lines."""
-    if request.param == "zsh":
-        dump: Path = request.getfixturevalue("zsh_dump")
-        return lambda *lines, **more: zsh(world, dump, *lines, **more)[0]
-    drive = {"bash": bash_offers, "fish": fish_offers}[request.param]
-    return lambda *lines, **more: drive(world, *lines, **more)
+    if request.param != "zsh":
+        return {"bash": bash_offers, "fish": fish_offers}[request.param]
+    dump: Path = request.getfixturevalue("zsh_dump")
+    return lambda *lines, **more: zsh(dump, *lines, **more)[0]
 
 
 def offered(offers: Offer, expected: dict[str, list[str]]) -> None:
@@ -255,18 +221,9 @@ def offered(offers: Offer, expected: dict[str, list[str]]) -> None:
     assert dict(zip(expected, offers(*lines))) == expected
 
 
-def generator() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("generate", PROJECT / "tools" / "completions.py")
-    assert specification
-    assert specification.loader
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 def test_the_scripts_follow_from_the_declaration() -> None:
     """Commands, options, descriptions, fields and built-in regions are what `tools/completions.py` writes."""
-    generate = generator()
+    generate = load_tool("completions")
     for name in generate.SCRIPTS:
         assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
 
@@ -313,78 +270,61 @@ def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
     offered(offers, places)
 
 
-def test_regions_of_the_cached_list(offers: Offer, world: World) -> None:
+def test_regions_of_the_cached_list(offers: Offer, names: Path) -> None:
     """The cached names are offered wherever a region can stand; whatever is not a name is left out."""
     junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
-    world.names.write_bytes(b"here-1\n" + junk + b"far.away_2\nunended")
-    regions = ["far.away_2", "here-1", "unended"]
-    offered(
-        offers,
-        {
-            "sr add ": regions,
-            "sr url ": regions,
-            "sr show ": regions,
-            "sr trust ": regions,
-            "sr trust far.away_2 ": ["here-1", "unended"],
-            "sr add -n --remote=x --json he": ["here-1"],
-            "sr add -r x --force he": ["here-1"],
-        },
-    )
+    names.write_bytes(b"here-1\n" + junk + b"far.away_2\nunended")
+    places = {f"sr {command} ": ["far.away_2", "here-1", "unended"] for command in ("add", "url", "show", "trust")}
+    places["sr trust far.away_2 "] = ["here-1", "unended"]
+    places["sr add -n --remote=x --json he"] = places["sr add -r x --force he"] = ["here-1"]
+    offered(offers, places)
 
 
 @pytest.mark.parametrize("script", ["true", ": >names", "echo 'NOT A NAME' >names", "mkdir names", "mkfifo names"])
-def test_regions_without_a_cached_list(offers: Offer, world: World, script: str) -> None:
+def test_regions_without_a_cached_list(offers: Offer, names: Path, script: str) -> None:
     """Without a usable cached list, or with a folder or a pipe in its place, the built-in regions are offered."""
-    subprocess.run(["sh", "-ec", script], cwd=world.names.parent, check=True)
+    subprocess.run(["sh", "-ec", script], cwd=names.parent, check=True)
     offered(offers, {"sr add ": EMBEDDED})
 
 
-def test_a_relative_cache_folder_does_not_count(offers: Offer, world: World) -> None:
+def test_a_relative_cache_folder_does_not_count(offers: Offer, names: Path, home: Path) -> None:
     """With a relative XDG_CACHE_HOME the names come from ~/.cache, as the specification says."""
-    world.names.write_text("relative\n")
-    folder = world.root / "home/.cache/git-scalingo-region"
-    folder.mkdir(parents=True)
-    (folder / "names").write_text("at-home\n")
-    for cache in (os.path.relpath(world.root / "cache", world.repository), ""):
+    names.write_text("relative\n")
+    (home / ".cache/git-scalingo-region").mkdir(parents=True)
+    (home / ".cache/git-scalingo-region/names").write_text("at-home\n")
+    for cache in (os.path.relpath(names.parents[1]), ""):
         assert offers("git scalingo-region add ", XDG_CACHE_HOME=cache) == [["at-home"]]
 
 
-def declare(world: World) -> None:
+@pytest.fixture
+def declared(repo: Repo) -> None:
     """Declare two good remotes, and some whose names must not get onto a command line."""
-    names = ["team/staging", "scalingo", "$(touch oops)", "two words", "-rf", "a;b", "\x1b[31m"]
-    text = "".join(f'[remote "{name}"]\n\tapp = myapp\n' for name in names) + '[remote "none"]\n\tregion = x\n'
-    (world.repository / ".gitscalingo").write_text(text)
+    remotes = ["team/staging", "scalingo", "$(touch oops)", "two words", "-rf", "a;b", "\x1b[31m"]
+    text = "".join(f'[remote "{remote}"]\n\tapp = myapp\n' for remote in remotes)
+    (repo.path / ".gitscalingo").write_text(f'{text}[remote "none"]\n\tregion = x\n')
 
 
-def test_declared_remotes(offers: Offer, world: World) -> None:
-    """`status` also offers what .gitscalingo declares, from a sub-folder too; hostile names are left out."""
-    declare(world)
-    offered(
-        offers,
-        {
-            "sr status ": ["origin", "scalingo", "team/staging"],
-            "sr status te": ["team/staging"],
-            "sr status team/staging ": REMOTES,
-            "sr sync ": REMOTES,
-            "sr doctor ": REMOTES,
-        },
-    )
-    assert not (world.repository / "oops").exists()
+@pytest.mark.usefixtures("declared")
+def test_declared_remotes(offers: Offer, repo: Repo) -> None:
+    """`status` also offers what .gitscalingo declares; hostile names are left out."""
+    places = {"sr status ": ["origin", "scalingo", "team/staging"], "sr status te": ["team/staging"]}
+    places |= dict.fromkeys(("sr status team/staging ", "sr sync ", "sr doctor "), REMOTES)
+    offered(offers, places)
+    assert not (repo.path / "oops").exists()
 
 
+@pytest.mark.usefixtures("declared")
 @pytest.mark.parametrize("script", ["mv $0 moved; ln -s moved $0", "rm $0; mkfifo $0", "rm $0; mkdir $0"])
-def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, script: str) -> None:
+def test_declared_remotes_come_from_a_regular_file(offers: Offer, script: str) -> None:
     """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
-    declare(world)
-    subprocess.run(["sh", "-ec", script, ".gitscalingo"], cwd=world.repository, check=True)
+    subprocess.run(["sh", "-ec", script, ".gitscalingo"], check=True)
     offered(offers, {"sr status ": REMOTES})
 
 
-def test_remotes_outside_a_repository(offers: Offer, world: World) -> None:
+def test_remotes_outside_a_repository(offers: Offer, repo: Repo) -> None:
     """Outside a repository no remote is offered, and git's error message is not shown."""
-    shutil.rmtree(world.repository / ".git")
-    lines = ["git scalingo-region status ", "git scalingo-region add --remote "]
-    assert offers(*lines, GIT_CEILING_DIRECTORIES=str(world.root)) == [[], []]
+    shutil.rmtree(repo.path / ".git")
+    offered(offers, {"sr status ": [], "sr add --remote ": []})
 
 
 @pytest.mark.parametrize("offers", ["bash", "zsh"], indirect=True)  # fish forwards without git's own options
@@ -394,38 +334,34 @@ def test_remotes_of_another_repository(offers: Offer) -> None:
     assert offers(*lines) == [["staging"], ["staging"]]
 
 
-def test_an_alias_and_given_options_in_bash(world: World) -> None:
+@pytest.mark.usefixtures("names")
+def test_an_alias_and_given_options_in_bash(repo: Repo) -> None:
     """In bash an alias of the command completes too, and an option that is on the line already is left out."""
-    world.git("config", "alias.sr", "scalingo-region")
+    repo.git("config", "alias.sr", "scalingo-region")
     lines = [f"git sr show {given} --f" for given in ("--field=x", "--field x", "")]
-    assert bash_offers(world, "git sr add osc-f", "git sr sync o", *lines) == [
-        ["osc-fr1"],
-        ["origin"],
-        ["--fallback"],
-        ["--fallback"],
-        ["--fallback", "--field"],
-    ]
+    expected = [["osc-fr1"], ["origin"], ["--fallback"], ["--fallback"], ["--fallback", "--field"]]
+    assert bash_offers("git sr add osc-f", "git sr sync o", *lines) == expected
 
 
-def test_lines_typed_in_bash(world: World) -> None:
+@pytest.mark.usefixtures("names")
+def test_lines_typed_in_bash(home: Path) -> None:
     """At a real prompt, loaded on demand, a word gets its space and no file name slips in."""
     if not Path(BASH_COMPLETION).is_file():
         pytest.skip("bash-completion is not installed")
     git_for_bash()
-    folder = world.root / "data/bash-completion/completions"
+    folder = home / ".local/share/bash-completion/completions"
     folder.mkdir(parents=True)
     shutil.copy(COMPLETIONS / "git-scalingo-region.bash", folder / "git-scalingo-region")
-    rc = world.root / "bashrc"
+    rc, completed = home / "bashrc", home / "completed"
     rc.write_text(BASH_IN_A_TERMINAL)
-    completed = world.root / "completed"
     keys = "".join(f"{line}\t\x14\x15" for line in TYPED) + "exit\n"
-    environ = world.environ(BASH_COMPLETION=BASH_COMPLETION, COMPLETED=str(completed))
-    argv = [need("bash"), "--noprofile", "--rcfile", str(rc), "-i"]
-    in_terminal(argv, keys=keys, cwd=world.repository, env=environ)
+    environ = {**os.environ, "BASH_COMPLETION": BASH_COMPLETION, "COMPLETED": str(completed)}
+    in_terminal([need("bash"), "--noprofile", "--rcfile", str(rc), "-i"], keys=keys, env=environ)
     # Git's completion, which is registered with -o nospace, leaves a file name without a space.
     assert completed.read_text().splitlines() == [line.rstrip("|") for line in TYPED.values()]
 
 
-def test_lines_typed_in_zsh(world: World, zsh_dump: Path) -> None:
+@pytest.mark.usefixtures("names")
+def test_lines_typed_in_zsh(zsh_dump: Path) -> None:
     """At a real prompt a word gets its space and no file name slips in."""
-    assert zsh(world, zsh_dump, *TYPED)[1] == [line.replace("|", " ") for line in TYPED.values()]
+    assert zsh(zsh_dump, *TYPED)[1] == [line.replace("|", " ") for line in TYPED.values()]

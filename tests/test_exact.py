@@ -169,18 +169,18 @@ def test_a_file_that_git_reads_twice(repo: Repo, run: Run, case: str, url: str) 
 
 
 DIVERTED = {
-    "insteadOf, another port": (f"git config url.{OLD_PORT[:-9]}.insteadOf {OSC_FR1[:-9]}", OLD_PORT),
-    "pushInsteadOf": ("git config url.git@proxy.example:.pushInsteadOf ssh://", None),
-    "insteadOf, another host": ("git config url.git@proxy.example:.insteadOf ssh://", None),
-    "another app": (f"git config url.{OSC_FR1[:-9]}x-.insteadOf {OSC_FR1[:-9]}", None),
-    "global": ("git config --global url.git@proxy.example:.insteadOf ssh://", None),
+    "insteadOf, another port": f"url.{OLD_PORT[:-9]}.insteadOf {OSC_FR1[:-9]}",
+    "pushInsteadOf": "url.git@proxy.example:.pushInsteadOf ssh://",
+    "insteadOf, another host": "url.git@proxy.example:.insteadOf ssh://",
+    "another app": f"url.{OSC_FR1[:-9]}x-.insteadOf {OSC_FR1[:-9]}",
+    "global": "--global url.git@proxy.example:.insteadOf ssh://",
 }
 
 
 @pytest.mark.parametrize("case", DIVERTED)
 def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case: str) -> None:
     """If git rewrites the url, `status` says diverted, `sync` leaves it alone, `add` warns, and `doctor` knows why."""
-    sh(f"git remote add scalingo {OSC_FR1}; {DIVERTED[case][0]}")
+    sh(f"git remote add scalingo {OSC_FR1}; git config {DIVERTED[case]}")
     (reached,) = repo.push_urls()
     before = repo.config.read_bytes()
     status = run("status", "--offline")

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from conftest import executable
@@ -65,6 +65,9 @@ exec(sys.argv.pop(1))" "$3" ;; esac
   exec REAL "$@" ;;
 esac
 """
+DEFAULTS = (
+    "import os, signal, sys; [signal.signal(n, signal.SIG_DFL) for n in (1, 2, 15)]; os.execvp('sh', sys.argv[1:])"
+)
 GOOD = "import sys, types; sys.version_info = (3, 12, 1); sys.modules['ensurepip'] = types.SimpleNamespace(bootstrap=1)"
 OLD = "import sys; sys.version_info = (3, 9, 25)"
 BARE = "import sys; sys.modules['ensurepip'] = None"
@@ -97,34 +100,15 @@ def files(folder: Path) -> list[str]:
     return [path for path, kind in tree(folder).items() if kind != "/"]
 
 
-class Box(NamedTuple):
+class Box:
     """A home folder, a checkout that holds only the script, and stubs that come first on PATH."""
 
-    root: Path
-    env: dict[str, str]
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home"
-
-    @property
-    def system(self) -> Path:
-        """What stands for /usr/local in the copy of the script."""
-        return self.root / "system"
-
-    @property
-    def script(self) -> Path:
-        return self.root / "checkout" / "install.sh"
-
-    @property
-    def own(self) -> Path:
-        """The folder that holds the environments."""
-        return self.home / ".local/share" / NAME
-
-    @property
-    def program(self) -> Path:
-        """The link that a user's PATH leads to."""
-        return self.home / ".local/bin" / NAME
+    def __init__(self, root: Path, env: dict[str, str]) -> None:
+        self.root, self.env = root, env
+        self.home, self.script = root / "home", root / "checkout" / "install.sh"
+        self.system = root / "system"  # what stands for /usr/local in the copy of the script
+        self.own = self.home / ".local/share" / NAME  # the folder that holds the environments
+        self.program = self.home / ".local/bin" / NAME  # the link that a user's PATH leads to
 
     def environ(self, **changes: str | None) -> dict[str, str]:
         """Return the environment with changes; None takes a variable away."""
@@ -149,16 +133,11 @@ class Box(NamedTuple):
 
     def begin(self) -> subprocess.Popen[str]:
         """Start the script in a process group of its own, and return when it is inside pip."""
-        process = subprocess.Popen(
-            ["sh", self.script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environ(FAKE_PIP="echo inside; read go"),
-            start_new_session=True,
-            preexec_fn=defaults,  # noqa: PLW1509 - there are no threads here
-        )
+        streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        # No shell traps a signal that it was born ignoring, as under nohup or in the background.
+        line = [sys.executable, "-c", DEFAULTS, "sh", str(self.script)]
+        env = self.environ(FAKE_PIP="echo inside; read go")
+        process = subprocess.Popen(line, **streams, text=True, env=env, start_new_session=True)
         assert process.stdout
         assert [process.stdout.readline() for _ in range(2)][1] == "inside\n"
         return process
@@ -176,12 +155,6 @@ Installed {NAME} version 1.0: {program or self.program}
 Next:  git scalingo-region add osc-fr1 myapp
 Help:  git help scalingo-region
 """
-
-
-def defaults() -> None:
-    """Undo what nohup, or a shell in the background, ignores: no shell traps a signal that it was born ignoring."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def fake_id(folder: Path, user: int) -> None:
@@ -447,7 +420,7 @@ def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> N
     """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
     if not shutil.which(shell):
         pytest.skip(f"there is no {shell}")
-    box = box._replace(env={**box.env, "HOME": f"{box.home}/it's $HOME"})
+    box.env["HOME"] = f"{box.home}/it's $HOME"
     path = f"{box.root}/stubs:{os.environ['PATH']}"
     done = box.run(PATH=path, SHELL=f"/bin/{shell}")
     bin_folder = f"{box.env['HOME']}/.local/bin"

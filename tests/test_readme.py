@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import os
 import re
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, Repo, Service, executable, send
+from conftest import OSC_FR1, Repo, Service, executable, load_tool, send
 from pasting import PROGRAM, environment
 
 from git_scalingo_region.cli import run as cli
@@ -129,12 +128,7 @@ def test_examples_print_what_is_shown(as_shown: Callable[[str], str], monkeypatc
 
 def test_pictures_show_what_the_program_prints() -> None:
     """The pictures, drawn again from what the program prints on a terminal, are those in docs."""
-    spec = importlib.util.spec_from_file_location("picture", ROOT / "tools" / "picture.py")
-    assert spec
-    assert spec.loader
-    picture = importlib.util.module_from_spec(spec)
-    sys.modules["picture"] = picture
-    spec.loader.exec_module(picture)
+    picture = load_tool("picture")
     need("ssh")
     text = picture.session()
     for name, theme in picture.THEMES.items():

@@ -409,20 +409,14 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     assert path.read_text() == (
         '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "gone"]\n\tapp = gone\n'
     )
-    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+    (repo.path / "new").touch()
+    assert path.stat().st_mode == (repo.path / "new").stat().st_mode
     again = run("setup", "--write", "--json").json
     assert (again["outcome"], again["file"], path.read_bytes()) == ("unchanged", ".gitscalingo", written)
     assert run("setup", "staging").stdout == "1 declared remote up to date\n"
     repo.git("remote", "remove", "staging")
     assert paste("git scalingo-region setup staging").returncode == 0
     assert repo.push_urls("staging") == [STAGING]
-
-
-def umask() -> int:
-    """Return the process's umask."""
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def test_write_keeps_the_rest_of_the_file(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
@@ -470,11 +464,10 @@ def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: st
 
 
 @needs_ssh_server
-def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path) -> None:
+def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known_hosts: Path) -> None:
     """`--trust` makes the remotes, and then trusts each region's host key once; the second run finds all in place."""
     declare(BOTH)
     endpoint.publish("ed25519")
-    known_hosts = home / ".ssh" / "known_hosts"
     planned = run("setup", "--trust", "-n")
     assert (planned.status, known_hosts.exists()) == (0, False)
     done = run("setup", "--trust")
@@ -494,24 +487,21 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home:
 
 
 @needs_ssh_server
-def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path) -> None:
+def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint) -> None:
     """If a key cannot be trusted the status is that of `trust`, and the remotes have been made all the same."""
     declare(BOTH)
-    result = run("setup", "--trust")
-    assert result.status == 7
-    assert result.stdout.startswith("Created remote 'staging'\n")
-    assert result.stdout.endswith("\n2 remotes set up\n")
-    assert f"warning: nothing vouches for the host key of {endpoint.ssh}" in result.stderr
-    assert f"hint: {endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}\n" in result.stderr
-    assert run("setup", "--trust", "--json").json["trust"]["error"]["kind"] == "host-key"
-    assert repo.git("remote").split() == ["production", "staging"]
-
-
-def test_trust_offline(declare: Declare, repo: Repo, run: Run) -> None:
-    """Offline no host is asked: exit 4, with the remotes made and shown."""
-    declare(BOTH)
-    result = run("setup", "--trust", "--offline")
-    assert result.status == 4
-    assert result.stdout.endswith("\n2 remotes set up\n")
-    assert "warning: ssh.osc-fr1.scalingo.com:22 cannot be reached: --offline\n" in result.stderr
-    assert repo.git("remote").split() == ["production", "staging"]
+    for options, status, why in (
+        (["--trust"], 7, f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"),
+        (["--trust", "--offline"], 4, f"{endpoint.ssh} cannot be reached: --offline"),
+    ):
+        result = run("setup", *options)
+        assert (result.status, result.stdout.startswith("Created remote 'staging'\n")) == (status, True)
+        assert result.stdout.endswith("\n2 remotes set up\n")
+        assert why in messages(result, "warning")
+        key = f"{endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}"
+        assert (key in messages(result, "hint")) == (status == 7)
+        answer = run("setup", *options, "--json").json
+        assert answer["trust"]["error"]["kind"] == ("host-key" if status == 7 else "service")
+        assert repo.git("remote").split() == ["production", "staging"]
+        for name in ("production", "staging"):
+            repo.git("remote", "remove", name)

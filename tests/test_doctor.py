@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from account import Account, account
 from conftest import NO_SERVICE, OSC_FR1, Repo, Run, Service, executable, git, refusal, region_json, send
 from pasting import Paste, paste
 from ssh_server import (
@@ -36,7 +37,7 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.ssh.client import HostKey
 
-__all__ = ["agent", "client_key", "endpoint", "make_host_key", "other_key", "paste"]
+__all__ = ["account", "agent", "client_key", "endpoint", "make_host_key", "other_key", "paste"]
 
 HOST = "ssh.osc-fr1.scalingo.com"
 REMOTE = ("remote", "push-url", "app", "host-key", "key")
@@ -70,16 +71,7 @@ def finding(status: str, detail: str, fix: str | None = None, probe: str | None 
     return {"status": status, "detail": detail, "fix": fix, "try": probe}
 
 
-def ok(detail: str) -> Check:
-    return finding("ok", detail)
-
-
-def skipped(detail: str) -> Check:
-    return finding("skipped", detail)
-
-
-def problem(detail: str, fix: str | None = None, probe: str | None = None) -> Check:
-    return finding("problem", detail, fix, probe)
+ok, skipped, problem = (partial(finding, status) for status in ("ok", "skipped", "problem"))
 
 
 def set_up(paste: Paste, line: str) -> None:
@@ -108,37 +100,15 @@ def known(known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
     return known_hosts
 
 
-@pytest.fixture
-def account(service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """Give the account a token, and each region an API of its own."""
-    monkeypatch.setenv("SCALINGO_API_TOKEN", "tk-us-x")
-    for region in service.regions:
-        region["api"] = f"{service.url}/{region['name']}"
-    return service
-
-
-def has_app(account: Service, **regions: int) -> None:
-    """Let the APIs answer with these statuses when they are asked for the app."""
-    for name, status in regions.items():
-        body = {"app": {"name": "myapp"}} if status == 200 else {"resource": "app", "error": "not found"}
-        path = f"/{name.replace('_', '-')}/v1/apps/myapp"
-        account.routes["GET", path] = partial(send, status=status, body=body)
-
-
-def has_keys(account: Service, *keys: HostKey) -> None:
-    body = {"keys": [{"name": "x", "content": f"{key} comment"} for key in keys]}
-    account.routes["GET", "/v1/keys"] = partial(send, status=200, body=body)
-
-
 @needs_openssh
 def test_nothing_wrong(
-    remote: Repo, account: Service, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    remote: Repo, account: Account, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With everything in order every check is ok, in text and in JSON, and nothing is changed or left behind."""
     monkeypatch.setattr(command, "_git", lambda: Finding("ok", "git 9.9"))
     monkeypatch.setattr(command, "_ssh", lambda: Finding("ok", "OpenSSH 9.9"))
-    has_app(account, osc_fr1=200, scw_par=404)
-    has_keys(account, public_key(client_key))
+    account.add_app("osc-fr1", "myapp")
+    account.hold(public_key(client_key))
     folders = [remote.path / ".git", known.parent]
     before = [(path, path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.rglob("*"))]
     expected = [
@@ -147,7 +117,7 @@ def test_nothing_wrong(
         ("ok", "repository", "git reads its configuration"),
         ("ok", "remote", "scalingo is myapp in osc-fr1"),
         ("ok", "push-url", OSC_FR1),
-        ("ok", "regions", f"2 from {account.url}, the token is accepted"),
+        ("ok", "regions", f"3 from {account.service.url}, the token is accepted"),
         ("ok", "app", "this account sees myapp in osc-fr1"),
         ("ok", "host-key", "known, and the published one"),
         ("ok", "key", f"{client_key}.pub is on the account"),
@@ -163,7 +133,7 @@ def test_nothing_wrong(
     result = run("doctor")
     lines = [f"{status:7}  {name:11}  {detail}\n" for status, name, detail in expected]
     assert (result.status, result.stderr, result.stdout) == (0, "", "".join(lines) + "No problem found\n")
-    assert [path for _, path, _ in account.requests].count("/v1/tokens/exchange") == 1
+    assert [path for _, path, _ in account.service.requests].count("/v1/tokens/exchange") == 1
     assert run("doctor", "--json").json == {
         "checks": [{"check": name, **finding(status, detail)} for status, name, detail in expected],
         "warnings": [],
@@ -525,19 +495,19 @@ def test_a_legacy_remote(repo: Repo, doctor: Doctor) -> None:
 
 @pytest.mark.usefixtures("remote")
 def test_rejected_token(
-    account: Service, doctor: Doctor, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch
+    account: Account, doctor: Doctor, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rejected token is a problem of its own, and what to do depends on its source; the remote is still checked."""
-    account.routes["POST", "/v1/tokens/exchange"] = partial(send, status=401, body={"error": "no"})
+    account.service.routes["POST", "/v1/tokens/exchange"] = partial(send, status=401, body={"error": "no"})
     found = doctor()
     regions = found["regions"]
-    assert regions["detail"].startswith(f"{account.url} rejected the API token")
+    assert regions["detail"].startswith(f"{account.service.url} rejected the API token")
     assert regions == problem(regions["detail"], "unset SCALINGO_API_TOKEN")
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
     set_up(
         paste,
-        f"{regions['fix']}; git scalingo-region doctor | grep '^ok       regions      2 from .*, the public ones'",
+        f"{regions['fix']}; git scalingo-region doctor | grep '^ok       regions      3 from .*, the public ones'",
     )
     monkeypatch.delenv("SCALINGO_API_TOKEN")
     (home / ".config" / "scalingo").mkdir(parents=True)
@@ -549,12 +519,12 @@ def test_rejected_token(
 
 @needs_openssh
 @pytest.mark.usefixtures("remote", "known")
-def test_offline(account: Service, doctor: Doctor) -> None:
+def test_offline(account: Account, doctor: Doctor) -> None:
     """`--offline` looks at everything that needs no network, and asks nobody."""
     found = doctor("--offline", "--connect")
     assert {name for name, check in found.items() if check["status"] != "ok"} == {"regions", "app", "key", "connection"}
     assert found["regions"] == found["app"] == found["key"] == found["connection"] == skipped("--offline")
-    assert account.requests == []
+    assert account.service.requests == []
 
 
 NOT_SEEN = problem("this account sees no app myapp in osc-fr1", None, "scalingo --region osc-fr1 apps")
@@ -572,19 +542,21 @@ NOT_SEEN = problem("this account sees no app myapp in osc-fr1", None, "scalingo 
         (500, 200, skipped("osc-fr1 gives no usable answer")),
     ],
 )
-def test_app(account: Service, doctor: Doctor, paste: Paste, here: int, there: int, expected: Check) -> None:
+def test_app(account: Account, doctor: Doctor, paste: Paste, here: int, there: int, expected: Check) -> None:
     """The app is in the region of the remote, in another one, nowhere, or nobody can tell."""
-    has_app(account, osc_fr1=here, scw_par=there)
+    for region, status in (("osc-fr1", here), ("scw-par", there)):
+        body = {"app": {"name": "myapp"}} if status == 200 else {"resource": "app", "error": "not found"}
+        account.answer(region, "myapp", status, body)
     assert doctor()["app"] == expected
     if expected["fix"]:
         set_up(paste, expected["fix"])
         assert doctor()["app"] == ok("this account sees myapp in scw-par")
 
 
-def test_a_remote_of_a_gone_region(repo: Repo, account: Service, doctor: Doctor, paste: Paste) -> None:
+def test_a_remote_of_a_gone_region(repo: Repo, account: Account, doctor: Doctor, paste: Paste) -> None:
     """If the region of the remote is gone and one region has the app, the fix moves the remote there."""
     repo.git("remote", "add", "scalingo", "git@scalingo.com:myapp.git")
-    has_app(account, osc_fr1=404, scw_par=200)
+    account.add_app("scw-par", "myapp")
     fix = "git scalingo-region add scw-par myapp"
     assert doctor()["remote"] == problem("its region, agora-fr1, is not in the list", fix)
     set_up(paste, fix)
@@ -594,17 +566,17 @@ def test_a_remote_of_a_gone_region(repo: Repo, account: Service, doctor: Doctor,
 @needs_openssh
 @pytest.mark.usefixtures("remote")
 def test_key(
-    account: Service, doctor: Doctor, client_key: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
+    account: Account, doctor: Doctor, client_key: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The key is on the account or not, there is none, or it is locked; without an answer the check is skipped."""
     assert doctor()["key"] == skipped("the keys of the account cannot be read")
-    has_keys(account, other_key)
+    account.hold(other_key)
     reason = "none of your ssh keys is on the account: add"
     add = f"scalingo keys-add NAME {client_key}.pub"
     assert doctor()["key"] == problem(f"{reason} {client_key}.pub at {KEYS_PAGE}", None, add)
-    has_keys(account, other_key, public_key(client_key))
+    account.hold(other_key, public_key(client_key))
     assert doctor()["key"] == ok(f"{client_key}.pub is on the account")
-    has_keys(account, other_key)
+    account.hold(other_key)
     Path(f"{client_key}.pub").unlink()
     show = f"ssh-keygen -y -f {client_key}"
     assert doctor()["key"] == problem(f"{reason} {client_key} at {KEYS_PAGE}", None, show)
@@ -619,10 +591,10 @@ def test_key(
 
 @needs_openssh
 @pytest.mark.usefixtures("remote")
-def test_key_of_the_agent(account: Service, doctor: Doctor, agent: Callable[[Path], None], home: Path) -> None:
+def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Path], None], home: Path) -> None:
     """A key that only the agent holds counts, and is named by its file as long as that is there."""
     agent(make_key(home / "held"))
-    has_keys(account)
+    account.hold()
     reason = f"none of your ssh keys is on the account: add {home}/held at {KEYS_PAGE}"
     add = f"scalingo keys-add NAME {home}/held.pub"
     assert doctor()["key"] == problem(reason, None, add)
@@ -630,7 +602,7 @@ def test_key_of_the_agent(account: Service, doctor: Doctor, agent: Callable[[Pat
     assert doctor()["key"] == problem(reason, None, add)
     (home / "held.pub").rename(home / "moved.pub")
     assert doctor()["key"] == problem(reason, None, "ssh-add -L")
-    has_keys(account, public_key(home / "moved"))
+    account.hold(public_key(home / "moved"))
     assert doctor()["key"] == ok(f"{home}/held is on the account")
 
 
@@ -723,10 +695,10 @@ def test_host_key_fixes(
 
 
 @needs_ssh_server
-def test_connection_works(app: Endpoint, account: Service, doctor: Doctor, home: Path, repo: Repo) -> None:
+def test_connection_works(account: Account, app: Endpoint, doctor: Doctor, home: Path, repo: Repo) -> None:
     """The push is made up to where it would send something: no hook runs, and nothing is left behind."""
     executable(repo.path / ".git" / "hooks" / "pre-push", f"#!/bin/sh\ntouch {home}/hook\n")
-    has_keys(account)
+    account.hold()
 
     def state() -> list[Any]:
         texts = [(home / ".ssh" / "known_hosts").read_bytes(), repo.config.read_bytes()]

@@ -180,15 +180,6 @@ def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytes
     check_it_is_found(Path(".git", "config"))
 
 
-def test_a_shallow_clone_is_told_from_a_whole_one(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A history that was cut off is noticed."""
-    repo.commit()
-    assert not Repository().is_shallow()
-    git("clone", "--quiet", "--depth", "1", f"file://{repo.path}", str(tmp_path / "shallow"))
-    monkeypatch.chdir(tmp_path / "shallow")
-    assert Repository().is_shallow()
-
-
 @pytest.mark.parametrize("scope", ["--local", "--global"])
 @pytest.mark.parametrize("variable", ["url", "pushurl"])
 def test_push_urls_are_known_for_remotes_of_every_scope(repo: Repo, scope: str, variable: str) -> None:
@@ -228,22 +219,3 @@ def test_a_legacy_file_is_found(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
         file.write_text(f"URL: {OSC_FR1}\n")
         assert os.path.samefile(Repository().legacy_file(name), file)
     assert Repository().legacy_file("none") == ""
-
-
-@pytest.mark.parametrize(
-    ("values", "every", "last"),
-    [
-        *((["no", value], True, True) for value in ("true", "0x1", "1k", "-1")),
-        *((["yes", value], False, False) for value in ("no", "", "00")),
-        (["maybe"], None, None),
-        (["maybe", "false"], None, False),
-    ],
-)
-def test_a_boolean_is_read_as_git_reads_it(
-    repo: Repo, values: list[str], every: bool | None, last: bool | None
-) -> None:
-    """Only git says what is true and what is false, and which value it refuses."""
-    for value in values:
-        repo.git("config", "--add", "k.b", value)
-    repository = Repository()
-    assert (repository.boolean("k.b"), repository.last_boolean(values[-1])) == (every, last)

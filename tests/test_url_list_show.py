@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from account import Account, account
-from conftest import OSC_FR1, SECNUM, Repo, Result, Run, Service, git, refusal, region_json
+from conftest import OSC_FR1, SECNUM, Repo, Result, Run, Service, refusal, region_json
 from pasting import messages
 
 from git_scalingo_region.commands.completion import SCRIPTS
@@ -221,10 +221,3 @@ def test_completion_for_another_shell(run: Run) -> None:
     """A shell that there is no script for is a usage error."""
     reason = "there is no completion script for 'tcsh'"
     assert run("completion", "tcsh") == refusal(2, reason, "the shells are bash, zsh, fish")
-
-
-def test_the_remote_counts_in_a_bare_repository_too(run: Run, service: Service) -> None:
-    """`url` reads the configuration wherever git finds one."""
-    git("init", "--quiet", "--bare")
-    git("remote", "add", "scalingo", SECNUM)
-    assert run("url").stdout == f"{SECNUM}\n"

@@ -7,6 +7,7 @@ It needs neither root nor a system user. An app is a bare repository in its fold
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import os
 import re
@@ -26,6 +27,7 @@ from conftest import Service, git, region_json
 
 from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.ssh import client
 from git_scalingo_region.ssh.client import HostKey
 
 needs_openssh = pytest.mark.skipif(
@@ -88,6 +90,17 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
     bits = {"rsa": ["-b", "2048"]}.get(kind, [])
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "", "-f", str(path)], check=True)
     return path
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let every host offer two keys that the platform publishes for it, and return their fingerprints by type."""
+    blobs = {kind: len(kind).to_bytes(4, "big") + kind.encode() + bytes(32) for kind in ("ssh-rsa", "ssh-ed25519")}
+    keys = [HostKey(kind, base64.b64encode(blob).decode()) for kind, blob in blobs.items()]
+    fingerprints = {key.type: key.fingerprint for key in keys}
+    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: tuple(keys))
+    monkeypatch.setattr(builtin, "FINGERPRINTS", {region.ssh: fingerprints for region in builtin.REGIONS})
+    return fingerprints
 
 
 @pytest.fixture(scope="session")

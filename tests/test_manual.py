@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import shlex
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Repo, Run
+from ssh_server import offered
 
 from git_scalingo_region import __version__, errors, model
 from git_scalingo_region.cli.options import BY_NAME, COMMANDS, HELP, VERSION, Command, Option
@@ -22,7 +22,8 @@ from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.choice import RegionSource
 from git_scalingo_region.settings import Settings
-from git_scalingo_region.ssh import client
+
+__all__ = ["offered"]
 
 ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "man" / "git-scalingo-region.1"
@@ -170,16 +171,6 @@ def keys_of(value: Any) -> Iterator[str]:
         yield from (name, *keys_of(item))
     for item in value if isinstance(value, list) else ():
         yield from keys_of(item)
-
-
-@pytest.fixture
-def offered(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let every host offer one key, and return its fingerprint."""
-    key = client.HostKey("ssh-ed25519", base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + 32 * b"k").decode())
-    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: (key,))
-    endpoints = [region.ssh for region in builtin.REGIONS]
-    monkeypatch.setattr(builtin, "FINGERPRINTS", {endpoint: {key.type: key.fingerprint} for endpoint in endpoints})
-    return key.fingerprint
 
 
 # What is run for each JSON text of the manual: the command as it is named there, and its arguments.

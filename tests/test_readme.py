@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 import re
@@ -11,12 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, Repo, Service, executable, load_tool, send
+from account import Account, account
+from conftest import OSC_FR1, Repo, executable, load_tool
 from pasting import PROGRAM, environment
+from ssh_server import make_key, offered, public_key
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.cli.options import BY_NAME
@@ -26,10 +26,12 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.repository.declared import FILE
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.settings import DEFAULT_SERVICE
-from git_scalingo_region.ssh import client
+
+__all__ = ["account", "offered"]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PUBLISHED = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
 SHELLS = ("sh", "bash", "zsh", "fish")
 
 # The first is also what .ci/run looks for.
@@ -61,43 +63,28 @@ def need(*programs: str) -> None:
             pytest.skip(f"{program} is not installed")
 
 
-def fake_key(kind: str) -> client.HostKey:
-    blob = len(kind).to_bytes(4, "big") + kind.encode() + bytes(32)
-    return client.HostKey(kind, base64.b64encode(blob).decode())
-
-
 @pytest.fixture
-def as_shown(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+def as_shown(
+    account: Account, offered: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], str]:
     """Make a platform on loopback like the real one; return what turns the output here into the output there."""
-    keys = {kind: fake_key(kind) for kind in ("ssh-rsa", "ssh-ed25519")}
-    published = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
-    offered = {kind: key.fingerprint for kind, key in keys.items()}
-    monkeypatch.setattr(builtin, "FINGERPRINTS", {region.ssh: offered for region in builtin.REGIONS})
-    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: tuple(keys.values()))
-    service.regions = [{**region.to_json(), "api": f"{service.url}/{region.name}"} for region in builtin.REGIONS]
-    service.routes["GET", "/osc-fr1/v1/apps/myapp"] = partial(send, status=200, body={"app": {"name": "myapp"}})
-    service.routes["GET", "/v1/keys"] = partial(send, status=200, body={"keys": [{"content": _make_key(home)}]})
-    monkeypatch.setenv("SCALINGO_API_TOKEN", "aaa.bbb.ccc")
-    ssh = os.environ["GIT_SSH_COMMAND"]
-    monkeypatch.setenv("GIT_SSH_COMMAND", f"{ssh} -o IdentityFile='{home}/.ssh/id_ed25519'")
+    need("ssh", "ssh-keygen")
+    url = account.service.url
+    account.service.regions = [{**region.to_json(), "api": f"{url}/{region.name}"} for region in builtin.REGIONS]
+    account.add_app("osc-fr1", "myapp")
+    (home / ".ssh").mkdir(mode=0o700)
+    key = make_key(home / ".ssh" / "id_ed25519")
+    account.hold(public_key(key))
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{os.environ['GIT_SSH_COMMAND']} -o IdentityFile='{key}'")
+    replaced = {url: DEFAULT_SERVICE, str(home): "/home/you", "A <a@example.org>": "You <you@example.org>"}
+    replaced |= {fingerprint: PUBLISHED[kind] for kind, fingerprint in offered.items()}
 
     def translate(text: str) -> str:
-        text = text.replace(service.url, DEFAULT_SERVICE).replace(str(home), "/home/you")
-        text = text.replace("A <a@example.org>", "You <you@example.org>")
-        for kind, key in keys.items():
-            text = text.replace(key.fingerprint, published[kind])
+        for here, there in replaced.items():
+            text = text.replace(here, there)
         return text
 
     return translate
-
-
-def _make_key(home: Path) -> str:
-    """Make the user's ssh key; return its public part."""
-    need("ssh", "ssh-keygen")
-    file = home / ".ssh" / "id_ed25519"
-    file.parent.mkdir(mode=0o700)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "you", "-f", str(file)], check=True)
-    return file.with_suffix(".pub").read_text().strip()
 
 
 def run_in_terminal_order(line: str, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -340,23 +340,6 @@ def test_the_repository_of_somebody_else(repo: Repo, doctor: Doctor, paste: Past
     assert doctor("--offline")["repository"]["status"] == "ok"
 
 
-def test_a_shallow_clone_without_a_source(remote: Repo, doctor: Doctor) -> None:
-    """If the rest of the history cannot be fetched from a remote that is known, there is only a hint how to."""
-    (remote.path / ".git" / "shallow").write_text(remote.git("rev-parse", "HEAD") + "\n")
-    reason = "the clone is shallow, and Scalingo refuses a push from it"
-    assert doctor("--offline")["history"] == problem(reason, None, "git fetch --unshallow REMOTE")
-
-
-def test_tags_are_a_problem_once_there_are_any(remote: Repo, doctor: Doctor) -> None:
-    """push.followTags is a warning until there is an annotated tag."""
-    remote.git("config", "push.followTags", "true")
-    remote.git("tag", "light")
-    assert doctor("--offline")["follow-tags"]["status"] == "warning"
-    remote.git("tag", "--annotate", "--message", "x", "v1")
-    fix = "git config --replace-all push.followTags false"
-    assert doctor("--offline")["follow-tags"] == problem("push.followTags is set, and Scalingo refuses tags", fix)
-
-
 def test_no_identity(doctor: Doctor) -> None:
     """Without a name for the first commit no exact command makes it: only the user can say who they are."""
     git("init", "--quiet")
@@ -414,25 +397,40 @@ def test_a_partial_clone_is_not_completed(
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(
-    ("command", "detail"),
-    [
-        ("git checkout -q -b master", "master is deployed: git push scalingo master"),
-        (
-            "git checkout -q -b '$(id)'",
-            "$(id) is not deployed under its own name: git push scalingo 'refs/heads/$(id):refs/heads/main'",
-        ),
-        ("git checkout -q --detach", "HEAD is detached: git push scalingo HEAD^0:refs/heads/main"),
-        ("git tag main", "main is deployed: git push scalingo refs/heads/main:refs/heads/main"),
-        ("git config remote.scalingo.mirror true", "main is deployed"),
-        ("git config remote.scalingo.pushurl https://x.org", "main is deployed"),
-        ("git update-ref -d HEAD", "main is deployed"),
-    ],
-)
-def test_branch(remote: Repo, doctor: Doctor, paste: Paste, command: str, detail: str) -> None:
-    """The command to push with fits the state, and there is none if no command does what it says."""
-    set_up(paste, command)
-    assert doctor("--offline")["branch"] == ok(detail)
+TAGS_OFF = "git config --replace-all push.followTags false"
+SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
+LEGACY = "the remote 'scalingo' is defined by the file .git/remotes/scalingo, and not Scalingo's"
+TAGS = "push.followTags is set, and Scalingo refuses tags"
+# The lines that make a state from a current remote, and what a check says then.
+STATES = [
+    ("git rev-parse HEAD >.git/shallow", "history", problem(SHALLOW, None, "git fetch --unshallow REMOTE")),
+    (
+        "C push.followTags true; git tag light",
+        "follow-tags",
+        finding("warning", f"{TAGS}: the first annotated tag will count", TAGS_OFF),
+    ),
+    ("C push.followTags true; git tag -am x v1", "follow-tags", problem(TAGS, TAGS_OFF)),
+    ("git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", "remote", problem(LEGACY)),
+    ("git checkout -q -b master", "branch", ok("master is deployed: git push scalingo master")),
+    (
+        "git checkout -q -b '$(id)'",
+        "branch",
+        ok("$(id) is not deployed under its own name: git push scalingo 'refs/heads/$(id):refs/heads/main'"),
+    ),
+    ("git checkout -q --detach", "branch", ok("HEAD is detached: git push scalingo HEAD^0:refs/heads/main")),
+    ("git tag main", "branch", ok("main is deployed: git push scalingo refs/heads/main:refs/heads/main")),
+    ("C remote.scalingo.mirror true", "branch", ok("main is deployed")),
+    ("C remote.scalingo.pushurl $X", "branch", ok("main is deployed")),
+    ("git update-ref -d HEAD", "branch", ok("main is deployed")),
+]
+
+
+@pytest.mark.usefixtures("remote")
+@pytest.mark.parametrize(("lines", "name", "expected"), STATES)
+def test_states(doctor: Doctor, paste: Paste, lines: str, name: str, expected: Check) -> None:
+    """What a check says, and the command to push with if there is one, fit the state of the repository."""
+    set_up(paste, SHELL + lines)
+    assert doctor("--offline")[name] == expected
 
 
 ELSEWHERE = "https://example.org/x.git"
@@ -483,14 +481,6 @@ def test_which_remote(repo: Repo, run: Run, doctor: Doctor) -> None:
     assert run("doctor") == refusal(2, "several remotes are Scalingo's: staging, prod: name one of them", *hints)
     repo.git("config", "scalingo.remote", "prod")
     assert doctor("--offline")["remote"] == ok("prod is myapp in osc-fr1")
-
-
-def test_a_legacy_remote(repo: Repo, doctor: Doctor) -> None:
-    """A remote that a file of git's old form defines is named with that file."""
-    (repo.path / ".git" / "remotes").mkdir(exist_ok=True)
-    (repo.path / ".git" / "remotes" / "scalingo").write_text(f"URL: {ELSEWHERE}\n")
-    reason = "the remote 'scalingo' is defined by the file .git/remotes/scalingo, and not Scalingo's"
-    assert doctor("--offline")["remote"] == problem(reason)
 
 
 @pytest.mark.usefixtures("remote")

@@ -273,34 +273,45 @@ def test_upgrade_follows_the_data_files(box: Box) -> None:
     assert tree(box.home) == {}
 
 
-BROKEN = {
+NEEDED = "Python 3.10 or newer is needed, and"
+LACKS = "lacks the venv or the ensurepip module"
+OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
+APT = "on Debian and Ubuntu: apt install"
+INDEX = "https://index.example/simple"
+# What is changed in the environment, the error, and the hint.
+REFUSED = {
+    "HOME": ({"HOME": ""}, "HOME is not set", "say where to install: --prefix DIR"),
+    "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
+    "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),
+    "old": ({"PYTHON": "old"}, f"{NEEDED} old is Python 3.9.25", OTHER),
+    "missing": ({"PYTHON": "/nowhere/python3"}, f"{NEEDED} /nowhere/python3 does not run", OTHER),
+    "bare": ({"PYTHON": "bare"}, f"{NEEDED} bare {LACKS}", f"{APT} python3-venv"),
+    "3.12": ({"PYTHON": "python3.12"}, f"{NEEDED} python3.12 {LACKS}", f"{APT} python3.12-venv"),
     "venv": ({"FAKE_VENV": "exit 1"}, "{python} cannot make a virtual environment", "nothing was changed"),
+    "program": ({"FAKE_PROGRAM": "exit 1"}, f"the new {NAME} does not start", "nothing was changed"),
     "pip": (
         {"FAKE_PIP": "exit 1"},
-        f"pip cannot install {NAME} from the package index https://index.example/simple",
+        f"pip cannot install {NAME} from the package index {INDEX}",
         "pip says why above; nothing was changed",
     ),
-    "program": ({"FAKE_PROGRAM": "exit 1"}, f"the new {NAME} does not start", "nothing was changed"),
-    "foreign data file": (
-        {"FAKE_DATA": ZSH},
-        f"{{share}}/{ZSH} is not from this script",
-        f"remove it: rm -r '{{share}}/{ZSH}'; or {ELSEWHERE}",
-    ),
+    "foreign": ({"FAKE_DATA": ZSH}, "{zsh} is not from this script", f"remove it: rm -r '{{zsh}}'; or {ELSEWHERE}"),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("case", REFUSED)
 def test_failure_changes_nothing(box: Box, case: str) -> None:
-    """Whatever fails, in the first installation or in an upgrade, there is one message, and all is as it was before."""
-    change, *message = BROKEN[case]
-    share = box.home / ".local/share"
-    (share / ZSH).parent.mkdir(parents=True)
-    (share / ZSH).write_text("not ours")
+    """Whatever is missing or fails, at first or in an upgrade, there is one message and a way out; all is as before."""
+    (box.root / "file").touch()
+    for name, prelude in {"old": OLD, "bare": BARE, "python3.12": BARE}.items():
+        stub(box.root / "stubs" / name, prelude)
+    foreign = executable(box.home / ".local/share" / ZSH, "not ours")
+    names = {"root": box.root, "tools": only_tools(box), "python": box.env["PYTHON"], "zsh": foreign}
+    changes, *expected = REFUSED[case]
     for _ in ("first", "upgrade"):
         before = tree(box.home)
-        assert box.refuse(**change) == [text.format(share=share, python=box.env["PYTHON"]) for text in message]
-        assert tree(box.home) == before
+        refused = box.refuse(**{name: value.format_map(names) for name, value in changes.items()})
+        assert (refused, tree(box.home)) == ([text.format_map(names) for text in expected], before)
         box.check()
 
 
@@ -464,36 +475,6 @@ def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
     if cure.startswith("rm "):
         subprocess.run(["sh", "-c", cure], check=True)
         box.check()
-
-
-NEEDED = "Python 3.10 or newer is needed, and"
-LACKS = "lacks the venv or the ensurepip module"
-OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
-REFUSED = {
-    "HOME": ({"HOME": ""}, "HOME is not set", "say where to install: --prefix DIR"),
-    "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
-    "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),
-    "old": ({"PYTHON": "old"}, f"{NEEDED} old is Python 3.9.25", OTHER),
-    "missing": ({"PYTHON": "/nowhere/python3"}, f"{NEEDED} /nowhere/python3 does not run", OTHER),
-    "bare": ({"PYTHON": "bare"}, f"{NEEDED} bare {LACKS}", "on Debian and Ubuntu: apt install python3-venv"),
-    "3.12": (
-        {"PYTHON": "python3.12"},
-        f"{NEEDED} python3.12 {LACKS}",
-        "on Debian and Ubuntu: apt install python3.12-venv",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_missing_is_named_with_its_cure(box: Box, case: str) -> None:
-    """Without a home, git or a Python that will do, there is one line and a way out, and nothing is made."""
-    (box.root / "file").touch()
-    for name, prelude in {"old": OLD, "bare": BARE, "python3.12": BARE}.items():
-        stub(box.root / "stubs" / name, prelude)
-    names = {"root": box.root, "tools": only_tools(box)}
-    changes, *expected = REFUSED[case]
-    found = box.refuse(**{name: value.format_map(names) for name, value in changes.items()})
-    assert (found, tree(box.home)) == ([text.format_map(names) for text in expected], {})
 
 
 def test_first_python_that_will_do(box: Box) -> None:

@@ -80,7 +80,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Context, dict[str, Any]
 
     def run(context: Context, **values: Any) -> Said:
         seen.append((context, values))
-        context.warn("a warning")
+        for _ in range(2):
+            context.warn("a warning")
         if values.get("field") == "missing":
             raise RegionError("no such\x1b[2J field", "a hint\u202e")
         return Said()
@@ -228,7 +229,7 @@ AS_JSON = '{\n  "text": "text",\n  "warnings": [\n    "a warning"\n  ]\n}\n'
     ],
 )
 def test_a_result_is_written(run: Run, calls: Calls, line: str, stdout: str, stderr: str) -> None:
-    """The result goes to stdout, warnings and hints to stderr; the exit status is the result's."""
+    """The result goes to stdout, warnings, each once, and hints to stderr; the exit status is the result's."""
     assert run(*line.split()) == Result(7, stdout, stderr)
 
 

@@ -237,6 +237,7 @@ FIXES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "detail", "lines"), FIXES)
 def test_fixes(remote: Repo, doctor: Doctor, paste: Paste, name: str, detail: str, lines: str) -> None:
     """Each fix, pasted as it is printed, cures its check."""

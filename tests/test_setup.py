@@ -482,6 +482,7 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known
         "  source       the platform's documentation of 2026-01-02\n"
     )
     assert known_hosts.read_text() == endpoint.line()
+    assert run("add", "osc-fr1", "other", "-r", "more").stderr == ""  # nothing is left to do about the host key
     again = run("setup", "--trust", "--json").json
     assert [item["outcome"] for item in (*again["remotes"], again["trust"])] == ["unchanged"] * 3
 

@@ -102,6 +102,7 @@ def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste
         for name in NAMES:
             for variable in variables:
                 repo.git("config", f"remote.{name}.{variable}", STALE)
+        assert "Would update remote '\\xff'\n" in run("sync", "--offline", "-n").stdout
         check_undo(run, paste, len(NAMES), "sync")
     assert not (repo.path / "pwned").exists()
 

@@ -120,26 +120,9 @@ def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> No
     assert advised() == ""
 
 
-Settings = list[tuple[str, str]]
-
-
-def found() -> list[tuple[str, str]]:
+def found() -> list[str]:
     repository = Repository()
-    return [(stop.key, stop.why) for stop in obstacles(repository, repository.read(), "scalingo")]
-
-
-MIRROR = ("remote.scalingo.mirror", "git refuses to push a refspec to a mirror")
-RECEIVER = ("remote.scalingo.receivepack", "Scalingo runs no other program than git-receive-pack")
-TAGS = ("push.followtags", "the push would send tags as well, and Scalingo refuses tags")
-ONLY = ("push.recursesubmodules", "the push would skip the repository and push only its submodules")
-ON_DEMAND = ("push.recursesubmodules", "the push would push the submodules as well")
-RECURSE = ("submodule.recurse", "the push would push the submodules as well")
-SIGNED = ("push.gpgsign", "Scalingo does not accept signed pushes")
-OPTION = ("push.pushoption", "Scalingo does not accept push options")
-
-
-def bad(key: str) -> tuple[str, str]:
-    return key, "git refuses to push with this value"
+    return [f"{stop.key}: {stop.why}" for stop in obstacles(repository, repository.read(), "scalingo")]
 
 
 @pytest.fixture
@@ -157,50 +140,60 @@ def submodule(repo: Repo, tmp_path: Path) -> Repo:
     return module
 
 
-OBSTACLES: list[tuple[Settings, tuple[str, str]]] = [
-    ([("remote.scalingo.mirror", "true")], MIRROR),
-    ([("remote.scalingo.receivepack", "/bin/false")], RECEIVER),
-    ([("remote.scalingo.receivepack", "")], RECEIVER),
-    ([("push.followTags", "0x1")], TAGS),
-    *(([("push.followTags", "false"), ("push.followTags", value)], TAGS) for value in ("yes", "1k", "-1")),
-    ([("push.followTags", "maybe")], bad("push.followtags")),
-    ([("push.followTags", "maybe"), ("push.followTags", "false")], bad("push.followtags")),
-    ([("push.recurseSubmodules", "only")], ONLY),
-    ([("push.recurseSubmodules", "on-demand")], ON_DEMAND),
-    *(([("push.recurseSubmodules", value)], bad("push.recursesubmodules")) for value in ("true", "CHECK", "maybe")),
-    ([("submodule.recurse", "1")], RECURSE),
-    ([("submodule.recurse", "maybe")], bad("submodule.recurse")),
-    ([("push.recurseSubmodules", "no"), ("submodule.recurse", "true")], RECURSE),
-    ([("push.gpgSign", "true")], SIGNED),
-    ([("push.gpgSign", "maybe")], bad("push.gpgsign")),
-    ([("push.pushOption", "ci.skip")], OPTION),
-    ([("push.pushOption", ""), ("push.pushOption", "a")], OPTION),
-]
-HARMLESS: list[Settings] = [
-    [],
-    [("remote.scalingo.mirror", "false")],
-    [("remote.scalingo.receivepack", "git-receive-pack")],
-    [("remote.other.mirror", "true")],
-    *([("push.followTags", "true"), ("push.followTags", value)] for value in ("0", "00", "no", "")),
-    [("push.recurseSubmodules", "no")],
-    [("push.recurseSubmodules", "")],
-    [("push.recurseSubmodules", "only"), ("push.recurseSubmodules", "off")],
-    [("push.recurseSubmodules", "only"), ("submodule.recurse", "false")],
-    [("submodule.recurse", "true"), ("push.recurseSubmodules", "no")],
-    [("push.gpgSign", "if-asked")],
-    [("push.gpgSign", "IF-ASKED")],
-    [("push.gpgSign", "maybe"), ("push.gpgSign", "false")],
-    [("push.pushOption", "a"), ("push.pushOption", "")],
-]
+BAD = "git refuses to push with this value"
+# The obstacle, and the settings that are one.
+OBSTACLES = {
+    "remote.scalingo.mirror: git refuses to push a refspec to a mirror": ["remote.scalingo.mirror=true"],
+    "remote.scalingo.receivepack: Scalingo runs no other program than git-receive-pack": [
+        *("remote.scalingo.receivepack=/bin/false", "remote.scalingo.receivepack=")
+    ],
+    "push.followtags: the push would send tags as well, and Scalingo refuses tags": [
+        *("push.followTags=0x1", "push.followTags=false push.followTags=yes"),
+        *("push.followTags=0 push.followTags=1k", "push.followTags=0 push.followTags=-1"),
+    ],
+    f"push.followtags: {BAD}": ["push.followTags=maybe", "push.followTags=maybe push.followTags=false"],
+    "push.recursesubmodules: the push would skip the repository and push only its submodules": [
+        "push.recurseSubmodules=only"
+    ],
+    "push.recursesubmodules: the push would push the submodules as well": ["push.recurseSubmodules=on-demand"],
+    f"push.recursesubmodules: {BAD}": [f"push.recurseSubmodules={value}" for value in ("true", "CHECK", "maybe")],
+    "submodule.recurse: the push would push the submodules as well": [
+        *("submodule.recurse=1", "push.recurseSubmodules=no submodule.recurse=true")
+    ],
+    f"submodule.recurse: {BAD}": ["submodule.recurse=maybe"],
+    "push.gpgsign: Scalingo does not accept signed pushes": ["push.gpgSign=true"],
+    f"push.gpgsign: {BAD}": ["push.gpgSign=maybe"],
+    "push.pushoption: Scalingo does not accept push options": [
+        *("push.pushOption=ci.skip", "push.pushOption= push.pushOption=a")
+    ],
+    "": [
+        *(
+            "",
+            "remote.scalingo.mirror=false",
+            "remote.other.mirror=true",
+            "remote.scalingo.receivepack=git-receive-pack",
+        ),
+        *(f"push.followTags=true push.followTags={value}" for value in ("0", "00", "no", "")),
+        *(
+            "push.recurseSubmodules=no",
+            "push.recurseSubmodules=",
+            "push.recurseSubmodules=only push.recurseSubmodules=off",
+        ),
+        "push.recurseSubmodules=only submodule.recurse=false",
+        "submodule.recurse=true push.recurseSubmodules=no",
+        *("push.gpgSign=if-asked", "push.gpgSign=IF-ASKED", "push.gpgSign=maybe push.gpgSign=false"),
+        "push.pushOption=a push.pushOption=",
+    ],
+}
 
 
-def pushed(repo: Repo, app: Path, settings: Settings) -> bool:
+def pushed(repo: Repo, app: Path, settings: str) -> bool:
     """Push the full refspec with these settings; return whether exactly HEAD's commit has arrived."""
     for ref in refs(app):
         git("update-ref", "-d", ref, cwd=app)
     repo.git("update-ref", "-d", "refs/remotes/scalingo/main")
-    for key, value in settings:
-        repo.git("config", "--add", key, value)
+    for setting in settings.split(" ") if settings else []:
+        repo.git("config", "--add", *setting.split("="))
     done = paste(FULL.format("main"))
     return (done.returncode, refs(app)) == (0, {"refs/heads/main": repo.git("rev-parse", "HEAD")})
 
@@ -210,17 +203,16 @@ def test_an_obstacle_is_one_for_git(repo: Repo, app: Path, submodule: Repo) -> N
     """With such a setting, the push fails, or sends something else as well or instead; with others it does not."""
     repo.git("tag", "-a", "-m", "annotated", "v1")
     before, unpushed = repo.config.read_bytes(), submodule.git("rev-parse", "HEAD^")
-    cases = [(settings, [stop]) for settings, stop in OBSTACLES]
-    for settings, stops in [*cases, *((settings, []) for settings in HARMLESS)]:
+    for obstacle, settings in [(obstacle, item) for obstacle, items in OBSTACLES.items() for item in items]:
         repo.config.write_bytes(before)
         submodule.git("push", "--quiet", "--force", "origin", "HEAD^:main")
         arrived = pushed(repo, app, settings) and submodule.git("rev-parse", "origin/main") == unpushed
-        assert (found(), arrived) == (stops, not stops), settings
+        assert (found(), arrived) == ([obstacle] if obstacle else [], not obstacle), settings
 
 
 def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path) -> None:
     """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""
     repo.git("tag", "light")
     repo.git("tag", "-a", "-m", "not in HEAD's history", "other", repo.git("commit-tree", "-m", "x", "HEAD^{tree}"))
-    assert pushed(repo, app, [("push.followTags", "true"), ("push.recurseSubmodules", "check")])
+    assert pushed(repo, app, "push.followTags=true push.recurseSubmodules=check")
     assert found() == []

@@ -260,6 +260,7 @@ def test_links_lead_through_current(box: Box) -> None:
     }
 
 
+@pytest.mark.slow
 def test_upgrade_follows_the_data_files(box: Box) -> None:
     """An upgrade links the data files that are new, and unlinks those that are gone; only a user of zsh gets a hint."""
     conf, share = f"fish/vendor_conf.d/{NAME}.fish", box.home / ".local/share"
@@ -333,6 +334,7 @@ def test_interrupt_changes_nothing(box: Box, number: signal.Signals) -> None:
         assert (len(box.environments()), (box.own / "lock").is_symlink()) == (1, False)
 
 
+@pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     """While one installation runs, another says so and how to go on, and the first ends well."""
     process = box.begin()
@@ -343,6 +345,7 @@ def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     assert call(box.program, env={}, cwd=box.root).stdout == f"{NAME} version 1.0\n"
 
 
+@pytest.mark.slow
 def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     """Uninstall keeps what others made: programs, files beside ours, folders from before."""
     (box.home / ".local/bin").mkdir(parents=True)
@@ -357,6 +360,7 @@ def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     assert tree(box.home) == {**before, f".local/bin/{NAME}": "mine", own: "/", f"{own}/notes": "mine"}
 
 
+@pytest.mark.slow
 def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
     """Uninstall says if there is nothing to remove, and works without the environment, the checkout, git and Python."""
     expected = f"Nothing to remove: this script has not installed {NAME} in {box.program.parent}.\n"
@@ -372,6 +376,7 @@ def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
     assert files(box.home) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["p q", "./x/../p q/", "{root}/p q"])
 def test_prefix_holds_everything(box: Box, place: str) -> None:
     """All goes under --prefix, be its name relative, dotted, absolute or spaced; HOME is not needed."""
@@ -413,6 +418,7 @@ def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
     assert not (box.root / "rel").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [None, "home"])
 def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
     """As root, all goes to the system's folder and can be read by everybody, whatever the umask."""
@@ -426,6 +432,7 @@ def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
     assert (tree(box.home), tree(box.system)) == ({}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
 def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> None:
     """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
@@ -461,6 +468,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FOREIGN)
 def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
     """A program from elsewhere is left alone, by uninstall too; both say what it is and how to remove it."""

@@ -279,9 +279,10 @@ LACKS = "lacks the venv or the ensurepip module"
 OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
 APT = "on Debian and Ubuntu: apt install"
 INDEX = "https://index.example/simple"
+NO_HOME = ["HOME is not set", "say where to install: --prefix DIR"]
 # What is changed in the environment, the error, and the hint.
 REFUSED = {
-    "HOME": ({"HOME": ""}, "HOME is not set", "say where to install: --prefix DIR"),
+    "HOME": ({"HOME": ""}, *NO_HOME),
     "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
     "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),
     "old": ({"PYTHON": "old"}, f"{NEEDED} old is Python 3.9.25", OTHER),
@@ -365,6 +366,7 @@ def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
     """Uninstall says if there is nothing to remove, and works without the environment, the checkout, git and Python."""
     expected = f"Nothing to remove: this script has not installed {NAME} in {box.program.parent}.\n"
     assert [box.check("--uninstall") for _ in range(2)] == [expected] * 2
+    assert [box.refuse(HOME=None), box.refuse("--uninstall", HOME=None)] == [NO_HOME, NO_HOME]
     assert tree(box.home) == {}
     box.check()
     env = box.environ(PATH=only_tools(box), PYTHON=None)
@@ -506,15 +508,15 @@ def test_folder_that_cannot_be_written(box: Box) -> None:
         folder.chmod(0o755)
 
 
-@pytest.mark.parametrize("way", ["sh", "sh link.sh", "sh copy.sh"])
+@pytest.mark.parametrize("way", ["sh", "sh ../other/link.sh", "sh ../other/copy.sh"])
 def test_checkout_is_needed(box: Box, way: str) -> None:
-    """From a pipe, a link or another project, no package index is asked for the bare name."""
+    """From a pipe, a link or another project, even in the checkout, no package index is asked for the bare name."""
     other = box.root / "other"
     other.mkdir()
     (other / "pyproject.toml").write_text("[project]\nname = 'other'\n")
     (other / "link.sh").symlink_to(box.script)
     shutil.copy(box.script, other / "copy.sh")
-    done = call(*way.split(), text=box.script.read_text(), env=box.env, cwd=other)
+    done = call(*way.split(), text=box.script.read_text(), env=box.env, cwd=box.script.parent)
     message = f"error: install.sh must be run from its checkout of {NAME}\nhint: sh /path/to/checkout/install.sh\n"
     assert (done.returncode, done.stdout, done.stderr, tree(box.home)) == (1, "", message, {})
 

@@ -121,6 +121,7 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path / "a runner")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_files_are_valid(name: str) -> None:
     """Each file is what GitHub or GitLab takes, by their schemas."""
@@ -204,6 +205,7 @@ def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Servi
     assert not (home / ".ssh/known_hosts").exists()
 
 
+@pytest.mark.slow
 @needs_ssh_server
 def test_the_gitlab_job_pushes(
     runner: Runner, repo: Repo, endpoint: Endpoint, client_key: Path, monkeypatch: pytest.MonkeyPatch

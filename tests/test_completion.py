@@ -229,6 +229,7 @@ def test_the_scripts_follow_from_the_declaration() -> None:
         assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
 
 
+@pytest.mark.slow
 def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
     """Commands in both ways to call the program, exactly the options of each, and values; an app is offered nothing."""
     names, fields = sorted(command.name for command in COMMANDS), sorted(Region._fields)
@@ -271,6 +272,7 @@ def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
     offered(offers, places)
 
 
+@pytest.mark.slow
 def test_regions_of_the_cached_list(offers: Offer, names: Path) -> None:
     """The cached names are offered wherever a region can stand; whatever is not a name is left out."""
     junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
@@ -281,6 +283,7 @@ def test_regions_of_the_cached_list(offers: Offer, names: Path) -> None:
     offered(offers, places)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["true", ": >names", "echo 'NOT A NAME' >names", "mkdir names", "mkfifo names"])
 def test_regions_without_a_cached_list(offers: Offer, names: Path, script: str) -> None:
     """Without a usable cached list, or with a folder or a pipe in its place, the built-in regions are offered."""
@@ -288,6 +291,7 @@ def test_regions_without_a_cached_list(offers: Offer, names: Path, script: str) 
     offered(offers, {"sr add ": EMBEDDED})
 
 
+@pytest.mark.slow
 def test_a_relative_cache_folder_does_not_count(offers: Offer, names: Path, home: Path) -> None:
     """With a relative XDG_CACHE_HOME the names come from ~/.cache, as the specification says."""
     names.write_text("relative\n")
@@ -305,6 +309,7 @@ def declared(repo: Repo) -> None:
     (repo.path / ".gitscalingo").write_text(f'{text}[remote "none"]\n\tregion = x\n')
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("declared")
 def test_declared_remotes(offers: Offer, repo: Repo) -> None:
     """`status` also offers what .gitscalingo declares; hostile names are left out."""
@@ -314,6 +319,7 @@ def test_declared_remotes(offers: Offer, repo: Repo) -> None:
     assert not (repo.path / "oops").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("declared")
 @pytest.mark.parametrize("script", ["mv $0 moved; ln -s moved $0", "rm $0; mkfifo $0", "rm $0; mkdir $0"])
 def test_declared_remotes_come_from_a_regular_file(offers: Offer, script: str) -> None:

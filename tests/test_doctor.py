@@ -437,6 +437,7 @@ ELSEWHERE = "https://example.org/x.git"
 ADD = "git scalingo-region add"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "url", "detail", "probe"),
     [
@@ -658,6 +659,7 @@ def connection(doctor: Doctor) -> Callable[[], Check]:
     return lambda: doctor("--connect")["connection"]
 
 
+@pytest.mark.slow
 @needs_ssh_server
 @pytest.mark.parametrize(
     ("lines", "detail"),
@@ -714,6 +716,7 @@ def test_connection_is_that_of_the_push(app: Endpoint, connection: Callable[[], 
     assert not (home / "ran").exists()
 
 
+@pytest.mark.slow
 @needs_ssh_server
 def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_key: Path) -> None:
     """A branch that is behind, an app that is not there and a key that is not accepted are told apart."""
@@ -732,6 +735,7 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
     assert found["key"] == found["connection"]
 
 
+@pytest.mark.slow
 @needs_ssh_server
 @pytest.mark.parametrize(
     ("before", "detail"), [("", "the host key is unknown"), ("{name} {wrong}\n", "the host key is not the one known")]
@@ -750,6 +754,7 @@ def test_connection_host_key(
     assert doctor("--connect")["connection"]["status"] == "ok"
 
 
+@pytest.mark.slow
 @needs_ssh_server
 @pytest.mark.parametrize("way", ["config", "command", "core.sshCommand", "wrapper", "GIT_SSH"])
 def test_connection_learns_nothing(

@@ -260,6 +260,7 @@ def test_links_lead_through_current(box: Box) -> None:
     }
 
 
+@pytest.mark.slow
 def test_upgrade_follows_the_data_files(box: Box) -> None:
     """An upgrade links the data files that are new, and unlinks those that are gone; only a user of zsh gets a hint."""
     conf, share = f"fish/vendor_conf.d/{NAME}.fish", box.home / ".local/share"
@@ -278,9 +279,10 @@ LACKS = "lacks the venv or the ensurepip module"
 OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
 APT = "on Debian and Ubuntu: apt install"
 INDEX = "https://index.example/simple"
+NO_HOME = ["HOME is not set", "say where to install: --prefix DIR"]
 # What is changed in the environment, the error, and the hint.
 REFUSED = {
-    "HOME": ({"HOME": ""}, "HOME is not set", "say where to install: --prefix DIR"),
+    "HOME": ({"HOME": ""}, *NO_HOME),
     "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
     "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),
     "old": ({"PYTHON": "old"}, f"{NEEDED} old is Python 3.9.25", OTHER),
@@ -333,6 +335,7 @@ def test_interrupt_changes_nothing(box: Box, number: signal.Signals) -> None:
         assert (len(box.environments()), (box.own / "lock").is_symlink()) == (1, False)
 
 
+@pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     """While one installation runs, another says so and how to go on, and the first ends well."""
     process = box.begin()
@@ -343,6 +346,7 @@ def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     assert call(box.program, env={}, cwd=box.root).stdout == f"{NAME} version 1.0\n"
 
 
+@pytest.mark.slow
 def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     """Uninstall keeps what others made: programs, files beside ours, folders from before."""
     (box.home / ".local/bin").mkdir(parents=True)
@@ -357,10 +361,12 @@ def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     assert tree(box.home) == {**before, f".local/bin/{NAME}": "mine", own: "/", f"{own}/notes": "mine"}
 
 
+@pytest.mark.slow
 def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
     """Uninstall says if there is nothing to remove, and works without the environment, the checkout, git and Python."""
     expected = f"Nothing to remove: this script has not installed {NAME} in {box.program.parent}.\n"
     assert [box.check("--uninstall") for _ in range(2)] == [expected] * 2
+    assert [box.refuse(HOME=None), box.refuse("--uninstall", HOME=None)] == [NO_HOME, NO_HOME]
     assert tree(box.home) == {}
     box.check()
     env = box.environ(PATH=only_tools(box), PYTHON=None)
@@ -372,6 +378,7 @@ def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
     assert files(box.home) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["p q", "./x/../p q/", "{root}/p q"])
 def test_prefix_holds_everything(box: Box, place: str) -> None:
     """All goes under --prefix, be its name relative, dotted, absolute or spaced; HOME is not needed."""
@@ -413,6 +420,7 @@ def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
     assert not (box.root / "rel").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("home", [None, "home"])
 def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
     """As root, all goes to the system's folder and can be read by everybody, whatever the umask."""
@@ -426,6 +434,7 @@ def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
     assert (tree(box.home), tree(box.system)) == ({}, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
 def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> None:
     """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
@@ -461,6 +470,7 @@ FOREIGN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FOREIGN)
 def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
     """A program from elsewhere is left alone, by uninstall too; both say what it is and how to remove it."""
@@ -498,15 +508,15 @@ def test_folder_that_cannot_be_written(box: Box) -> None:
         folder.chmod(0o755)
 
 
-@pytest.mark.parametrize("way", ["sh", "sh link.sh", "sh copy.sh"])
+@pytest.mark.parametrize("way", ["sh", "sh ../other/link.sh", "sh ../other/copy.sh"])
 def test_checkout_is_needed(box: Box, way: str) -> None:
-    """From a pipe, a link or another project, no package index is asked for the bare name."""
+    """From a pipe, a link or another project, even in the checkout, no package index is asked for the bare name."""
     other = box.root / "other"
     other.mkdir()
     (other / "pyproject.toml").write_text("[project]\nname = 'other'\n")
     (other / "link.sh").symlink_to(box.script)
     shutil.copy(box.script, other / "copy.sh")
-    done = call(*way.split(), text=box.script.read_text(), env=box.env, cwd=other)
+    done = call(*way.split(), text=box.script.read_text(), env=box.env, cwd=box.script.parent)
     message = f"error: install.sh must be run from its checkout of {NAME}\nhint: sh /path/to/checkout/install.sh\n"
     assert (done.returncode, done.stdout, done.stderr, tree(box.home)) == (1, "", message, {})
 

@@ -149,6 +149,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_lines_work_as_printed(shell: str, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In each shell, the first line makes the remote and stays in the checkout; others make the completion files."""

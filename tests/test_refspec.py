@@ -90,6 +90,7 @@ STATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "state"), [(line, state) for line, states in STATES.items() for state in states])
 def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, line: str, state: str) -> None:
     """In every state, the one ref that arrives is the branch that is deployed, with the commit that HEAD names."""

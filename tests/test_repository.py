@@ -190,7 +190,10 @@ def test_push_urls_are_known_for_remotes_of_every_scope(repo: Repo, scope: str, 
 
 
 def test_a_push_that_goes_nowhere_is_an_error(repo: Repo) -> None:
-    """A remote with an empty url, or with none, has no place to push to, and git's silence is no success."""
+    """An empty url means what it means to the installed git; without another, or without any, a push is an error."""
+    for value in (OTHER, "", URL):
+        repo.git("config", "--add", "remote.reset.url", value)
+    assert Repository().push_urls("reset") == tuple(repo.push_urls("reset"))
     repo.git("config", "remote.empty.url", "")
     repo.git("config", "remote.none.proxy", "")
     for name in ("empty", "none"):

@@ -45,6 +45,7 @@ STATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 def test_each_value_returns_to_its_own_file(
     repo: Repo, run: Run, paste: Paste, monkeypatch: pytest.MonkeyPatch, state: str
@@ -93,6 +94,7 @@ VALUES = [
 VALUES += ["", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
 
 
+@pytest.mark.slow
 def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste) -> None:
     """Whatever git lets a remote be called, the undo of `sync` names that remote and no other."""
     before = repo.config.read_bytes()
@@ -106,6 +108,7 @@ def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste
     assert not (repo.path / "pwned").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held", [["url"], ["pushurl"], ["url", "pushurl", "pushurl", "url"]])
 def test_any_value_is_brought_back(repo: Repo, run: Run, paste: Paste, held: list[str]) -> None:
     """Whatever `--force` replaces, one value or several, comes back byte for byte and in order."""

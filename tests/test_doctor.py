@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_SERVICE, OSC_FR1, Repo, Result, Run, Service, git, region_json, send
+from conftest import NO_SERVICE, OSC_FR1, SECNUM, Repo, Result, Run, Service, git, region_json, send
 from ssh_server import (
     Endpoint,
     agent,
@@ -241,6 +241,16 @@ FIXES = [
     ("remote", "is not what", "git remote rm scalingo; git config --global remote.scalingo.url $U:2200/myapp.git"),
     ("remote", "is not what", "git remote rm scalingo; git config -f .git/x remote.scalingo.url $U:99/myapp.git; $I"),
     ("remote", "is not what", "git config remote.scalingo.pushurl $U:2200/myapp.git"),
+    (
+        "remote",
+        ":2200/myapp.git is not what osc-fr1 has now",
+        "git config remote.scalingo.url a:x; git config remote.scalingo.pushurl $U:2200/myapp.git",
+    ),
+    (
+        "remote",
+        ":2200/myapp.git is not what osc-fr1 has now",
+        f"git config remote.scalingo.url $U:2200/myapp.git; git config remote.scalingo.pushurl {SECNUM}",
+    ),
     (
         "remote",
         "there is no remote 'scalingo', but it is declared",

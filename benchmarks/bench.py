@@ -1,135 +1,164 @@
-"""What the benchmarks share: a world of their own, one measured run of a command, many in turns, and a table.
+"""What the benchmarks share: an installed program, a world of its own, runs measured in pairs, and a table.
 
-Nothing of the user's leaks in, and nothing reaches a network: the service's address is a closed port of this machine.
+The program is installed from this checkout into a virtual environment of its own, with compiled bytecode, as its users
+have it. Nothing of the user's leaks in but the ssh configuration, and only pip reaches a network.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from git_scalingo_region.scalingo import builtin as embedded
-from git_scalingo_region.scalingo.cache import Cache
+ROOT = Path(__file__).resolve().parents[1]
 
-Name = TypeVar("Name")
+# The discard port: nothing listens there. A request to the real service would fail.
+NOWHERE = "http://127.0.0.1:9"
 
-# The installed console script, as a user's shell runs it.
-PROGRAM = str(Path(sys.executable).with_name("git-scalingo-region"))
-
-AUTHOR = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-
-# The discard port: nothing listens there.
-NO_SERVICE = "http://127.0.0.1:9"
-
-# Starts a command, waits for it, and says how long it took (nanoseconds), its status, and its peak memory (KiB). A
-# process of its own: Linux counts the memory of the process that starts a command as the command's, so it has to be
-# as small as an empty Python.
+# Starts a command, waits for it, and prints its seconds, the processor seconds of all its processes, the peak memory of
+# the largest in KiB, and its status. It is a process of its own, as small as an empty Python: the kernel counts the
+# memory of the process that starts a command as the command's.
 STARTER = """
 import os, sys, time
 quiet = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-start = time.perf_counter_ns()
+start = time.perf_counter()
 _, status, usage = os.wait4(os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet), 0)
-print(time.perf_counter_ns() - start, os.waitstatus_to_exitcode(status), usage.ru_maxrss)
+print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+FILL_CACHE = """
+import sys, time
+from git_scalingo_region.scalingo import builtin, cache
+from git_scalingo_region.settings import DEFAULT_SERVICE
+cache.Cache(sys.argv[1], DEFAULT_SERVICE).store(builtin.REGIONS, time.time())
 """
 
 
+class Sample(NamedTuple):
+    """What one run cost: seconds, processor seconds, and MiB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+Case = Callable[[], Sample]
+
+
 class World(NamedTuple):
-    """A folder with a home, and the environment of a user who has nothing else."""
+    """A folder with a home and the installed program, and the environment of a user who has nothing else."""
 
     root: Path
     environ: dict[str, str]
 
-    @property
-    def home(self) -> Path:
-        """The home folder."""
-        return self.root / "home"
+    def installed(self, name: str) -> str:
+        """Return the path of a program of the virtual environment."""
+        return str(self.root / "venv" / "bin" / name)
+
+    def execute(self, *argv: str, cwd: Path | None = None) -> str:
+        """Run a command that is not measured and return its output."""
+        done = subprocess.run(argv, cwd=cwd, env=self.environ, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.strip()
 
     def repository(self, name: str) -> Path:
         """Make a repository with one commit, and return its folder."""
         path = self.root / name
-        git = ["git", "-C", str(path), *AUTHOR]
-        for command in (
-            ["git", "init", "-q", "-b", "main", str(path)],
-            [*git, "commit", "-q", "--allow-empty", "-m", "work"],
-        ):
-            subprocess.run(command, env=self.environ, check=True)
+        self.execute("git", "init", "-q", "-b", "main", str(path))
+        author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        self.execute("git", *author, "commit", "-q", "--allow-empty", "-m", "work", cwd=path)
         return path
 
-    def fill_cache(self) -> None:
-        """Keep the regions as if they had just been fetched."""
-        Cache(str(self.home / ".cache" / "git-scalingo-region"), NO_SERVICE).store(embedded.REGIONS, time.time())
+    def measure(self, *argv: str, cwd: Path | None = None, **variables: str) -> Sample:
+        """Run a command, with these variables set as well, and return what it cost; end the benchmark if it fails."""
+        starter = [self.installed("python"), "-IS", "-c", STARTER, *argv]
+        environ = {**self.environ, **variables}
+        done = subprocess.run(starter, cwd=cwd or self.root, env=environ, capture_output=True, text=True, check=True)
+        wall, cpu, kibibytes, status = map(float, done.stdout.split())
+        if status:
+            sys.exit(f"{' '.join(argv)} ended with status {status:.0f}\n{done.stderr}")
+        return Sample(wall, cpu, kibibytes / 1024)
+
+    def measure_change(self, before: str, after: str, *argv: str, cwd: Path, **variables: str) -> Sample:
+        """Measure a command that changes the configuration of a repository from one text to another."""
+        config = cwd / ".git" / "config"
+        config.write_text(before)
+        sample = self.measure(*argv, cwd=cwd, **variables)
+        if config.read_text() != after:
+            sys.exit(f"{' '.join(argv)} did not do what it should")
+        return sample
+
+    def empty_python(self) -> Sample:
+        """Measure the same Python when it does nothing."""
+        return self.measure(self.installed("python"), "-c", "pass")
+
+    def describe(self) -> str:
+        """Return what is measured, when, and on what."""
+        version = self.execute(self.installed("python"), "-V")
+        system = f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}"
+        git = self.execute("git", "version").replace("version ", "")
+        return f"{time.strftime('%Y-%m')}, {version}, {git}, {system}, load {os.getloadavg()[0]:.1f}"
 
 
 @contextlib.contextmanager
 def world() -> Iterator[World]:
-    """Make a world that is gone at the end of the `with` block."""
-    if not os.access(PROGRAM, os.X_OK):
-        sys.exit(f"there is no {PROGRAM}: run this with the Python of a virtual environment that has the package")
+    """Install the program, with the Python that runs this, into a world that is gone at the end of the `with` block."""
     with TemporaryDirectory(prefix="git-scalingo-region-") as folder:
         root = Path(folder)
         (root / "home").mkdir()
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(root / "home"),
-            "LC_ALL": "C.UTF-8",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "SCALINGO_AUTH_URL": NO_SERVICE,
-        }
-        yield World(root, environ)
+        environ = {"PATH": os.environ["PATH"], "HOME": str(root / "home"), "LC_ALL": "C.UTF-8"}
+        made = World(root, {**environ, "GIT_CONFIG_NOSYSTEM": "1", "https_proxy": NOWHERE})
+        # pip looks where the user's settings say. No setting of Python's may keep the bytecode from being written.
+        pip = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        subprocess.run([sys.executable, "-m", "venv", root / "venv"], env=pip, check=True)
+        subprocess.run([made.installed("pip"), "install", "-q", ROOT], env=pip, check=True)
+        made.execute(made.installed("python"), "-c", FILL_CACHE, str(root / "home/.cache/git-scalingo-region"))
+        yield made
 
 
-class Sample(NamedTuple):
-    """What one run cost: seconds, and the peak memory of its largest process in MiB."""
+class Cost:
+    """The medians of what many runs cost, each in a pair with a run of the base just before it."""
 
-    seconds: float
-    peak: float
-
-
-def measure(argv: Sequence[str], cwd: Path, environ: dict[str, str], *, statuses: Collection[int] = (0,)) -> Sample:
-    """Run a command and return what it cost; end the benchmark where it fails."""
-    starter = [sys.executable, "-IS", "-c", STARTER, *argv]
-    done = subprocess.run(starter, cwd=cwd, env=environ, capture_output=True, text=True, check=True)
-    nanoseconds, status, kibibytes = map(int, done.stdout.split())
-    if status not in statuses:
-        sys.exit(f"{' '.join(argv)} ended with status {status}\n{done.stderr}")
-    return Sample(nanoseconds / 1e9, kibibytes / 1024)
+    def __init__(self, pairs: Sequence[tuple[Sample, Sample]]) -> None:
+        """Take the pairs, the base first. `low` and `high` are quartiles: half of the pairs are between them."""
+        self.wall, self.cpu, self.peak = (statistics.median(figures) for figures in zip(*(own for _, own in pairs)))
+        self.wall_ratio = statistics.median(own.wall / base.wall for base, own in pairs)
+        ratios = [own.cpu / base.cpu for base, own in pairs]
+        self.low, self.cpu_ratio, self.high = statistics.quantiles(ratios, n=4, method="inclusive")
 
 
-class Cost(NamedTuple):
-    """What many runs of one command cost."""
+def in_turns(base: Case, cases: dict[str, Case], rounds: int) -> dict[str, Cost]:
+    """Run every case once a round, and the base before each, after a round that does not count.
 
-    median: float
-    minimum: float
-    peak: float
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample]) -> Cost:
-        """Sum the runs up."""
-        seconds = sorted(sample.seconds for sample in samples)
-        return cls(seconds[len(seconds) // 2], seconds[0], max(sample.peak for sample in samples))
-
-
-def in_turns(cases: dict[Name, Callable[[], Sample]], rounds: int) -> dict[Name, Cost]:
-    """Run every case once a round, after a round that does not count, so that a busy moment meets all of them alike."""
-    samples: dict[Name, list[Sample]] = {name: [] for name in cases}
-    for number in range(rounds + 1):
-        for name, case in cases.items():
-            sample = case()
-            if number:
-                samples[name].append(sample)
-    return {name: Cost.of(found) for name, found in samples.items()}
+    The machine is as busy for one run as for the next, so that their ratio says more than their seconds.
+    """
+    found = [{name: (base(), case()) for name, case in cases.items()} for _ in range(rounds + 1)]
+    return {name: Cost([pairs[name] for pairs in found[1:]]) for name in cases}
 
 
 def table(*rows: Sequence[str]) -> None:
     """Print rows in aligned columns, the first to the left, the others to the right; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows)]
-    for row in rows:
-        first, *others = (f"{cell:>{width}}" for cell, width in zip(row, widths))
-        print("  ".join([f"{first.strip():<{widths[0]}}", *others]).rstrip())  # noqa: T201 - a benchmark prints
+    print()  # noqa: T201 - a benchmark prints
+    for first, *others in rows:
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:])]
+        print("  ".join([f"{first:<{widths[0]}}", *cells]).rstrip())  # noqa: T201
+
+
+def main(*benchmarks: Callable[[World, int], None]) -> None:
+    """Run benchmarks, each with the world and the number of rounds."""
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--rounds", type=int, default=30, help="how often a run is measured, at least 2 (default: 30)")
+    rounds = max(2, parser.parse_args().rounds)
+    with world() as here:
+        print(here.describe())  # noqa: T201
+        for benchmark in benchmarks:
+            benchmark(here, rounds)

@@ -1,33 +1,32 @@
-"""What it costs to start: each verb against an empty Python and against `git remote set-url`, all in turns."""
+"""What a run costs: each command against `python3 -c pass` of the same Python, in pairs.
+
+If SCALINGO_CLI names the platform's own compiled CLI, its `git-setup` is measured too, with a service on loopback.
+"""
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Callable
+import os
 from functools import partial
-from pathlib import Path
 
-from bench import PROGRAM, Cost, Sample, World, in_turns, measure, table, world
+from bench import ROOT, Case, Sample, World, in_turns, main, table
+from service import APP, REGIONS, Service, serve
 
-PYTHON = "python3 -c pass"
-GIT = "git remote set-url"
-TAB = "a TAB, for a region"
-SHELL, SHELL_AND_TABS = "bash with git's completion", "the same and 20 TABs"
-TABS = 20
-
-ADD = ["add", "osc-fr1", "myapp"]
-VERBS = {
-    "--version": ["--version"],
-    "-h": ["-h"],
-    "list": ["list"],
-    "url": ["url", "osc-fr1", "myapp"],
-    "status": ["status"],
-    "add, unchanged": ADD,
+ADD = ("add", REGIONS[0], APP)
+# The command, and the most that it may cost in runs of an empty Python.
+COMMANDS = {
+    "--version": (("--version",), 2.0),
+    "list": (("list",), 4.0),
+    "show": (("show", REGIONS[0]), None),
+    "url": (("url", REGIONS[0], APP), 4.0),
+    "status": (("status",), 4.0),
+    "add, nothing to change": (ADD, 4.6),
+    "-h": (("-h",), None),
 }
+TAB, TAB_GOAL = "a TAB, for a region", 0.1
 
-COMPLETION = Path(__file__).resolve().parents[1] / "git_scalingo_region" / "completions" / "git-scalingo-region.bash"
-GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
+COMPLETION = ROOT / "git_scalingo_region" / "completions" / "git-scalingo-region.bash"
+GIT_COMPLETION = "/usr/share/bash-completion/completions/git"
+TABS = 20
 # What bash does at a TAB: it sets these variables and calls the function that git registered.
 BASH = r"""
 source "$1"; source "$2"
@@ -40,66 +39,57 @@ done
 """
 
 
-def cases(here: World) -> dict[str, Callable[[], Sample]]:
-    """Return what is measured, by name."""
-    repository = here.repository("repository")
-    run = partial(measure, cwd=repository, environ=here.environ)
+def commands(here: World) -> dict[str, Case]:
+    """Return the commands to measure, by name."""
+    repository, program = here.repository("startup"), here.installed("git-scalingo-region")
     config = repository / ".git" / "config"
     without_remote = config.read_text()
-    run([PROGRAM, *ADD])
+    here.execute(program, *ADD, "-q", cwd=repository)
     with_remote = config.read_text()
-
-    def add_new() -> Sample:
-        config.write_text(without_remote)
-        sample = run([PROGRAM, *ADD])
-        if config.read_text() != with_remote:
-            sys.exit("add did not create the remote")
-        return sample
-
-    url = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
-    found: dict[str, Callable[[], Sample]] = {
-        PYTHON: partial(run, [sys.executable, "-c", "pass"]),
-        GIT: partial(run, ["git", "remote", "set-url", "scalingo", url]),
-        **{name: partial(run, [PROGRAM, *words]) for name, words in VERBS.items()},
-        "add, creating": add_new,
-    }
-    if GIT_COMPLETION.is_file():
-        bash = ["bash", "--norc", "--noprofile", "-c", BASH, "bash", str(GIT_COMPLETION), str(COMPLETION)]
-        found[SHELL] = partial(run, [*bash, "0"])
-        found[SHELL_AND_TABS] = partial(run, [*bash, str(TABS)])
-    return found
+    run = partial(here.measure, program, cwd=repository)
+    create = partial(here.measure_change, without_remote, with_remote, program, *ADD, cwd=repository)
+    return {**{name: partial(run, *words) for name, (words, _) in COMMANDS.items()}, "add, creating": create}
 
 
-def main() -> None:
+def tab(here: World) -> dict[str, Case]:
+    """Return a TAB, less the shell that is there anyway; nothing if git's own completion is not installed."""
+    bash = ("bash", "--norc", "--noprofile", "-c", BASH, "bash", GIT_COMPLETION, str(COMPLETION))
+
+    def case() -> Sample:
+        shell, tabs = here.measure(*bash, "0"), here.measure(*bash, str(TABS))
+        return Sample((tabs.wall - shell.wall) / TABS, (tabs.cpu - shell.cpu) / TABS, tabs.peak)
+
+    return {TAB: case} if os.path.isfile(GIT_COMPLETION) else {}
+
+
+def compiled_cli(here: World, service: Service) -> dict[str, Case]:
+    """Return what the platform's CLI does in place of `add`, and its `--version`; nothing unless it is named."""
+    program = os.environ.get("SCALINGO_CLI")
+    if not program:
+        return {}
+    address = {"SCALINGO_AUTH_URL": service.url, "SCALINGO_API_TOKEN": "tk-us-benchmark"}
+    quiet = {"DISABLE_UPDATE_CHECKER": "true", "DISABLE_INTERACTIVE": "true"}
+    run = partial(here.measure, os.path.abspath(program), cwd=here.repository("cli"), **address, **quiet)
+    setup = ("--region", REGIONS[0], "--app", APP, "git-setup", "--force")
+    return {"compiled CLI, --version": partial(run, "--version"), "compiled CLI, git-setup": partial(run, *setup)}
+
+
+def measure(here: World, rounds: int) -> None:
     """Measure and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
-    rounds = parser.parse_args().rounds
-    with world() as here:
-        here.fill_cache()
-        costs = in_turns(cases(here), rounds)
-    if SHELL in costs:
-        shell, tabs = costs.pop(SHELL), costs.pop(SHELL_AND_TABS)
-        median, minimum = (tabs.median - shell.median) / TABS, (tabs.minimum - shell.minimum) / TABS
-        costs[TAB] = Cost(median, minimum, tabs.peak)
-    python, git = costs[PYTHON], costs[GIT]
-    table(
-        ("", "median ms", "min ms", "x python", "(of min)", "x git", "(of min)", "peak MiB"),
-        *(
-            (
-                name,
-                f"{cost.median * 1000:.1f}",
-                f"{cost.minimum * 1000:.1f}",
-                f"{cost.median / python.median:.1f}",
-                f"{cost.minimum / python.minimum:.1f}",
-                f"{cost.median / git.median:.1f}",
-                f"{cost.minimum / git.minimum:.1f}",
-                f"{cost.peak:.0f}",
-            )
-            for name, cost in costs.items()
-        ),
-    )
+    goals = {**{name: goal for name, (_, goal) in COMMANDS.items() if goal}, TAB: TAB_GOAL}
+    with serve() as service:
+        empty = {"python3 -c pass": here.empty_python}  # against itself: the noise
+        cases = {**empty, **commands(here), **tab(here), **compiled_cli(here, service)}
+        costs = in_turns(here.empty_python, cases, rounds)
+    rows = [
+        (
+            *(name, f"{cost.wall * 1000:.1f}", f"{cost.cpu * 1000:.1f}", f"{cost.wall_ratio:.2f}"),
+            *(f"{cost.cpu_ratio:.2f}", f"{cost.low:.2f}-{cost.high:.2f}", f"{goals.get(name, '')}", f"{cost.peak:.0f}"),
+        )
+        for name, cost in costs.items()
+    ]
+    table(("start-up", "wall ms", "cpu ms", "x wall", "x cpu", "half of them", "goal", "peak MiB"), *rows)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -58,16 +58,15 @@ class ServiceError(ScalingoRegionError):
 class RateLimited(ServiceError):
     """The service answered 429; `retry_after` is in seconds."""
 
-    kind = "rate-limited"
-
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
-class CredentialsError(ServiceError):
+class CredentialsError(ScalingoRegionError):
     """The API token is unusable or was rejected; the program never falls back silently from that."""
 
+    exit_status = ExitStatus.SERVICE
     kind = "credentials"
 
 

@@ -9,7 +9,7 @@ The JSON form of a region is that of the platform's API (`GET /v1/regions`); the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ DEFAULT_SSH_PORT = 22
 SSH_USER = "git"
 APP_NAME_MAX = 48
 REGION_NAME_MAX = 63
+DNS_NAME_MAX = 253
 TEXT_MAX = 200
 
 # The patterns are strings, which `re` compiles on first use: few runs use them all, and compiling takes time.
@@ -30,7 +31,7 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME = rf"(?:{_LABEL}\.)*(?![0-9]){_LABEL}"
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
-_PORT = r"[0-9]{1,5}"
+_ENDPOINT = rf"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>{_DNS_NAME}|{_IPV4}))(?::(?P<port>[0-9]{{1,5}}))?"
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
 _PATH = rf"(?:~/)?(?P<app>{_APP})(?P<suffix>(?:\.git)?)"
 _URL = rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<place>[^/@]+)/{_PATH}"
@@ -41,19 +42,11 @@ _SCP_BRACKETS = rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<place>[^\[\]/@]+)\]:/?{_P
 _NOT_IN_REF = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$"
 
 
-def check_app_name(text: str) -> str:
-    """Return `text` if it can be the name of an app; raise `InvalidInput` otherwise.
+def is_app_name(text: str) -> bool:
+    """Return whether the text can be the name of an app.
 
     New apps need six characters, but older apps have shorter names: there is no minimum here.
     """
-    if is_app_name(text):
-        return text
-    rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
-    raise _invalid(text, "app name", rule, *_app_name_hints(text))
-
-
-def is_app_name(text: str) -> bool:
-    """Return whether the text can be the name of an app."""
     return len(text) <= APP_NAME_MAX and bool(re.fullmatch(_APP, text))
 
 
@@ -62,11 +55,22 @@ def is_region_name(text: str) -> bool:
     return len(text) <= REGION_NAME_MAX and bool(re.fullmatch(_REGION, text))
 
 
-def check_region_name(text: str) -> str:
-    """Return `text` if it can be the name of a region; raise `InvalidInput` otherwise."""
+def check_app_name(text: str, place: str = "") -> str:
+    """Return `text` if it can be the name of an app; raise `InvalidInput`, which names its `place`, otherwise."""
+    if is_app_name(text):
+        return text
+    rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
+    url = RemoteUrl.try_parse(text)
+    name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
+    hints = [f"did you mean {name}?"] if name != text and is_app_name(name) else []
+    raise _invalid(text, "app name", rule, *hints, place=place)
+
+
+def check_region_name(text: str, place: str = "") -> str:
+    """Return `text` if it can be the name of a region; raise `InvalidInput`, which names its `place`, otherwise."""
     if is_region_name(text):
         return text
-    raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list")
+    raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list", place=place)
 
 
 def check_remote_name(text: str) -> str:
@@ -80,18 +84,13 @@ def check_remote_name(text: str) -> str:
     raise _invalid(text, "remote name", rule)
 
 
-def _app_name_hints(text: str) -> tuple[str, ...]:
-    url = RemoteUrl.try_parse(text)
-    name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
-    return (f"did you mean {name}?",) if name != text and is_app_name(name) else ()
-
-
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
 
 
-def _invalid(text: str, what: str, rule: str, *hints: str) -> InvalidInput:
-    return InvalidInput(f"'{_short(text)}' is not a valid {what}: {rule}" if text else f"the {what} is empty", *hints)
+def _invalid(text: str, what: str, rule: str, *hints: str, place: str = "") -> InvalidInput:
+    message = f"'{_short(text)}' is not a valid {what}: {rule}" if text else f"the {what} is empty"
+    return InvalidInput(f"{place}: {message}" if place else message, *hints)
 
 
 class SshEndpoint(NamedTuple):
@@ -103,16 +102,12 @@ class SshEndpoint(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> SshEndpoint:
         """Read `HOST`, `HOST:PORT`, `[IPV6]` or `[IPV6]:PORT`; raise `InvalidInput` for anything else."""
-        if text.startswith("["):
-            host, bracket, rest = text[1:].partition("]")
-            colon, port = rest[:1], rest[1:]
-            host = _ipv6(host) if bracket and colon in ("", ":") else ""
-        else:
-            host, colon, port = text.partition(":")
-            host = host.lower() if _is_dns_name_or_ipv4(host) else ""
-        if not host or (colon and not _is_port(port)):
-            raise InvalidInput(f"'{_short(text)}' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com")
-        return cls(host, int(port) if colon else DEFAULT_SSH_PORT)
+        if match := re.fullmatch(_ENDPOINT, text):
+            host = _ipv6(match["ipv6"]) if match["ipv6"] else match["host"].lower()
+            port = int(match["port"] or DEFAULT_SSH_PORT)
+            if 0 < len(host) <= DNS_NAME_MAX and 1 <= port <= 65535:
+                return cls(host, port)
+        raise InvalidInput(f"'{_short(text)}' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com")
 
     @property
     def bracketed_host(self) -> str:
@@ -126,14 +121,6 @@ class SshEndpoint(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.bracketed_host}:{self.port}"
-
-
-def _is_port(text: str) -> bool:
-    return bool(re.fullmatch(_PORT, text)) and 1 <= int(text) <= 65535
-
-
-def _is_dns_name_or_ipv4(host: str) -> bool:
-    return len(host) <= 253 and bool(re.fullmatch(_DNS_NAME, host) or re.fullmatch(_IPV4, host))
 
 
 def _ipv6(text: str) -> str:
@@ -186,7 +173,7 @@ class RemoteUrl(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A region of the platform, with the fields of the API. Only `ssh` is parsed, the others are shown as they came."""
+    """A region of the platform, with the fields of the API. Only `ssh` is parsed; the others are shown as they came."""
 
     name: str
     display_name: str
@@ -206,20 +193,16 @@ class Region(NamedTuple):
             raise InvalidInput("a region has no name or no ssh endpoint")
         if not isinstance(default, bool):
             raise InvalidInput("the default of a region is not true or false")
-        texts = {field: _plain_text(value.get(field)) for field in ("display_name", "api", "dashboard", "database_api")}
+        fields = ("display_name", "api", "dashboard", "database_api")
+        texts = {field: "" if value.get(field) is None else value[field] for field in fields}
+        for text in texts.values():
+            if not isinstance(text, str) or len(text) > TEXT_MAX or not text.isprintable():
+                raise InvalidInput("a field of a region is not a plain text")
         return cls(name=check_region_name(name), ssh=SshEndpoint.parse(ssh), default=default, **texts)
 
     def to_json(self) -> dict[str, Any]:
         """Return the region in the API's form, with the fields in the API's order."""
-        return {
-            "name": self.name,
-            "display_name": self.display_name,
-            "api": self.api,
-            "dashboard": self.dashboard,
-            "database_api": self.database_api,
-            "ssh": str(self.ssh),
-            "default": self.default,
-        }
+        return {field: str(self.ssh) if field == "ssh" else getattr(self, field) for field in REGION_FIELDS}
 
     def remote_url(self, app: str) -> RemoteUrl:
         """Return the url that `git push` needs for an app of this region."""
@@ -232,17 +215,16 @@ class Region(NamedTuple):
 REGION_FIELDS = ("name", "display_name", "api", "dashboard", "database_api", "ssh", "default")
 
 
-def _plain_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
-        raise InvalidInput("a field of a region is not a plain text")
+def dig(value: Any, *keys: str) -> Any:
+    """Return what nested JSON objects hold under these keys; None if there is no such thing."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def parse_regions(value: Any) -> tuple[Region, ...]:
     """Read `{"regions": [...]}`; raise `InvalidInput` for no regions, a name given twice, or two defaults."""
-    items = value.get("regions") if isinstance(value, dict) else None
+    items = dig(value, "regions")
     if not isinstance(items, list) or not items:
         raise InvalidInput("it holds no list of regions")
     regions = tuple(Region.from_json(item) for item in items)
@@ -271,15 +253,11 @@ class Outcome(str, Enum):
 
 
 class RegionList(NamedTuple):
-    """A list of regions, its source, and when it was fetched (seconds since 1970; None for the built-in table).
-
-    `anonymous` means that it was fetched without a token, so that some regions may be missing from it.
-    """
+    """A list of regions, its source, and when it was fetched (seconds since 1970; None for the built-in table)."""
 
     regions: tuple[Region, ...]
     source: ListSource
     fetched_at: float | None
-    anonymous: bool
 
     def find(self, name: str) -> Region | None:
         """Return the region of that name."""
@@ -296,35 +274,30 @@ class RegionList(NamedTuple):
         return tuple(region.name for region in self.regions)
 
 
-class Platform:
-    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host."""
+class Platform(NamedTuple):
+    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host.
 
-    def __init__(self, regions: Iterable[Region], domain: str, former_hosts: Mapping[str, str]) -> None:
-        """Take the regions (the first of two with one endpoint counts), the domain, and the hosts of gone regions."""
-        self._domain = domain
-        self._former_hosts = former_hosts
-        self._by_endpoint: dict[SshEndpoint, Region] = {}
-        self._by_host: dict[str, set[str]] = {}
-        for region in regions:
-            self._by_endpoint.setdefault(region.ssh, region)
-            self._by_host.setdefault(region.ssh.host, set()).add(region.name)
+    The first of two regions with one endpoint counts. `former_hosts` are those of regions that are gone.
+    """
+
+    regions: Sequence[Region]
+    domain: str
+    former_hosts: Mapping[str, str]
 
     def owns(self, url: RemoteUrl) -> bool:
         """Return whether the url points at the platform, in whichever region."""
         host = url.endpoint.host
-        return host in self._by_host or host == self._domain or host.endswith(f".{self._domain}")
+        return f".{host}".endswith(f".{self.domain}") or any(region.ssh.host == host for region in self.regions)
 
     def region_name(self, url: RemoteUrl) -> str:
         """Return the name of the region that the url points at, which may be gone; "" if the url does not tell.
 
         A host that serves several regions on other ports, or never served one, does not tell.
         """
-        if region := self._by_endpoint.get(url.endpoint):
-            return region.name
         host = url.endpoint.host
-        if names := self._by_host.get(host):
-            return next(iter(names)) if len(names) == 1 else ""
-        if name := self._former_hosts.get(host):
-            return name
-        name = host.removesuffix(f".{self._domain}").removeprefix("ssh.")
-        return name if host == f"ssh.{name}.{self._domain}" else ""
+        if exact := [region.name for region in self.regions if region.ssh == url.endpoint]:
+            return exact[0]
+        if names := {region.name for region in self.regions if region.ssh.host == host}:
+            return names.pop() if len(names) == 1 else ""
+        name = host.removesuffix(f".{self.domain}").removeprefix("ssh.")
+        return self.former_hosts.get(host) or (name if host == f"ssh.{name}.{self.domain}" else "")

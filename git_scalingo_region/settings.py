@@ -14,6 +14,7 @@ from git_scalingo_region.errors import InvalidInput
 DEFAULT_SERVICE = "https://auth.scalingo.com"
 DEFAULT_REMOTE = "scalingo"
 CACHE_FRESH_SECONDS = 24 * 60 * 60
+LOOK_AGAIN_SECONDS = 5 * 60
 NETWORK_SECONDS = 10.0
 LOCK_SECONDS = 5.0
 
@@ -37,15 +38,21 @@ class Settings(NamedTuple):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read the variables that the manual lists; raise `InvalidInput` for an unusable `SCALINGO_AUTH_URL`."""
-        auth_file, config_file = _cli_files(environ)
+        home = environ.get("HOME", "")
+        # Relative folders are ignored, as the XDG specification asks.
+        home = home if os.path.isabs(home) else ""
+        cache = environ.get("XDG_CACHE_HOME", "")
+        cache = cache if os.path.isabs(cache) else home and os.path.join(home, ".cache")
+        # The variables of the platform's own CLI (1.48.0), which move its files.
+        folder = environ.get("CONFIG_DIR") or (home and os.path.join(home, ".config", "scalingo"))
         return cls(
             service=_service(environ.get("SCALINGO_AUTH_URL", "")),
             api_token=environ.get("SCALINGO_API_TOKEN", "").strip(),
             region=environ.get("SCALINGO_REGION", ""),
             app=environ.get("SCALINGO_APP", ""),
-            cache_folder=_cache_folder(environ),
-            cli_auth_file=auth_file,
-            cli_config_file=config_file,
+            cache_folder=cache and os.path.join(cache, "git-scalingo-region"),
+            cli_auth_file=environ.get("AUTH_FILE") or (folder and os.path.join(folder, "auth")),
+            cli_config_file=environ.get("CONFIG_FILE_PATH") or (folder and os.path.join(folder, "config.json")),
             ssh_command=environ.get("GIT_SSH_COMMAND", ""),
             ssh_program=environ.get("GIT_SSH", ""),
         )
@@ -59,22 +66,6 @@ class Settings(NamedTuple):
     def __repr__(self) -> str:
         """Leave the token out: a traceback may end up in a bug report."""
         return f"Settings(service={self.service!r}, ...)"
-
-
-def _cache_folder(environ: Mapping[str, str]) -> str:
-    home, cache = environ.get("HOME", ""), environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(cache):  # the XDG specification: relative paths are to be ignored
-        cache = os.path.join(home, ".cache") if os.path.isabs(home) else ""
-    return cache and os.path.join(cache, "git-scalingo-region")
-
-
-def _cli_files(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the platform CLI's `auth` and `config.json`; its own variables move them (CLI 1.48.0)."""
-    home = environ.get("HOME", "")
-    folder = environ.get("CONFIG_DIR") or (os.path.join(home, ".config", "scalingo") if os.path.isabs(home) else "")
-    auth_file = environ.get("AUTH_FILE") or (folder and os.path.join(folder, "auth"))
-    config_file = environ.get("CONFIG_FILE_PATH") or (folder and os.path.join(folder, "config.json"))
-    return auth_file, config_file
 
 
 def _service(text: str) -> str:

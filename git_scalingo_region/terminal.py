@@ -1,4 +1,4 @@
-"""Text for a terminal and JSON for a script: the helpers with which each command's result shows itself.
+"""Text for a terminal and JSON for a script: the helpers that the results of the commands use.
 
 Pure: it returns text and writes nothing. One layout for all commands: a headline, then labelled lines; several things
 of one kind are a table. Text from a repository or the network is escaped before it gets near a terminal.
@@ -50,8 +50,6 @@ class Style(NamedTuple):
 
 def printable(text: str) -> str:
     """Return the text with everything that a terminal might obey (control, bidirectional, broken) escaped."""
-    if text.isprintable():
-        return text
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
@@ -100,17 +98,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *,
         if narrow is None or widths[narrow] - excess < MIN_CELL:
             return "\n".join(record(row[0], zip(map(str.lower, header[1:]), row[1:]), style) for row in cells)
         widths[narrow] -= excess
-        _shorten(cells, narrow, widths[narrow])
+        for row in cells:
+            if len(row[narrow]) > widths[narrow]:
+                row[narrow] = row[narrow][: widths[narrow] - 3] + "..."
     lines = [style.paint(_row(header, widths, Style()), BOLD), *(_row(row, widths, style) for row in cells)]
     return "\n".join(lines) + "\n"
 
 
-def _shorten(cells: Iterable[list[str]], column: int, width: int) -> None:
-    for row in cells:
-        if len(row[column]) > width:
-            row[column] = row[column][: width - 3] + "..."
-
-
 def _row(cells: Sequence[str], widths: Sequence[int], style: Style) -> str:
-    padded = [style.paint_word(cell, cell.ljust(width)) for cell, width in zip(cells[:-1], widths)]
-    return "  ".join([*padded, style.paint_word(cells[-1])]).rstrip()
+    padded = (style.paint_word(cell, cell.ljust(width)) for cell, width in zip(cells, [*widths[:-1], 0]))
+    return "  ".join(padded).rstrip()

@@ -72,6 +72,30 @@ def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run
     assert len(service.requests) == 1
 
 
+def test_many_remotes_are_read_back_at_once(
+    declare: Declare, repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many remotes are declared, `setup` asks git as few questions as for two."""
+    from git_scalingo_region.repository import git
+
+    asked: list[tuple[str, ...]] = []
+    original = git.ask
+
+    def counted(*arguments: str, given: bytes = b"") -> git.Answer:
+        asked.append(arguments)
+        return original(*arguments, given=given)
+
+    monkeypatch.setattr(git, "ask", counted)
+    counts = []
+    for many in (2, 20):
+        declare("".join(f'[remote "r{number}"]\n\tapp = app-{number}\n' for number in range(many)))
+        assert run("setup", "-q").status == 0
+        counts.append(len(asked))
+        asked.clear()
+    assert counts[0] == counts[1]
+    assert repo.push_urls("r19") == [OSC_FR1.replace("myapp", "app-19")]
+
+
 def test_setup_json(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
     """`--json` lists every remote with its outcome, and how to undo an update."""
     declare(BOTH)

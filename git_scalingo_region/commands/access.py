@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, follow, stops
@@ -105,15 +105,15 @@ def host_key(subject: Subject) -> Finding:
     trusted = known_hosts.trusted_keys(place)
     if wrong:
         detail = f"{wrong[0].path} holds a key for {name} that is not the published one"
-        return _untrusted(subject, place, detail, wrong)
+        return _untrusted(subject, detail, wrong)
     if not trusted and plain:
-        return _untrusted(subject, place, f"the key that {plain[0].path} holds for {name} is revoked", plain)
+        return _untrusted(subject, f"the key that {plain[0].path} holds for {name} is revoked", plain)
     if not trusted:
-        return _untrusted(subject, place, f"ssh does not know {name} yet")
+        return _untrusted(subject, f"ssh does not know {name} yet")
     if not published:
         return Finding(OK, "known; no fingerprint is published for it")
     if not any(entry.key.fingerprint in published.values() for entry in trusted):
-        return _untrusted(subject, place, f"ssh knows {name} by a key that is not published", trusted)
+        return _untrusted(subject, f"ssh knows {name} by a key that is not published", trusted)
     return Finding(OK, "known, and the published one")
 
 
@@ -123,8 +123,9 @@ def _host_keys(subject: Subject) -> tuple[Lookup, Sequence[KnownKey]]:
     return place, known_hosts.known_keys(place.name, place.files)
 
 
-def _untrusted(subject: Subject, place: Lookup, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
+def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
     """Return a problem that `trust` solves once the wrong entries are out, if a key is published."""
+    place = client.lookup(subject.region.ssh, _ssh(subject))
     trust = shell.plugin("trust", subject.region.name)
     if not builtin.fingerprints(subject.region.ssh):
         return Finding(PROBLEM, detail, "", f"{trust} --fingerprint FINGERPRINT")
@@ -174,13 +175,8 @@ def _unreached(subject: Subject, detail: str) -> Finding:
     return Finding(PROBLEM, detail, "", probe)
 
 
-def _unknown(subject: Subject, detail: str) -> Finding:
-    return _untrusted(subject, _host_keys(subject)[0], detail)
-
-
 def _changed(subject: Subject, detail: str) -> Finding:
-    place, entries = _host_keys(subject)
-    return _untrusted(subject, place, detail, [entry for entry in entries if not entry.marker])
+    return _untrusted(subject, detail, [entry for entry in _host_keys(subject)[1] if not entry.marker])
 
 
 def _unpushed(subject: Subject, detail: str) -> Finding:
@@ -188,10 +184,10 @@ def _unpushed(subject: Subject, detail: str) -> Finding:
 
 
 # What ssh and git say, most telling first: a pattern, what it means, and what makes the finding.
-_FAILURES = (
+_FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
     (r"Could not resolve hostname", "the name {host} is not resolved", _unreached),
     (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", "the host key is not the one known", _changed),
-    (r"Host key verification failed|No .* host key is known", "the host key is unknown", _unknown),
+    (r"Host key verification failed|No .* host key is known", "the host key is unknown", _untrusted),
     (r"ssh: connect to host|Connection timed out", "port {port} of {host} is unreachable", _unreached),
     (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", refused),
     (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", _unreached),

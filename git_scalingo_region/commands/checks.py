@@ -159,8 +159,8 @@ def _update(subject: Subject, examined: Examined) -> str:
 def push_url(subject: Subject) -> Finding:
     """Look where `git push` really goes."""
     examined, region = subject.target
-    urls = ", ".join(examined.push_urls)
-    reached = {RemoteUrl.try_parse(url) for url in examined.push_urls}
+    urls = ", ".join(examined.remote.push_urls)
+    reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
     is_stale = examined.state is State.STALE
     if subject.is_current or (is_stale and reached == {region.remote_url(subject.app)}):
         return Finding(OK, urls)
@@ -210,26 +210,24 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 class _Setting(NamedTuple):
     """A setting that stops or diverts a push, and the value that makes it harmless if it is the last one.
 
-    `reads_all`: git, or a newer git, reads the other values as well, and refuses to go on if one is bad. Without a
-    harmless value, every file has to lose the setting: git collects its values.
+    Without such a value, every file has to lose the setting: git collects its values.
     """
 
     name: str
     harmless: str = ""
-    reads_all: bool = False
 
 
 _SETTINGS = {
     setting.name.lower(): setting
     for setting in (
-        _Setting("push.followTags", "false", reads_all=True),
-        _Setting("push.recurseSubmodules", "no", reads_all=True),
-        _Setting("push.gpgSign", "false", reads_all=True),
+        _Setting("push.followTags", "false"),
+        _Setting("push.recurseSubmodules", "no"),
+        _Setting("push.gpgSign", "false"),
         _Setting("push.default", "simple"),
         _Setting("push.pushoption"),
-        _Setting("submodule.recurse", "false", reads_all=True),
+        _Setting("submodule.recurse", "false"),
         # Of a remote:
-        _Setting("mirror", "false", reads_all=True),
+        _Setting("mirror", "false"),
         _Setting("receivepack"),
         _Setting("push"),
     )
@@ -244,12 +242,12 @@ def _setting(key: str) -> _Setting:
 
 def _cure(subject: Subject, key: str) -> str:
     """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
-    name, harmless, reads_all = _setting(key)
+    name, harmless = _setting(key)
     entries = subject.configuration.entries(key)
     if not harmless:
         return shell.chain(*_edits(subject, entries, "--unset-all", key))
     change = ("--replace-all", name, harmless)
-    if reads_all and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
+    if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
     # If the last entry is the user's or the system's, one of the repository's own comes after it.

@@ -181,7 +181,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     if catalog.context.warnings:
         reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
         return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
-    whose = "the public ones" if regions.anonymous else "the token is accepted"
+    whose = "the token is accepted" if catalog.token else "the public ones"
     return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
 
 
@@ -213,7 +213,6 @@ def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))
         raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
     examined = selection.examined
-    found = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
-    region = found.region if found else None
+    region = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
     head = repository.head()
     return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -15,7 +16,7 @@ from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, LookUp, RegionSource, Wish, choose, named, where_the_app_is
 from git_scalingo_region.scalingo.credentials import cli_region
-from git_scalingo_region.settings import DEFAULT_REMOTE
+from git_scalingo_region.settings import DEFAULT_REMOTE, LOOK_AGAIN_SECONDS
 
 
 class Selection(NamedTuple):
@@ -45,11 +46,8 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-
-    def find_region(name: str) -> Region | None:
-        found = catalog.find(name) if name else None
-        return found.region if found else None
-
+    # Not every run asks the service again because a remote is in a region that is gone.
+    find_region = partial(catalog.find, believed=LOOK_AGAIN_SECONDS)
     return Examiner(configuration, catalog.platform(), find_region)
 
 
@@ -73,35 +71,36 @@ def select(
     return Selection(context, catalog, configuration, name, examiner.examine(name))
 
 
-def check_names(repository: Repository, configuration: Configuration, names: Iterable[str]) -> None:
-    """Raise `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that a legacy file defines."""
-    for name in names:
+def examine(
+    repository: Repository,
+    catalog: Catalog,
+    configuration: Configuration,
+    names: Sequence[str] = (),
+    spare: Container[str] = (),
+) -> Iterator[Examined]:
+    """Yield the Scalingo remotes among `names`, or all if there are no names.
+
+    Raises `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that is not Scalingo's, or that
+    a legacy file defines. Names in `spare` may be anything.
+    """
+    remotes = dict.fromkeys(names) or configuration.remote_names
+    required = [name for name in names if name not in spare]
+    for name in required:
         if not configuration.remote(name).exists and (file := repository.legacy_file(name)):
             raise RemoteConflict(f"the remote '{name}' is defined by the file {file}, which this program leaves alone")
         if name not in configuration.remote_names:
             raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
-
-
-def examine(
-    catalog: Catalog, configuration: Configuration, names: Sequence[str], spare: Container[str] = ()
-) -> Iterator[Examined]:
-    """Yield the Scalingo remotes among `names`, or all if there are no names.
-
-    Raises `RemoteConflict` for a name that is not Scalingo's, unless it is in `spare`.
-    """
-    remotes = dict.fromkeys(names) or configuration.remote_names
     listed = None
     while listed is not catalog.load():  # a region that the cached list lacks is looked up: the new list may tell more
         listed = catalog.load()
         examiner = examiner_of(catalog, configuration)
-        found = [examiner.examine(name) for name in remotes]
-    for name, item in zip(remotes, found):
-        if item:
-            yield item
-        elif names and name not in spare:
-            entries = configuration.remote(name).located
-            where = f"it points to {entries[0].value}" if entries else "it has no url"
+        found = {name: examiner.examine(name) for name in remotes}
+    for name in required:
+        if not found[name]:
+            urls = configuration.remote(name).located
+            where = f"it points to {urls[0].value}" if urls else "it has no url"
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
+    yield from filter(None, found.values())
 
 
 def add_form() -> str:
@@ -160,9 +159,9 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
     """Warn that a setting names another region; with the command that moves the remote if that is known to work."""
     _, catalog, configuration, remote, _ = selection
     is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
-    found = catalog.find(setting.name) if is_usable else None
+    there = catalog.find(setting.name) if is_usable else None
     examiner = examiner_of(catalog, configuration)
-    command = move_command(examiner, configuration, remote, found.region, app) if found else ""
+    command = move_command(examiner, configuration, remote, there, app) if there else ""
     selection.context.warn(
         f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
         + (f"; to move it: {command}" if command else "")

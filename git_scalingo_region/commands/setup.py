@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, check_names, examine, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -23,7 +23,7 @@ from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import State
+from git_scalingo_region.repository.plan import Examined, State
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
 from git_scalingo_region.terminal import GREEN, Result, error_json, plural, record
@@ -134,8 +134,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
         raise RepositoryError(f"{FILE} belongs into a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
-    check_names(repository, configuration, names)
-    found, hints = _declarable(context, configuration, names)
+    found, hints = _declarable(context, examine(repository, Catalog(context), configuration, names), configuration)
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
@@ -153,15 +152,14 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 
 
 def _declarable(
-    context: Context, configuration: Configuration, names: Sequence[str]
+    context: Context, examined: Iterable[Examined], configuration: Configuration
 ) -> tuple[list[Declared], list[str]]:
-    """Return what to declare, and how to move the remotes that are left out because their region is gone.
+    """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
 
-    Declared without its region, such a remote would be made in another one, in a new clone. Raises `RepositoryError` if
-    nothing is left.
+    If a remote whose region is gone was declared without it, a new clone would have it in another region.
     """
     found, hints = [], []
-    for item in examine(Catalog(context), configuration, names):
+    for item in examined:
         if item.state is State.UNKNOWN_REGION:
             context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(move_hint(configuration, item))

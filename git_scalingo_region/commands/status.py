@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, check_names, examine, move_hint
+from git_scalingo_region.commands.selection import add_form, examine, move_hint
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
-from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.configuration import Configuration, Remote
 from git_scalingo_region.repository.declared import FILE, Declared, read_declared
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
@@ -17,15 +17,8 @@ from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.terminal import Result, Style, table
 
 
-def _set_up() -> str:
-    return f"set up what {FILE} declares: {shell.plugin('setup')}"
-
-
 class Status(NamedTuple):
-    """A Scalingo remote, or one that is declared, as in the JSON: what it points at, and its state.
-
-    A missing remote has no url, and no region if it may be in any.
-    """
+    """A Scalingo or declared remote as in the JSON. A missing one has no url, and no region if it may be in any."""
 
     remote: str
     app: str
@@ -44,22 +37,16 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    check_names(repository, configuration, (name for name in remotes if name not in declared))
-    found = {item.remote.name: item for item in examine(Catalog(context), configuration, remotes, spare=declared)}
-    wanted = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
-    judged = [
-        _judged(configuration, found[name], declared.get(name))
-        if name in found
-        else _absent(configuration, declared[name])
-        for name in wanted
-    ]
-    statuses = [status for status, _ in judged]
+    examined = examine(repository, Catalog(context), configuration, remotes, spare=declared)
+    found = {item.remote.name: item for item in examined}
+    names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
+    statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
+    advice = [_advice(configuration, status, found.get(status.remote)) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
-    advice = dict.fromkeys(hint for _, hint in judged if hint) if judged else [f"add one: {add_form()}"]
     return Result(
         text=lambda style: _text(statuses, style),
         json=lambda: {"remotes": [status._asdict() for status in statuses]},
-        hints=lambda: list(advice),
+        hints=lambda: list(filter(None, dict.fromkeys(advice))) if statuses else [f"add one: {add_form()}"],
         exit_status=ExitStatus.DONE if is_current else ExitStatus.PROBLEM,
     )
 
@@ -68,48 +55,36 @@ def _text(statuses: Sequence[Status], style: Style) -> str:
     if not statuses:
         return "No Scalingo remote in this repository\n"
     rows = [
-        (
-            item.remote,
-            item.region or ("unknown" if item.url else "-"),
-            item.app,
-            item.state.value,
-            ", ".join(item.push_urls),
-        )
-        for item in statuses
+        (name, region or ("unknown" if url else "-"), app, state.value, ", ".join(push_urls))
+        for name, app, region, url, push_urls, state in statuses
     ]
     return table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style)
 
 
-def _judged(configuration: Configuration, item: Examined, declared: Declared | None) -> tuple[Status, str]:
-    """Return the state of a Scalingo remote, and what to do about it."""
-    state = item.state
-    if declared and (declared.app, declared.region or item.region) != (item.url.app, item.region):
-        state = State.DIFFERS
-    status = Status(item.remote.name, item.url.app, item.region or None, item.held_url, item.push_urls, state)
-    return status, _advice(configuration, item, state)
-
-
-def _advice(configuration: Configuration, item: Examined, state: State) -> str:
-    """Return what to do about a remote; a command only if it can do what the line says."""
-    name = item.remote.name
-    if state is State.STALE and item.remote.inherited:
-        return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
-    return {
-        State.CURRENT: "",
-        State.STALE: f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}",
-        State.DIFFERS: _set_up(),
-        State.DIVERTED: f"see what diverts the push: {shell.plugin('doctor', name)}",
-        State.UNKNOWN_REGION: move_hint(configuration, item),
-    }[state]
-
-
-def _absent(configuration: Configuration, declared: Declared) -> tuple[Status, str]:
-    """Return the state of a declared remote that is not there, or that is there and not Scalingo's."""
-    name, app, region = declared
-    remote = configuration.remote(name)
-    state, advice = State.MISSING, _set_up()
-    if remote.exists:
-        see = shell.plugin("setup", "-n", name)
-        state, advice = State.DIFFERS, f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"
+def _status(remote: Remote, item: Examined | None, declared: Declared | None) -> Status:
+    """Return the state of a remote that is Scalingo's (`item`), or declared, or both."""
+    app, region, state = "", "", State.DIFFERS if remote.exists else State.MISSING
+    if declared:
+        _, app, region = declared
+    if item:
+        is_as_declared = not declared or (app, region or item.region) == (item.url.app, item.region)
+        app, region, state = item.url.app, item.region, item.state if is_as_declared else State.DIFFERS
     url = remote.located[0].value if remote.located else None
-    return Status(name, app, region or None, url, configuration.push_urls_of(remote), state), advice
+    return Status(remote.name, app, region or None, url, remote.push_urls, state)
+
+
+def _advice(configuration: Configuration, status: Status, item: Examined | None) -> str:
+    """Return what to do about a remote; a command only if it can do what the line says."""
+    name, state = status.remote, status.state
+    if state is State.DIFFERS and not item:
+        see = shell.plugin("setup", "-n", name)
+        return f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"
+    if state in (State.DIFFERS, State.MISSING):
+        return f"set up what {FILE} declares: {shell.plugin('setup')}"
+    if state is State.STALE and configuration.remote(name).inherited:
+        return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
+    if state is State.STALE:
+        return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
+    if state is State.DIVERTED:
+        return f"see what diverts the push: {shell.plugin('doctor', name)}"
+    return move_hint(configuration, item) if item and state is State.UNKNOWN_REGION else ""

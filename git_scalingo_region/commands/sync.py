@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from git_scalingo_region.commands.selection import check_names, examine, examiner_of, move_command, move_hint
+from git_scalingo_region.commands.selection import examine, examiner_of, move_command, move_hint
 from git_scalingo_region.commands.target import Done, undo
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, RemoteConflict
@@ -25,11 +25,10 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Result:
     """
     repository = Repository()
     configuration, catalog = repository.read(), Catalog(context)
-    check_names(repository, configuration, remotes)
     settled: list[tuple[Examined, Plan | RemoteConflict | None]] = []
 
     def decide(now: Configuration) -> list[Plan]:
-        settled[:] = [(item, _plan(catalog, now, item)) for item in examine(catalog, now, remotes)]
+        settled[:] = [(item, _plan(catalog, now, item)) for item in examine(repository, catalog, now, remotes)]
         return [plan for _, plan in settled if isinstance(plan, Plan)]
 
     plans = carry_out(repository, configuration, decide, dry_run=dry_run)

@@ -155,7 +155,7 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
     repository = Repository()
     names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
-    for item in examine(catalog, repository.read(), ()):
+    for item in examine(repository, catalog, repository.read()):
         if item.state is State.UNKNOWN_REGION:
             context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
         else:

@@ -43,11 +43,11 @@ __git_scalingo_region_option ()
 }
 # END
 
-# Print the region names: those that the program cached last, else the embedded ones.
+# Set offers to the region names: those that the program cached last, else the embedded ones.
 __git_scalingo_region_names ()
 {
 	# In other locales a-z may hold capitals and accents.
-	local LC_ALL=C name names="" file="${XDG_CACHE_HOME-}"
+	local LC_ALL=C name file="${XDG_CACHE_HOME-}"
 
 	# A relative XDG_CACHE_HOME does not count: so says the XDG specification.
 	[[ "$file" == /* ]] || file="${HOME-}/.cache"
@@ -56,11 +56,11 @@ __git_scalingo_region_names ()
 		while IFS= read -r name || [[ -n "$name" ]]; do
 			case "$name" in
 			"" | [!a-z0-9]* | *[!a-z0-9._-]*) ;;
-			*) names="$names $name" ;;
+			*) offers="$offers $name" ;;
 			esac
 		done <"$file"
 	fi
-	echo "${names:-$__git_scalingo_region_embedded}"
+	offers="${offers:-$__git_scalingo_region_embedded}"
 }
 
 # Print the names of the remotes that .gitscalingo declares. Anybody may have written that file, so
@@ -82,18 +82,16 @@ __git_scalingo_region_declared ()
 		done
 }
 
-# Print what is offered for a value of this kind.
+# Set offers to what is offered for a value of this kind. Regions, which are asked for most, need no subshell.
 __git_scalingo_region_offers ()
 {
+	offers=""
 	case "$1" in
 	regions) __git_scalingo_region_names ;;
-	remotes) __git remote ;;
-	declared)
-		__git remote
-		__git_scalingo_region_declared
-		;;
+	remotes) offers="$(__git remote)" ;;
+	declared) offers="$(__git remote; __git_scalingo_region_declared)" ;;
 	"" | none | files) ;;
-	*) echo "${1//,/ }" ;;
+	*) offers="${1//,/ }" ;;
 	esac
 }
 
@@ -111,7 +109,7 @@ __git_scalingo_region_no_files ()
 _git_scalingo_region ()
 {
 	local opts="" slots="" kind="" command="" positionals=0 dashdash="" option="" value="$cur"
-	local given=" " left="" word i
+	local offers="" given=" " left="" word i
 
 	# What stands before the cursor. If __git_cmd_idx is not set (git before 2.31), the words before
 	# the command are passed over.
@@ -148,7 +146,8 @@ _git_scalingo_region ()
 	# Bash itself completes file names.
 	[[ "$kind" == files ]] || __git_scalingo_region_no_files
 	if [[ -n "$option" ]]; then
-		__gitcomp "$(__git_scalingo_region_offers "$kind")" "" "$value"
+		__git_scalingo_region_offers "$kind"
+		__gitcomp "$offers" "" "$value"
 		return
 	fi
 
@@ -159,7 +158,8 @@ _git_scalingo_region ()
 		opts=""
 		for word in $slots; do
 			if ((positionals-- == 0)) || [[ "$word" == *... ]]; then
-				opts="$(__git_scalingo_region_offers "${word%...}")"
+				__git_scalingo_region_offers "${word%...}"
+				opts="$offers"
 				break
 			fi
 		done

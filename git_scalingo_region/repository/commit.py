@@ -1,7 +1,4 @@
-"""The commit to be pushed, as GitPython reads it.
-
-GitPython runs git for this: its own reader of objects does not know SHA-256.
-"""
+"""The commit to be pushed. GitPython runs git to read it, since its own reader of objects does not know SHA-256."""
 
 from __future__ import annotations
 

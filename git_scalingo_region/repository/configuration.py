@@ -68,12 +68,13 @@ def split_key(key: str) -> tuple[str, str | None, str]:
 
 
 class Remote(NamedTuple):
-    """What the configuration of all scopes says about one remote; `urls` and `pushurls` are those in force."""
+    """What the configuration says about one remote: the urls in force, all variables, and where `git push` goes."""
 
     name: str
     urls: tuple[Entry, ...] = ()
     pushurls: tuple[Entry, ...] = ()
     variables: Mapping[str, Sequence[Entry]] = {}
+    push_urls: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -114,7 +115,7 @@ class Configuration:
 
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
         """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
-        self.resets = empty_resets
+        self._empty_resets = empty_resets
         self.listed = list(entries)
         self._entries: dict[str, list[Entry]] = {}
         self._remotes: dict[str, dict[str, list[Entry]]] = {}
@@ -152,31 +153,28 @@ class Configuration:
     def remote(self, name: str) -> Remote:
         """Return the remote of that name; one without settings if there is none."""
         variables = self._remotes.get(name, {})
-        urls, pushurls = (self._in_force(variables.get(variable, ())) for variable in ("url", "pushurl"))
-        return Remote(name, urls, pushurls, variables)
+        held = [variables.get(variable, ()) for variable in ("url", "pushurl")]
+        values = [[entry.value for entry in entries] for entries in held]
+        urls, pushurls = (tuple(entries[self._start(texts) :]) for entries, texts in zip(held, values))
+        return Remote(name, urls, pushurls, variables, self.push_urls(*values))
 
-    def _in_force(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        resets = [index + 1 for index, entry in enumerate(entries) if self.resets and not entry.value]
-        return tuple(entries[max(resets, default=0) :])
+    def _start(self, values: Sequence[str]) -> int:
+        """Return where the values begin that are in force."""
+        return max((index + 1 for index, value in enumerate(values) if self._empty_resets and not value), default=0)
 
     def rewritten(self, url: str, *, push: bool = False) -> str:
         """Return the url after `url.*.insteadOf`, or, with `push`, after `url.*.pushInsteadOf` if that applies."""
         implied = _rewritten(url, self._rewrites["pushinsteadof"]) if push else None
         return implied if implied is not None else _rewritten(url, self._rewrites["insteadof"]) or url
 
-    def push_urls_of(self, remote: Remote) -> tuple[str, ...]:
-        """Return where `git push` goes for a remote."""
-        urls, pushurls = ([entry.value for entry in entries] for entries in (remote.urls, remote.pushurls))
-        return self.push_urls(urls, pushurls)
-
-    def push_urls(self, urls: Iterable[str], pushurls: Iterable[str]) -> tuple[str, ...]:
+    def push_urls(self, urls: Sequence[str], pushurls: Sequence[str]) -> tuple[str, ...]:
         """Return where `git push` goes for these values of `url` and `pushurl`.
 
         git's rule (git-config(1), `url.*.pushInsteadOf`): a `pushurl` hides every `url`, and only `insteadOf` applies
         to it. Without one, the urls that `pushInsteadOf` rewrites hide those that it does not.
         """
+        urls, pushurls = (values[self._start(values) :] for values in (urls, pushurls))
         explicit = [self.rewritten(url) for url in pushurls]
-        urls = list(urls)
         implied = [_rewritten(url, self._rewrites["pushinsteadof"]) for url in urls]
         return tuple(explicit or [url for url in implied if url is not None] or [self.rewritten(url) for url in urls])
 

@@ -42,7 +42,6 @@ class Examined(NamedTuple):
     url: RemoteUrl
     region: str
     state: State
-    push_urls: tuple[str, ...]
 
     @property
     def held_url(self) -> str:
@@ -67,8 +66,7 @@ class Examiner:
         ours = [judgement for judgement in (*pushed, *fetched) if judgement]
         if not ours:
             return None
-        push_urls = self._configuration.push_urls_of(remote)
-        return Examined(remote, ours[0].url, ours[0].region, _state(remote, pushed, ours), push_urls)
+        return Examined(remote, ours[0].url, ours[0].region, _state(remote, pushed, ours))
 
     def judge(self, remote: Remote, entry: Entry) -> Judgement | None:
         """Judge one url of a remote; None if it is not Scalingo's."""
@@ -116,9 +114,8 @@ class Examiner:
 
     def push_urls_after(self, remote: Remote, changes: Sequence[Change]) -> tuple[str, ...]:
         """Return where `git push` will go once the changes are made."""
-        entries = (entry for name in ("url", "pushurl") for entry in _after(remote, name, changes))
-        changed = Configuration(entries, empty_resets=self._configuration.resets).remote(remote.name)
-        return self._configuration.push_urls_of(changed)
+        url, pushurl = (list(_after(remote, variable, changes)) for variable in ("url", "pushurl"))
+        return self._configuration.push_urls(url, pushurl)
 
 
 def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Judgement]) -> State:
@@ -188,9 +185,9 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
 
 
 def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
-    """Decide how each stale url of a remote moves to its own region's endpoint.
+    """Decide how each stale url moves to its region's endpoint.
 
-    Raises `RemoteConflict` if one of them comes from outside the repository, unless it is to change `everywhere`.
+    Raises `RemoteConflict` for one from outside the repository, unless it is to change `everywhere`.
     """
     remote = examined.remote
     for entry in () if everywhere else remote.inherited:
@@ -260,8 +257,7 @@ def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """Return the changes after which only `url` is in force, for a remote that was not Scalingo's.
 
-    Values from outside the repository cannot be removed from here. A pushurl of the repository's own hides an inherited
-    url, but nothing here hides an inherited pushurl. An empty value that hides some already stays.
+    A pushurl of the repository's own hides an inherited url, but nothing here hides an inherited pushurl.
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:
@@ -293,17 +289,14 @@ def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterato
         new = ()
 
 
-def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator[Entry]:
-    """Yield the entries of a variable once the changes are made, those of a new file last."""
-    key = remote.key(variable)
-    new = {change.origin: change.new for change in changes if change.key == key}
+def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator[str]:
+    """Yield the values of a variable once the changes are made, those of a new file last."""
+    new = {change.origin: change.new for change in changes if change.key == remote.key(variable)}
     for entry in remote.variables.get(variable, ()):
-        if entry.origin not in new:
-            yield entry
-        elif values := new[entry.origin]:
-            yield from (Entry(entry.scope, entry.origin, key, value) for value in values)
+        yield from new.get(entry.origin, (entry.value,))
+        if entry.origin in new:
             new[entry.origin] = ()
-    yield from (Entry("local", origin, key, value) for origin, values in new.items() for value in values)
+    yield from (value for values in new.values() for value in values)
 
 
 def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple[str, ...]:

@@ -11,56 +11,54 @@ followed. This is the only module that imports `requests`; nothing here prints, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late  # TimeoutError itself only from Python 3.11 on
 from functools import partial
-from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, TypeVar
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
-from urllib3.util import parse_url
+from urllib3.exceptions import DecodeError, HTTPError
 from urllib3.util.retry import Retry
 
 from git_scalingo_region import __version__
 from git_scalingo_region.errors import CredentialsError, InvalidInput, RateLimited, ScalingoRegionError, ServiceError
-from git_scalingo_region.model import Region, parse_regions
-from git_scalingo_region.scalingo.credentials import Token
-from git_scalingo_region.settings import LOOPBACK_HOSTS
+from git_scalingo_region.model import Region, dig, parse_regions
+from git_scalingo_region.scalingo.credentials import Token, is_token, vouches_for
 
 BODY_MAX = 1 << 20
 RETRY_AFTER_SECONDS = 60.0
-CHUNK = 16384
-LATE = "no answer in time"
 
 # What requests raises if the network fails: a TypeError for the address of a proxy without a host.
-NETWORK_FAILURES = (requests.RequestException, HTTPError, OSError, ValueError, TypeError)
+NETWORK_FAILURES = (requests.RequestException, HTTPError, Late, OSError, ValueError, TypeError)
 
 Answer = TypeVar("Answer")
-Authorize = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 
 class Service:
     """The authentication service as one account uses it: the token is exchanged once, however much is asked."""
 
     def __init__(self, url: str, token: Token | None) -> None:
-        """Take the address of the service; without a token it is asked as anybody may ask it."""
+        """Take the address of the service; without a token, it answers only what is public."""
         self.url = url
         self._token = token
-        self._session = _session(url)
+        self._session = _Session(url)
         self._bearer = token.value if token and token.is_bearer else ""
-        self._refusal: ServiceError | None = None
+        self._refusal: ScalingoRegionError | None = None
 
     def fetch_regions(self, seconds: float) -> tuple[Region, ...]:
         """Return the regions that the account sees, or the public regions without a token.
 
         Raises `CredentialsError` for a rejected token, `RateLimited` for 429, `ServiceError` for any other failure.
         """
-        answer = self._get("/v1/regions", seconds)
+        deadline = time.monotonic() + seconds
+        answer = self._ask("GET", "/v1/regions", deadline, headers=self._headers(deadline))
         try:
             return parse_regions(answer)
         except InvalidInput as error:
@@ -69,219 +67,144 @@ class Service:
     def account_keys(self, seconds: float) -> list[str]:
         """Return the ssh keys of the account, each as `TYPE BASE64`.
 
-        Raises like `fetch_regions`, but a token that may not read the keys is a mere `ServiceError`.
+        Raises like `fetch_regions`, but a token that may not read the keys is only a `ServiceError`.
         """
         deadline = time.monotonic() + seconds
-        self._exchange(seconds)
+        headers = self._headers(deadline)
         try:
-            answer = self._get("/v1/keys", deadline - time.monotonic())
+            keys = dig(self._ask("GET", "/v1/keys", deadline, headers=headers), "keys")
         except CredentialsError as refusal:
             raise ServiceError(refusal.message) from None
-        keys = answer.get("keys") if isinstance(answer, dict) else None
         if not isinstance(keys, list):
             raise ServiceError(f"{self.url} sent a malformed list of keys")
-        contents = (key.get("content") if isinstance(key, dict) else None for key in keys)
+        contents = (dig(key, "content") for key in keys)
         words = (content.split()[:2] for content in contents if isinstance(content, str) and content.isprintable())
         return [" ".join(pair) for pair in words if len(pair) == 2]
 
-    def find_app(self, regions: Iterable[Region], app: str, seconds: float) -> dict[str, bool]:
+    def find_app(self, regions: Iterable[Region], app: str, seconds: float) -> dict[str, bool | None]:
         """Ask regions, side by side, whether the account sees the app; return the answers by the name of the region.
 
-        A region without a usable answer is left out. The token goes only to regions that the service vouches for.
-        Raises `CredentialsError`, `RateLimited` or `ServiceError` if the token cannot be exchanged.
+        None is no usable answer. The token goes only to regions that the service vouches for. A region that hangs
+        takes half of the time: the rest is for what comes next. Raises like `fetch_regions` if the token cannot be
+        exchanged.
         """
-        deadline = time.monotonic() + seconds
-        asked = [region for region in regions if vouches_for(self.url, region.api)]
-        if asked:
-            self._exchange(seconds)
-        ask = partial(_has_app, app=app, bearer=self._bearer, seconds=seconds)
-        tasks = {region.name: _Task(partial(ask, region.api.rstrip("/"))) for region in asked}
-        answers = {name: _usable_answer(task, deadline) for name, task in tasks.items()}
-        return {name: answer for name, answer in answers.items() if answer is not None}
+        deadline = time.monotonic() + seconds / 2
+        ask = partial(_has_app, app=app, headers=self._headers(deadline), seconds=seconds)
+        asked = (region for region in regions if vouches_for(self.url, region.api))
+        tasks = {region.name: _start(partial(ask, region.api.rstrip("/"))) for region in asked}
+        answers: dict[str, bool | None] = dict.fromkeys(tasks)
+        for name, task in tasks.items():
+            with contextlib.suppress(ServiceError, *NETWORK_FAILURES):
+                answers[name] = task.result(max(0.0, deadline - time.monotonic()))
+        return answers
 
-    def _get(self, path: str, seconds: float) -> Any:
-        deadline = time.monotonic() + seconds
-        self._exchange(seconds)
-        return self._ask("GET", path, _bearer_header(self._bearer), deadline - time.monotonic())
-
-    def _exchange(self, seconds: float) -> None:
-        """Exchange an API token for a bearer token, unless that is done; a failure is not tried again."""
+    def _headers(self, deadline: float) -> dict[str, str]:
+        """Return the header with the bearer token. An API token is exchanged for one; a failure is not tried again."""
         if self._refusal:
             raise self._refusal
-        if self._bearer or not self._token:
-            return
-        try:
-            answer = self._ask("POST", "/v1/tokens/exchange", ("", self._token.value), seconds)
-            self._bearer = self._bearer_of(answer)
-        except ServiceError as failure:
-            self._refusal = failure
-            raise
+        if self._token and not self._bearer:
+            try:
+                answer = self._ask("POST", "/v1/tokens/exchange", deadline, auth=("", self._token.value))
+                if not is_token(bearer := dig(answer, "token")):
+                    raise ServiceError(f"{self.url} sent a malformed answer to the exchange of the token")
+            except (CredentialsError, ServiceError) as failure:
+                self._refusal = failure
+                raise
+            self._bearer = bearer
+        return {"Authorization": f"Bearer {self._bearer}"} if self._bearer else {}
 
-    def _bearer_of(self, answer: Any) -> str:
-        bearer = answer.get("token") if isinstance(answer, dict) else None
-        if not isinstance(bearer, str) or not bearer or not bearer.isascii() or not bearer.isprintable():
-            raise ServiceError(f"{self.url} sent a malformed answer to the exchange of the token")
-        return bearer
-
-    def _ask(self, method: str, path: str, auth: Authorize | tuple[str, str], seconds: float) -> Any:
-        """Send one request and return the JSON of the answer; `seconds` is for the whole, not for each read."""
+    def _ask(self, method: str, path: str, deadline: float, **options: Any) -> Any:
+        """Send one request and return the JSON of the answer."""
+        seconds = deadline - time.monotonic()
         try:
             if seconds <= 0:
-                raise requests.Timeout
-            return _Task(lambda: self._send(method, path, auth, seconds)).result(seconds)
-        except ScalingoRegionError:
-            raise
+                raise Late
+            send = partial(_send, self._session, method, self.url, path, seconds, **options)
+            response, answer = _start(send).result(seconds)
         except NETWORK_FAILURES as failure:
             raise ServiceError(f"{self.url} cannot be reached ({_reason(failure)})") from None
-
-    def _send(self, method: str, path: str, auth: Authorize | tuple[str, str], seconds: float) -> Any:
-        url = f"{self.url}{path}"
-        with self._session.request(method, url, auth=auth, timeout=seconds, stream=True) as response:
-            if response.status_code in (401, 403) and self._token:
-                raise CredentialsError(
-                    f"{self.url} rejected the API token from {self._token.source} ({response.status_code})",
-                    "put a new token into SCALINGO_API_TOKEN, or log in again with the Scalingo CLI",
-                )
-            if response.status_code == 429:
-                raise RateLimited(f"{self.url} asks for fewer requests (429)", _retry_after(response))
-            if response.status_code != 200:
-                raise ServiceError(f"{self.url} answered {response.status_code}")
-            return _json_body(self.url, response)
+        if response.status_code in (401, 403) and self._token:
+            raise CredentialsError(
+                f"{self.url} rejected the API token from {self._token.source} ({response.status_code})",
+                "put a new token into SCALINGO_API_TOKEN, or log in again with the Scalingo CLI",
+            )
+        if response.status_code == 429:
+            wait = response.headers.get("Retry-After", "").strip()
+            seconds = float(wait) if re.fullmatch("[0-9]{1,8}", wait) else RETRY_AFTER_SECONDS
+            raise RateLimited(f"{self.url} asks for fewer requests (429)", seconds)
+        if response.status_code != 200:
+            raise ServiceError(f"{self.url} answered {response.status_code}")
+        return answer
 
 
-def vouches_for(service: str, address: str) -> bool:
-    """Return whether the account's bearer token may be sent to this address of a region.
-
-    It may if the address is https and its host is under the service's domain, which is the service's host without its
-    first label (`auth.scalingo.com` vouches for `*.scalingo.com`), or if both are on this machine.
-    """
-    host, scheme = _host_and_scheme(address)
-    service_host = urlsplit(service).hostname or ""
-    if host in LOOPBACK_HOSTS and service_host in LOOPBACK_HOSTS:
-        return True
-    domain = service_host.partition(".")[2]
-    # An IPv4 address has no domain, and a domain without a dot is everybody's.
-    if scheme != "https" or "." not in domain or domain.rpartition(".")[2].isdecimal():
-        return False
-    return bool(re.fullmatch(rf"(?:[a-z0-9-]+\.)+{re.escape(domain)}", host))
-
-
-def _host_and_scheme(address: str) -> tuple[str, str]:
-    """Return the host and the scheme to which requests would connect, or two empty texts if there is any doubt."""
-    if not address.isascii() or not address.isprintable() or any(c in address for c in " @\\?#"):
-        return "", ""
-    try:
-        sent = requests.Request("GET", f"{address.rstrip('/')}/v1/apps/app").prepare().url or ""
-        # requests takes the host for the connection from urlsplit, and urllib3 has a parser of its own.
-        urls = {(url.host or "", url.scheme or "") for url in (parse_url(address), parse_url(sent))}
-        host, scheme = urlsplit(sent).hostname or "", urlsplit(sent).scheme
-    except NETWORK_FAILURES:
-        return "", ""
-    is_certain = urls == {(f"[{host}]" if ":" in host else host, scheme)} and scheme in ("http", "https")
-    return (host, scheme) if is_certain else ("", "")
-
-
-def _has_app(address: str, *, app: str, bearer: str, seconds: float) -> bool | None:
+def _has_app(address: str, *, app: str, headers: dict[str, str], seconds: float) -> bool | None:
     """Ask the API of one region; return None for an answer that is neither yes nor no."""
-    url, auth = f"{address}/v1/apps/{app}", _bearer_header(bearer)
-    with _session(address) as session, session.get(url, auth=auth, timeout=seconds, stream=True) as response:
-        if response.status_code == 404:
-            return False
-        answer = _json_body(address, response) if response.status_code == 200 else None
-    found = answer.get("app") if isinstance(answer, dict) else None
-    return True if isinstance(found, dict) and found.get("name") == app else None
+    with _Session(address) as session:
+        response, answer = _send(session, "GET", address, f"/v1/apps/{app}", seconds, headers=headers)
+    if response.status_code == 404:
+        return False
+    return True if dig(answer, "app", "name") == app else None
 
 
-def _usable_answer(task: _Task[bool | None], deadline: float) -> bool | None:
-    try:
-        return task.result(deadline - time.monotonic())
-    except (ServiceError, *NETWORK_FAILURES):
-        return None
+def _start(work: Callable[[], Answer]) -> Future[Answer]:
+    """Start work whose whole time can be limited, as requests cannot do: its time-out is for each read.
 
-
-class _Task(threading.Thread, Generic[Answer]):
-    """Work with a limit on its whole time, which requests does not have: its time-out is for each read.
-
-    A daemon thread, because the interpreter waits for any other kind of thread before it exits.
+    In a daemon thread, because the interpreter waits for any other kind of thread before it exits.
     """
+    future: Future[Answer] = Future()
 
-    def __init__(self, work: Callable[[], Answer]) -> None:
-        super().__init__(daemon=True)
-        self._work = work
-        self._answers: list[Answer] = []
-        self._failure: BaseException = requests.Timeout()
-        self.start()
-
-    def run(self) -> None:
-        """Do the work, and keep what comes of it for the thread that waits."""
+    def run() -> None:
         try:
-            self._answers.append(self._work())
+            future.set_result(work())
         except BaseException as failure:  # noqa: BLE001 - raised in the thread that waits
-            self._failure = failure
+            future.set_exception(failure)
 
-    def result(self, seconds: float) -> Answer:
-        """Return the answer; raise the failure of the work, or `requests.Timeout` after `seconds`."""
-        self.join(max(0.0, seconds))
-        if self._answers:
-            return self._answers[0]
-        raise self._failure
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 class _Session(requests.Session):
-    """A session for which a redirect is an answer like any other.
+    """A session for one address. Whatever breaks is tried once more, the exchange too."""
 
-    `allow_redirects=False` would not do: requests reads the body of a redirect anyway, without a limit.
-    """
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        # Plain http is only for this machine, so it does not go through a proxy, which would see the token.
+        self.trust_env = address.startswith("https://")
+        # Without this, requests lets an entry of ~/.netrc replace the Authorization header.
+        self.auth = lambda request: request
+        # 429 and Retry-After are for the caller.
+        retry = Retry(
+            1,
+            allowed_methods=None,
+            status_forcelist=(502, 503, 504),
+            respect_retry_after_header=False,
+            raise_on_status=False,
+        )
+        self.mount(address, HTTPAdapter(max_retries=retry))
+        self.headers.update({"User-Agent": f"git-scalingo-region/{__version__}", "Accept": "application/json"})
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: there is nowhere to go."""
+        """Return None: a redirect is an answer like any other.
+
+        `allow_redirects=False` would not do: requests reads the body of a redirect anyway, without a limit.
+        """
 
 
-def _session(url: str) -> _Session:
-    session = _Session()
-    # Plain http is only for this machine, so it does not go through a proxy, which would see the token.
-    session.trust_env = url.startswith("https://")
-    # Whatever breaks is tried once more, the exchange too. 429 and Retry-After are for the caller.
-    retry = Retry(
-        1,
-        allowed_methods=None,
-        status_forcelist=(502, 503, 504),
-        respect_retry_after_header=False,
-        raise_on_status=False,
-    )
-    session.mount(url, HTTPAdapter(max_retries=retry))
-    session.headers["User-Agent"] = f"git-scalingo-region/{__version__}"
-    session.headers["Accept"] = "application/json"
-    return session
-
-
-def _bearer_header(bearer: str) -> Authorize:
-    """Return a function that sets the header: requests would let an entry of ~/.netrc replace a header that is set."""
-
-    def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if bearer:
-            request.headers["Authorization"] = f"Bearer {bearer}"
-        return request
-
-    return authorize
-
-
-def _retry_after(response: requests.Response) -> float:
-    text = response.headers.get("Retry-After", "").strip()
-    return float(text) if text.isdecimal() and len(text) < 9 else RETRY_AFTER_SECONDS
-
-
-def _json_body(sender: str, response: requests.Response) -> Any:
-    body = bytearray()
-    for chunk in response.iter_content(CHUNK):
-        body += chunk
-        if len(body) > BODY_MAX:
-            raise ServiceError(f"{sender} sent a malformed answer: it is larger than {BODY_MAX >> 20} MiB")
+def _send(
+    session: _Session, method: str, address: str, path: str, seconds: float, **options: Any
+) -> tuple[requests.Response, Any]:
+    """Send one request; return the answer, and the JSON of its body if its status is 200: no other body is read."""
+    with session.request(method, address + path, timeout=seconds, stream=True, **options) as response:
+        if response.status_code != 200:
+            return response, None
+        body = response.raw.read(BODY_MAX + 1, decode_content=True)
+    if len(body) > BODY_MAX:
+        raise ServiceError(f"{address} sent a malformed answer: it is larger than {BODY_MAX >> 20} MiB")
     try:
-        return json.loads(bytes(body))
+        return response, json.loads(body)
     except (ValueError, RecursionError):
         # A captive portal answers every request with a page of its own.
-        raise ServiceError(f"{sender} sent a malformed answer: it is not JSON") from None
+        raise ServiceError(f"{address} sent a malformed answer: it is not JSON") from None
 
 
 def _reason(failure: BaseException) -> str:
@@ -293,18 +216,15 @@ def _reason(failure: BaseException) -> str:
             return f"the proxy answered {refusal[1]}" if refusal else "the proxy does not answer"
         case requests.exceptions.SSLError():
             return "its certificate is not trusted" if "CERTIFICATE_VERIFY_FAILED" in text else "TLS failed"
-        case requests.exceptions.Timeout():
-            return LATE
-        case requests.exceptions.ContentDecodingError():
+        case requests.Timeout() | Late():
+            return "no answer in time"
+        case DecodeError():
             return "its answer cannot be decompressed"
         case requests.exceptions.InvalidSchema():
             return "the scheme of the proxy is not supported"
         case ValueError() | TypeError():
             return "its address, or the proxy's, is not usable"
-        case requests.RequestException() if "NameResolutionError" in text:
-            return "its name cannot be resolved"
-        case requests.RequestException() if "Connection refused" in text:
-            return "the connection was refused"
         case requests.RequestException() | HTTPError():
-            return "the connection broke"
+            signs = {"NameResolutionError": "its name cannot be resolved", "refused": "the connection was refused"}
+            return next((meaning for sign, meaning in signs.items() if sign in text), "the connection broke")
     return text  # the system's or requests' own about certificates, with the path from REQUESTS_CA_BUNDLE

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
-from git_scalingo_region.context import Context
 from git_scalingo_region.model import Region
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.credentials import vouches_for
 
 
 class Whereabouts(NamedTuple):
@@ -21,31 +22,19 @@ class Whereabouts(NamedTuple):
         """True if a region has the app, False if every region says that it has not, None if that is not known."""
         return True if self.present else None if self.silent else False
 
-    def warn(self, context: Context) -> None:
-        """Name the silent regions in one warning, unless the app was found."""
-        if self.silent and not self.present:
-            names = ", ".join(region.name for region in self.silent)
-            context.warn(f"cannot tell whether the app is in {names}: no usable answer")
 
-
+@cache
 def find_app(catalog: Catalog, app: str) -> Whereabouts | None:
     """Ask every region of the list for the app, once per run; None if none of them may be asked.
 
-    None may be asked offline, without a token, or if the service vouches for none of them. Raises `CredentialsError` if
-    the service rejects the token; no other failure is raised.
+    None may be asked offline, without a token, or if the service vouches for none of them. If the app was not found,
+    one warning names the silent regions. Raises `CredentialsError` if the service rejects the token, and nothing else.
     """
-    if app not in catalog.whereabouts:
-        catalog.whereabouts[app] = _look_up(catalog, app)
-    return catalog.whereabouts[app]
-
-
-def _look_up(catalog: Catalog, app: str) -> Whereabouts | None:
-    if catalog.context.offline or not catalog.token:
+    context = catalog.context
+    if context.offline or not catalog.token:
         return None
     regions = catalog.load().regions
-    from git_scalingo_region.scalingo.api import vouches_for  # loads requests, which takes a while
-
-    if not any(vouches_for(catalog.context.settings.service, region.api) for region in regions):
+    if not any(vouches_for(context.settings.service, region.api) for region in regions):
         return None
     answers = catalog.ask(lambda service, seconds: service.find_app(regions, app, seconds)) or {}
 
@@ -53,5 +42,7 @@ def _look_up(catalog: Catalog, app: str) -> Whereabouts | None:
         return tuple(region for region in regions if answers.get(region.name) is answer)
 
     whereabouts = Whereabouts(present=those(True), absent=those(False), silent=those(None))
-    whereabouts.warn(catalog.context)
+    if whereabouts.found is None:
+        names = ", ".join(region.name for region in whereabouts.silent)
+        context.warn(f"cannot tell whether the app is in {names}: no usable answer")
     return whereabouts

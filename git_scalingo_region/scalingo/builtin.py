@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from git_scalingo_region.model import Region, SshEndpoint
+from git_scalingo_region.model import ListSource, Region, RegionList, SshEndpoint
 
 # Source: the platform's documentation, page "Regions", as modified on 2026-01-02.
 SOURCE = "the platform's documentation of 2026-01-02"
 
+# Every host under this domain belongs to the platform, and its ssh hosts are named after their regions.
+DOMAIN = "scalingo.com"
+
+# The hosts of regions that are gone, if they do not name their region. This one was renamed ssh.agora-fr1.scalingo.com
+# in 2019; when agora-fr1 was closed, each owner chose the region to which an app moved.
+FORMER_HOSTS = {"scalingo.com": "agora-fr1"}
+
+
+def _region(name: str, display_name: str, *, default: bool = False) -> Region:
+    api, dashboard, database_api = (f"https://{host}.{name}.{DOMAIN}" for host in ("api", "my", "db-api"))
+    return Region(name, display_name, SshEndpoint(f"ssh.{name}.{DOMAIN}"), api, dashboard, database_api, default)
+
+
 REGIONS = (
-    Region(
-        name="osc-fr1",
-        display_name="Paris - Outscale",
-        api="https://api.osc-fr1.scalingo.com",
-        dashboard="https://my.osc-fr1.scalingo.com",
-        database_api="https://db-api.osc-fr1.scalingo.com",
-        ssh=SshEndpoint("ssh.osc-fr1.scalingo.com"),
-        default=True,
-    ),
-    Region(
-        name="osc-secnum-fr1",
-        display_name="Paris - SecNumCloud - Outscale",
-        api="https://api.osc-secnum-fr1.scalingo.com",
-        dashboard="https://my.osc-secnum-fr1.scalingo.com",
-        database_api="https://db-api.osc-secnum-fr1.scalingo.com",
-        ssh=SshEndpoint("ssh.osc-secnum-fr1.scalingo.com"),
-    ),
+    _region("osc-fr1", "Paris - Outscale", default=True),
+    _region("osc-secnum-fr1", "Paris - SecNumCloud - Outscale"),
 )
+LIST = RegionList(REGIONS, ListSource.BUILT_IN, None)
 
 # Section "SSH Endpoints" of the same page: the SHA256 fingerprint of each key of an endpoint, by the type of the key.
 FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {
@@ -41,19 +40,7 @@ FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {
     },
 }
 
-# Every host under this domain belongs to the platform, and its ssh hosts are named after their regions.
-DOMAIN = "scalingo.com"
-
-# The hosts of regions that are gone, if they do not name their region. This one was renamed ssh.agora-fr1.scalingo.com
-# in 2019; when agora-fr1 was closed, each owner chose the region to which an app moved.
-FORMER_HOSTS = {"scalingo.com": "agora-fr1"}
-
 
 def fingerprints(endpoint: SshEndpoint) -> Mapping[str, str]:
     """Return the published fingerprints of an endpoint by key type; an empty mapping if none are published."""
     return FINGERPRINTS.get(endpoint, {})
-
-
-def find(name: str) -> Region | None:
-    """Return the built-in region of that name."""
-    return next((region for region in REGIONS if region.name == name), None)

@@ -15,10 +15,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from git_scalingo_region.errors import InvalidInput
 from git_scalingo_region.model import ListSource, Region, RegionList, parse_regions
@@ -47,31 +49,27 @@ class Cache(NamedTuple):
 
         return cls(folder, service, sha256(f"{service}\n{token}".encode()).hexdigest()[:16])
 
+    @property
+    def _head(self) -> dict[str, Any]:
+        """What tells the file of this service and account from any other."""
+        return {"version": VERSION, "service": self.service, "account": self.account}
+
     def load(self) -> RegionList | None:
         """Return the cached list, however old it is, or None."""
         try:
             value = json.loads(_read_own_file(self.path("json")))
-            if [value["version"], value["service"], value["account"]] != [VERSION, self.service, self.account]:
-                return None
             regions, fetched_at = parse_regions(value), value["fetched_at"]
             # A number that is not a date (infinite, or beyond the calendar) could not even be shown.
-            if not 0 <= fetched_at < YEAR_10000:
-                return None
+            if self._head.items() <= value.items() and 0 <= fetched_at < YEAR_10000:
+                return RegionList(regions, ListSource.CACHE, float(fetched_at))
         except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidInput):
-            return None
-        return RegionList(regions, ListSource.CACHE, float(fetched_at), anonymous=self.account == PUBLIC)
+            pass
+        return None
 
     def store(self, regions: tuple[Region, ...], fetched_at: float) -> None:
         """Keep a list that was just fetched; `fetched_at` is in seconds since 1970."""
-        value = {
-            "version": VERSION,
-            "service": self.service,
-            "account": self.account,
-            "fetched_at": fetched_at,
-            "regions": [region.to_json() for region in regions],
-        }
+        value = {**self._head, "fetched_at": fetched_at, "regions": [region.to_json() for region in regions]}
         with contextlib.suppress(OSError):
-            self._make_folder()
             _replace(self.path("json"), json.dumps(value, indent=1) + "\n")
             _replace(os.path.join(self.folder, "names"), "".join(f"{region.name}\n" for region in regions))
 
@@ -82,29 +80,25 @@ class Cache(NamedTuple):
         The lock is the kernel's (flock(2)): it ends with the process that holds it, however that process ends. If
         there can be no lock, it is always our turn.
         """
-        descriptor, got = None, True
+        descriptor, is_ours = None, True
         with contextlib.suppress(OSError, ImportError):
             import fcntl
 
-            self._make_folder()
-            descriptor = os.open(self.path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
-            deadline = time.monotonic() + seconds
-            while not (got := _try_lock(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)):
-                if time.monotonic() > deadline:
-                    break
-                time.sleep(POLL_SECONDS)
+            path = self.path("lock")
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            lock = partial(fcntl.flock, descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = _wait_for(lock, time.monotonic() + seconds)
         try:
-            yield got
+            yield is_ours
         finally:
             if descriptor is not None:
                 os.close(descriptor)
 
     def pause(self, seconds: float) -> None:
         """Note that the service wants no requests for that long, a minute at most; the file's time is its end."""
-        until = time.time() + min(seconds, PAUSE_MAX_SECONDS)
         with contextlib.suppress(OSError):
-            self._make_folder()
-            _replace(self.path("pause"), "", until)
+            _replace(self.path("pause"), "", time.time() + min(seconds, PAUSE_MAX_SECONDS))
 
     def paused(self) -> bool:
         """Return whether the pause lasts; if its end is too far ahead, the clock has jumped and it does not count."""
@@ -117,13 +111,8 @@ class Cache(NamedTuple):
         """Return the path of the file of this service and account; raise `FileNotFoundError` without a cache folder."""
         if not self.folder:
             raise FileNotFoundError("there is no cache folder")
-        host = "".join(c if c.isalnum() or c in ".-" else "_" for c in self.service.partition("://")[2])
+        host = re.sub(r"[^\w.-]", "_", self.service.partition("://")[2])
         return os.path.join(self.folder, f"{host[:100]}-{self.account}.{suffix}")
-
-    def _make_folder(self) -> None:
-        if not self.folder:
-            raise FileNotFoundError("there is no cache folder")
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
 
 
 def is_fresh(regions: RegionList, *, seconds: float) -> bool:
@@ -131,12 +120,15 @@ def is_fresh(regions: RegionList, *, seconds: float) -> bool:
     return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
 
 
-def _try_lock(flock: Callable[[int, int], None], descriptor: int, operation: int) -> bool:
-    try:
-        flock(descriptor, operation)
-    except BlockingIOError:
-        return False
-    return True
+def _wait_for(lock: Callable[[], None], deadline: float) -> bool:
+    while True:
+        try:
+            lock()
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+        time.sleep(POLL_SECONDS)
 
 
 def _read_own_file(path: str) -> bytes:
@@ -157,14 +149,15 @@ def _replace(path: str, text: str, modified: float | None = None) -> None:
     """Write a whole file, mode 0600: a reader finds the old text or the new text at any moment."""
     from tempfile import mkstemp  # a run that only reads does not need it
 
-    descriptor, temporary = mkstemp(dir=os.path.dirname(path), prefix=f"{os.path.basename(path)}.")
+    folder, name = os.path.split(path)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    descriptor, temporary = mkstemp(dir=folder, prefix=f"{name}.")
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         if modified is not None:
             os.utime(temporary, (modified, modified))
         os.replace(temporary, path)
-    except BaseException:
+    finally:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise

@@ -6,11 +6,11 @@ import contextlib
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from git_scalingo_region import trace
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import CredentialsError, RateLimited, ServiceError
+from git_scalingo_region.errors import RateLimited, ServiceError
 from git_scalingo_region.model import ListSource, Platform, Region, RegionList
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache, is_fresh
@@ -19,16 +19,8 @@ from git_scalingo_region.settings import CACHE_FRESH_SECONDS
 
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
-    from git_scalingo_region.scalingo.apps import Whereabouts
 
 Answer = TypeVar("Answer")
-
-
-class Found(NamedTuple):
-    """A region, and the list that has it."""
-
-    region: Region
-    regions: RegionList
 
 
 class Catalog:
@@ -40,9 +32,8 @@ class Catalog:
     def __init__(self, context: Context) -> None:
         """Take the settings and options of the run; warnings go there too."""
         self.context = context
-        self.whereabouts: dict[str, Whereabouts | None] = {}
         self._regions: RegionList | None = None
-        self._has_refreshed = context.refresh or context.offline
+        self._may_ask_again = not context.offline
 
     @cached_property
     def token(self) -> Token | None:
@@ -66,37 +57,29 @@ class Catalog:
             self._regions = self._choose_list(refresh=self.context.refresh)
         return self._regions
 
-    def refresh(self) -> RegionList:
-        """Ask the service again, once, if the list was cached before this run began; otherwise return the list."""
-        regions = self.load()
-        is_older = regions.source is ListSource.CACHE and (regions.fetched_at or 0) < self.context.started
-        if is_older and not self._has_refreshed:
-            self._has_refreshed = True
-            self._regions = self._choose_list(refresh=True)
-        return self.load()
+    def find(self, name: str, *, believed: float = 0.0) -> Region | None:
+        """Return the region of that name; ask the service again, once, before it counts as unknown.
 
-    def find(self, name: str) -> Found | None:
-        """Return the region of that name; ask the service again before it counts as unknown.
-
-        Without a token the service lists only the public regions, so the built-in table adds to its list.
+        A list of the last `believed` seconds is not asked for again. Without a token the service lists only the public
+        regions, so the built-in table adds to its list.
         """
-        found = self._find_known(name)
-        if found is None:
-            self.refresh()
-            found = self._find_known(name)
-        return found
+        regions = self.load()
+        region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
+        if region or not name or not self._may_ask_again or is_fresh(regions, seconds=believed):
+            return region
+        self._regions = self._choose_list(refresh=True)
+        return self.find(name)
 
     def known(self, name: str) -> bool:
         """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
-        return bool(self.load().find(name) or builtin.find(name))
+        return bool(self.load().find(name) or builtin.LIST.find(name))
 
     def is_restricted(self, name: str) -> bool:
         """Return whether the region exists, but the list of this account does not have it."""
-        regions = self.load()
-        return not regions.anonymous and not regions.find(name) and bool(builtin.find(name))
+        return bool(self.token and not self.load().find(name) and builtin.LIST.find(name))
 
     def platform(self) -> Platform:
-        """Return what tells the platform's hosts: the regions of the list first, then the built-in ones."""
+        """Return what recognises the platform's hosts: the regions of the list first, then the built-in ones."""
         return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
 
     def account_keys(self) -> list[str] | None:
@@ -105,12 +88,9 @@ class Catalog:
 
     def ask(self, question: Callable[[Service, float], Answer]) -> Answer | None:
         """Ask the service a question; return None if it may not be asked now, or gives no usable answer."""
-        try:
+        with contextlib.suppress(ServiceError):
             return self._ask(question)
-        except CredentialsError:
-            raise
-        except ServiceError:
-            return None
+        return None
 
     def _ask(self, question: Callable[[Service, float], Answer]) -> Answer:
         """Ask within the network time of the run; respect, and note for other runs, that the service wants a pause."""
@@ -135,11 +115,11 @@ class Catalog:
             trace.line(f"region list: from the cache, which is fresh: {self._cache.path('json')}")
             return cached
         trace.line(f"region list: {'asked for anew' if refresh else 'no fresh one in the cache'}")
+        self._may_ask_again = False
         try:
             return self._fetch()
-        except CredentialsError:
-            raise
         except ServiceError as failure:
+            trace.line(f"region list: not from the service: {failure.message}")
             return self._fall_back(cached, failure.message)
 
     def _fetch(self) -> RegionList:
@@ -157,24 +137,15 @@ class Catalog:
             regions = self._ask(lambda service, seconds: service.fetch_regions(seconds))
             fetched_at = time.time()
             self._cache.store(regions, fetched_at)
-        return RegionList(regions, ListSource.API, fetched_at, anonymous=self.token is None)
+        return RegionList(regions, ListSource.API, fetched_at)
 
     def _fall_back(self, cached: RegionList | None, reason: str) -> RegionList:
-        trace.line(f"region list: not from the service: {reason}")
         if cached is None:
             self.context.warn(f"{reason}; using the built-in list of regions ({builtin.SOURCE})")
-            return RegionList(builtin.REGIONS, ListSource.BUILT_IN, None, anonymous=self.token is None)
+            return builtin.LIST
         if is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
             self.context.warn(f"{reason}; using the cached list of regions")
             return cached
         day = time.strftime("%Y-%m-%d", time.gmtime(cached.fetched_at))
         self.context.warn(f"{reason}; using the list of regions cached on {day}")
         return cached._replace(source=ListSource.STALE_CACHE)
-
-    def _find_known(self, name: str) -> Found | None:
-        regions = self.load()
-        if region := regions.find(name):
-            return Found(region, regions)
-        if regions.anonymous and (region := builtin.find(name)):
-            return Found(region, RegionList(builtin.REGIONS, ListSource.BUILT_IN, None, anonymous=True))
-        return None

@@ -12,18 +12,12 @@ from typing import NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RegionError
-from git_scalingo_region.model import (
-    ListSource,
-    Region,
-    RegionList,
-    check_app_name,
-    check_region_name,
-    is_app_name,
-    is_region_name,
-)
+from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name, is_app_name, is_region_name
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import Whereabouts
 from git_scalingo_region.scalingo.catalog import Catalog
+
+LookUp = Callable[[], "Whereabouts | None"]
 
 
 class RegionSource(Enum):
@@ -67,77 +61,49 @@ class Choice(NamedTuple):
 
     def json(self) -> dict[str, str]:
         """Return the choice's part of a command's JSON."""
-        return {
-            "region": self.region.name,
-            "region_source": self.source.key,
-            "list_source": self.regions.source.value,
-        }
-
-
-# --- which app -------------------------------------------------------------------------------------------------------
-
-
-class Arguments(NamedTuple):
-    """REGION and APP, told apart and checked; an empty region leaves the choice to what comes next."""
-
-    region: str
-    app: str
+        source, list_source = self.source.key, self.regions.source.value
+        return {"region": self.region.name, "region_source": source, "list_source": list_source}
 
 
 def read_arguments(
     context: Context, catalog: Catalog, command: str, region: str, app: str, *, remote_app: str
-) -> Arguments:
-    """Tell REGION and APP apart; raise `InvalidInput` for a word that can be neither, or if no app is known.
+) -> tuple[str, str]:
+    """Tell REGION and APP apart, and return both; an empty region leaves the choice to what comes next.
 
     A single word is the app if that app is known already, or if nothing else says which app it is and no region has
-    that name. Otherwise it is the region, if there is one of that name.
+    that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
+    neither, or if no app is known.
     """
-    known = context.settings.app or remote_app
     if app:
-        return _both(catalog, command, region, app)
-    if not region:
-        if not known:
-            usage = f"{shell.plugin(command)} [REGION] APP"
-            raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
-        return Arguments("", _known_app(context, known))
-    if region in (context.settings.app, remote_app):
-        return Arguments("", check_app_name(region))
-    if not known:
-        return _only_word(catalog, command, region)
-    if not is_app_name(region) and (region.endswith(".git") or not is_region_name(region)):
-        check_app_name(region)  # it can be neither: say so before anything is asked
-    if catalog.known(region) or catalog.find(region):
-        return Arguments(region, _known_app(context, known))
-    if near := close_names(region, catalog.load()):
-        context.warn(f"'{region}' is taken as the app; did you mean the region {near[0]}?")
-    return Arguments("", check_app_name(region))
+        found = region and check_region_name(region), check_app_name(app)
+        if region and catalog.known(app) and is_app_name(region) and not catalog.find(region):
+            usage = shell.plugin(command, app, region)
+            raise InvalidInput(f"'{app}' is a region, but it is given as the app: REGION comes first", usage)
+        return found
+    apps = [name for name in (context.settings.app, remote_app) if name]
+    if region:
+        return _read_word(context, catalog, command, region, apps)
+    if apps:
+        return "", check_app_name(apps[0], "SCALINGO_APP")
+    usage = f"{shell.plugin(command)} [REGION] APP"
+    raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
 
 
-def _both(catalog: Catalog, command: str, region: str, app: str) -> Arguments:
-    arguments = Arguments(region and check_region_name(region), check_app_name(app))
-    if region and catalog.known(app) and is_app_name(region) and not catalog.find(region):
-        usage = shell.plugin(command, app, region)
-        raise InvalidInput(f"'{app}' is a region, but it is given as the app: REGION comes first", usage)
-    return arguments
-
-
-def _only_word(catalog: Catalog, command: str, word: str) -> Arguments:
-    check_app_name(word)
-    if catalog.known(word):
-        raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
-    return Arguments("", word)
-
-
-def _known_app(context: Context, known: str) -> str:
-    try:
-        return check_app_name(known)
-    except InvalidInput as error:
-        raise InvalidInput(f"SCALINGO_APP: {error.message}", *error.hints) from None
-
-
-# --- which region ----------------------------------------------------------------------------------------------------
-
-LookUp = Callable[[], "Whereabouts | None"]
+def _read_word(context: Context, catalog: Catalog, command: str, word: str, apps: Sequence[str]) -> tuple[str, str]:
+    if word in apps:
+        return "", check_app_name(word)
+    if not apps:
+        check_app_name(word)
+        if catalog.known(word):
+            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
+        return "", word
+    if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
+        check_app_name(word)  # it can be neither: say so before anything is asked
+    if catalog.known(word) or catalog.find(word):
+        return word, check_app_name(apps[0], "SCALINGO_APP")
+    if near := _close_names(word, catalog.load()):
+        context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
+    return "", check_app_name(word)
 
 
 def choose(
@@ -148,19 +114,16 @@ def choose(
     Raises `InvalidInput` for a name that no region can have, and `RegionError` for an unknown one, for an app in
     several regions, or if there is no default.
     """
-    wish = next((wish for wish in wishes if wish.name), None)
-    if wish:
+    if wish := next((wish for wish in wishes if wish.name), None):
         return named(context, catalog, wish)
     whereabouts = look_up() if look_up else None
     if choice := where_the_app_is(catalog, whereabouts):
         return choice
-    app_found = whereabouts.found if whereabouts else None
     if cli_region:
         chosen = named(context, catalog, Wish(RegionSource.CLI_CONFIG, cli_region))
     else:
-        regions = catalog.load()
-        chosen = Choice(default_region(regions), RegionSource.DEFAULT, regions)
-    return chosen._replace(app_found=app_found)
+        chosen = _default(catalog, RegionSource.DEFAULT)
+    return chosen._replace(app_found=whereabouts.found if whereabouts else None)
 
 
 def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choice | None:
@@ -178,50 +141,45 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
 
 def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
     """Return the region that is wished for by name; raise `InvalidInput` or `RegionError` as `choose` does."""
-    place = wish.source.place
-    try:
-        check_region_name(wish.name)
-    except InvalidInput as error:
-        raise InvalidInput(f"{place}: {error.message}" if place else error.message, *error.hints) from None
-    if found := catalog.find(wish.name):
-        if found.regions.source is ListSource.BUILT_IN is not catalog.load().source:
-            context.warn(
-                f"{wish.name} is not among the public regions: using its built-in ssh endpoint ({builtin.SOURCE})"
-            )
-        return Choice(found.region, wish.source, found.regions)
-    regions = catalog.load()
-    if catalog.is_restricted(wish.name):
+    name, place = check_region_name(wish.name, wish.source.place), wish.source.place
+    if region := catalog.find(name):
+        regions = catalog.load()
+        if not regions.find(name):
+            context.warn(f"{name} is not among the public regions: using its built-in ssh endpoint ({builtin.SOURCE})")
+            regions = builtin.LIST
+        return Choice(region, wish.source, regions)
+    if catalog.is_restricted(name):
         raise RegionError(
-            f"the region '{wish.name}' exists, but this account does not see it",
-            "ask Scalingo's support for access to it",
+            f"the region '{name}' exists, but this account does not see it", "ask Scalingo's support for access to it"
         )
     if context.fallback:
-        region = default_region(regions)
-        context.warn(f"there is no region '{wish.name}': using the default region, {region.name} (--fallback)")
-        return Choice(region, RegionSource.FALLBACK, regions)
-    raise unknown_region(wish.name, regions, place)
+        choice = _default(catalog, RegionSource.FALLBACK)
+        context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
+        return choice
+    raise _unknown_region(catalog, name, place)
 
 
-def default_region(regions: RegionList) -> Region:
-    """Return the region marked `default`; raise `RegionError` if there is none: a guess would send code elsewhere."""
+def _default(catalog: Catalog, source: RegionSource) -> Choice:
+    """Return the default region; raise `RegionError` if none is marked so: a guess would send code elsewhere."""
+    regions = catalog.load()
     if regions.default:
-        return regions.default
+        return Choice(regions.default, source, regions)
     raise RegionError(f"no region is given, and none is marked as the default: {_listed(regions)}")
 
 
-def close_names(name: str, regions: RegionList) -> list[str]:
+def _close_names(name: str, regions: RegionList) -> list[str]:
     """Return the names of regions that a mistyped name may have meant, the closest first."""
     from difflib import get_close_matches  # rarely needed
 
     return get_close_matches(name, regions.names, n=3, cutoff=0.6)
 
 
-def unknown_region(name: str, regions: RegionList, place: str = "") -> RegionError:
-    """Return the error for a name that no list has, with the closest names; `place` is where the name came from."""
-    near = close_names(name, regions)
+def _unknown_region(catalog: Catalog, name: str, place: str) -> RegionError:
+    regions = catalog.load()
+    near = _close_names(name, regions)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {_listed(regions)}")
-    if regions.anonymous:
+    if not catalog.token:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
     return RegionError(f"there is no region '{name}'" + (f", which {place} names" if place else ""), *hints)
 

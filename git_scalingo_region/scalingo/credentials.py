@@ -11,7 +11,8 @@ import re
 from typing import Any, NamedTuple
 
 from git_scalingo_region.errors import CredentialsError
-from git_scalingo_region.settings import Settings
+from git_scalingo_region.model import dig
+from git_scalingo_region.settings import LOOPBACK_HOSTS, Settings
 
 FILE_MAX = 1 << 20
 
@@ -32,41 +33,61 @@ class Token(NamedTuple):
         return f"Token(source={self.source!r}, ...)"
 
 
+def is_token(value: Any) -> bool:
+    """Return whether a value may get into a header as a token: printable ASCII without spaces."""
+    return isinstance(value, str) and bool(re.fullmatch("[!-~]+", value))
+
+
 def find_token(settings: Settings) -> Token | None:
     """Return the token from the environment, else the one that the platform's CLI keeps for the same service.
 
-    Raises `CredentialsError` for text that cannot be a token: it must not get into a header.
+    Raises `CredentialsError` for text that cannot be a token.
     """
-    if settings.api_token:
-        return _checked(Token(settings.api_token, "SCALINGO_API_TOKEN"))
-    value: Any = _read_json(settings.cli_auth_file)
-    for key in ("auth_config_data", settings.service_host, "tokens", "token"):
-        value = value.get(key) if isinstance(value, dict) else None
-    return _checked(Token(value, settings.cli_auth_file)) if isinstance(value, str) and value else None
-
-
-def cli_region(settings: Settings) -> str:
-    """Return the default region in the platform CLI's configuration, or ""."""
-    region = _read_json(settings.cli_config_file).get("region")
-    return region if isinstance(region, str) else ""
-
-
-def _checked(token: Token) -> Token:
-    if token.value.isascii() and token.value.isprintable() and " " not in token.value:
-        return token
+    value, source = settings.api_token, "SCALINGO_API_TOKEN"
+    if not value:
+        source = settings.cli_auth_file
+        value = dig(_read_json(source), "auth_config_data", settings.service_host, "tokens", "token")
+    if not value or not isinstance(value, str):
+        return None
+    if is_token(value):
+        return Token(value, source)
     raise CredentialsError(
-        f"the token in {token.source} contains characters that a token cannot have",
+        f"the token in {source} contains characters that a token cannot have",
         "copy it again, or log in again with the Scalingo CLI",
     )
 
 
-def _read_json(path: str) -> dict[str, Any]:
-    """Return the object in the file; an empty one if the file is missing, broken, huge or of another shape."""
-    if not path:
-        return {}
+def cli_region(settings: Settings) -> str:
+    """Return the default region in the platform CLI's configuration, or ""."""
+    region = dig(_read_json(settings.cli_config_file), "region")
+    return region if isinstance(region, str) else ""
+
+
+def _read_json(path: str) -> Any:
+    """Return the JSON in a file; None if the file is missing, broken or huge."""
     try:
         with open(path, encoding="utf-8") as file:
-            value = json.loads(file.read(FILE_MAX))
+            return json.loads(file.read(FILE_MAX))
     except (OSError, ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+
+
+def vouches_for(service: str, address: str) -> bool:
+    """Return whether the account's bearer token may be sent to this address of a region.
+
+    It may if the address is https and its host is under the service's domain, which is the service's host without its
+    first label (`auth.scalingo.com` vouches for `*.scalingo.com`), or if both are on this machine. An address with
+    anything but a plain host, a port and a path is refused, so that no two programs read it in different ways.
+    """
+    from urllib.parse import urlsplit  # only needed before the network is
+
+    host = urlsplit(service).hostname or ""
+    domain = host.partition(".")[2]
+    if host in LOOPBACK_HOSTS:
+        origin = r"https?://(?:localhost|127\.0\.0\.1|\[::1\])"
+    elif "." in domain and not domain.rpartition(".")[2].isdecimal():
+        origin = rf"https://(?:[a-z0-9-]+\.)+{re.escape(domain)}"
+    else:  # an IPv4 address has no domain, and a domain without a dot is everybody's
+        return False
+    found = re.fullmatch(rf"{origin}(?::([0-9]{{1,5}}))?(?:/[a-z0-9._~/-]*)?", address, re.ASCII | re.IGNORECASE)
+    return found is not None and int(found[1] or 443) <= 65535

@@ -1,8 +1,7 @@
 """What the OpenSSH programs say: the only module that starts them.
 
-`ssh -G` tells which host, port, names and files count, `ssh-keygen -F` which keys are known, `ssh-keyscan` which keys a
-host offers, and `ssh-add -L` what the agent holds. A key that nothing vouches for is returned like any other: nothing
-is decided here.
+`ssh -G` tells which host, port, names and files count, `ssh-keyscan` which keys a host offers, and `ssh-add -L` what
+the agent holds. A key that nothing vouches for is returned like any other: nothing is decided here.
 """
 
 from __future__ import annotations
@@ -21,6 +20,41 @@ from git_scalingo_region.model import SSH_USER, SshEndpoint
 KEY_TYPES = "rsa,ecdsa,ed25519"
 SSH_SECONDS = 5.0
 PROBE_SECONDS = 1.0
+TIMED_OUT = 124  # as timeout(1) says it
+
+
+class Answer(NamedTuple):
+    """How a program ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
+
+    status: int
+    output: str
+    error: str
+
+
+def ask(*command: str, seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
+    """Run a program that asks nothing; raise `RepositoryError` if it cannot be started."""
+    trace.line(f"run: {' '.join(command)}")
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(TIMED_OUT, "", f"nothing within {seconds:.0f} seconds")
+    except FileNotFoundError:
+        raise _missing(command[0]) from None
+    except (OSError, ValueError) as error:
+        raise RepositoryError(f"{command[0]} cannot be run: {error}") from None
+    return Answer(done.returncode, *(text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr)))
+
+
+def _missing(program: str) -> RepositoryError:
+    return RepositoryError(f"{program} is not installed", "install the OpenSSH client")
+
+
+def version() -> str:
+    """Return what `ssh -V` says, such as `OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.19`."""
+    answer = ask("ssh", "-V")
+    return (answer.error or answer.output).strip()
 
 
 class HostKey(NamedTuple):
@@ -51,19 +85,8 @@ class HostKey(NamedTuple):
         return f"{self.type} {self.data}"
 
 
-class PublicKey(NamedTuple):
-    """A key that ssh offers to a host. `source` is its file, or its comment if it is only in the agent.
-
-    Type and data are empty for a private key that needs a passphrase and has no `.pub` file.
-    """
-
-    source: str
-    type: str
-    data: str
-
-
 class Lookup(NamedTuple):
-    """How ssh looks a host's key up: where it connects, the name it looks for, the user's file, all files it reads."""
+    """How ssh looks up a host's key: where it connects, the name it looks for, the user's file, all files it reads."""
 
     endpoint: SshEndpoint
     name: str
@@ -72,17 +95,8 @@ class Lookup(NamedTuple):
     hash_known_hosts: bool = False
 
 
-def version() -> str:
-    """Return what `ssh -V` says, such as `OpenSSH_9.2p1 Debian-2, OpenSSL 3.0.19`."""
-    answer = _run(["ssh", "-V"])
-    return (answer.stderr or answer.stdout).strip()
-
-
-# --- what ssh would do -----------------------------------------------------------------------------------------------
-
-
 def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
-    """Ask ssh how it looks the endpoint's key up; `ssh_command` is a line for `sh`, and "" means `ssh`.
+    """Ask ssh how it looks up the endpoint's key; `ssh_command` is a line for `sh`, and "" means `ssh`.
 
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
@@ -92,27 +106,10 @@ def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
     return Lookup(
         endpoint=place,
         name=_first(options, "hostkeyalias") or place.known_hosts_name,
-        user_file=user_files[0] if user_files else "",
+        user_file=(*user_files, "")[0],
         files=(*user_files, *_paths(_first(options, "globalknownhostsfile"))),
         hash_known_hosts=_first(options, "hashknownhosts") == "yes",
     )
-
-
-def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ...]:
-    """Return the keys that ssh would offer to the endpoint: those of the identity files, then the agent's other keys.
-
-    Raises `RepositoryError` as `lookup` does.
-    """
-    options = _configuration(endpoint, ssh_command)
-    agent = _agent_keys(_first(options, "identityagent"))
-    tokens = {"%": "%", "d": _home(), "h": _first(options, "hostname"), "r": SSH_USER}
-    files = [_expanded(path, tokens) for path in options.get("identityfile", ())]
-    identities = [key for path in files if (key := _identity(path, agent))]
-    others = agent if _first(options, "identitiesonly") != "yes" else []
-    found: dict[tuple[str, ...], PublicKey] = {}
-    for key in (*identities, *others):
-        found.setdefault(key[1:] if key.data else key, key)
-    return tuple(found.values())
 
 
 # Nobody is asked, and nothing is learnt: no host key, no key in the agent, no connection that outlives the run.
@@ -126,10 +123,10 @@ _CAUTIOUS = {
 
 
 def cautious(ssh_command: str) -> str:
-    """Return the line for `sh` with options because of which ssh asks nobody anything, and learns nothing.
+    """Return the line for `sh` with options that keep ssh from asking anybody and from learning anything.
 
-    The first value of an option counts, so they are put right behind the word `ssh`. If the line runs ssh by another
-    name, they come last: `is_cautious` tells whether they count.
+    The first value of an option counts, so they follow the word `ssh`. If the line runs ssh by another name, they come
+    last: `is_cautious` tells whether they count.
     """
     options = " ".join(f"-o {name}={value}" for name, value in _CAUTIOUS.items())
     return f'ssh() {{ command ssh {options} "$@"; }}; {ssh_command.strip() or "ssh"} {options}'
@@ -149,23 +146,20 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     not over a port in the command itself.
     """
     arguments = ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"]
-    # git has a shell read GIT_SSH_COMMAND as well: only this way its quotes and variables mean the same.
-    command = ["sh", "-c", f'{ssh_command} "$@"', "ssh"] if ssh_command.strip() else ["ssh"]
-    answer = _run([*command, *arguments])
+    line = ssh_command.strip()
+    # git has a shell read GIT_SSH_COMMAND too, so that is what gives its quotes and variables their meaning.
+    answer = ask(*(["sh", "-c", f'{line} "$@"', "ssh"] if line else ["ssh"]), *arguments)
     options: dict[str, list[str]] = {}
-    for option, _, value in (line.partition(" ") for line in answer.stdout.splitlines()):
+    for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
         options.setdefault(option, []).append(value)
-    if answer.returncode or "userknownhostsfile" not in options:
-        _raise_refusal(answer, f"{ssh_command.strip() or 'ssh'} {shell.command(*arguments)}")
-    return options
-
-
-def _raise_refusal(answer: Answer, question: str) -> None:
+    if not answer.status and "userknownhostsfile" in options:
+        return options
     import shutil
 
-    if answer.returncode == 127 and not shutil.which("ssh"):
+    if answer.status == 127 and not shutil.which("ssh"):
         raise _missing("ssh")
-    reason = next(iter(answer.stderr.strip().splitlines()), "nothing about its configuration")
+    reason = next(iter(answer.error.strip().splitlines()), "nothing about its configuration")
+    question = f"{line or 'ssh'} {shell.command(*arguments)}"
     raise RepositoryError(f"ssh says: {reason}", *([question] if question.isprintable() else []))
 
 
@@ -176,11 +170,11 @@ def _first(options: Mapping[str, Sequence[str]], name: str) -> str:
 def _paths(text: str) -> tuple[str, ...]:
     """Split ssh's list of files; it does not quote a blank inside a path."""
     paths = re.split(r" (?=[/~])", text)
-    return tuple(_expanded(path, {}) for path in paths if path not in ("", "none", "/dev/null"))
+    return tuple(_expanded(path) for path in paths if path not in ("", "none", "/dev/null"))
 
 
-def _expanded(path: str, tokens: Mapping[str, str]) -> str:
-    """Expand what `ssh -G` leaves alone: the tilde, and the tokens of identity files (ssh_config(5), "TOKENS")."""
+def _expanded(path: str, **tokens: str) -> str:
+    """Expand what `ssh -G` leaves as it is: the tilde, and the tokens of identity files (ssh_config(5), "TOKENS")."""
     if path.startswith("~/"):
         path = os.path.join(_home(), path[2:])
     return re.sub("%(.)", lambda match: tokens.get(match[1], match[0]), path)
@@ -196,31 +190,56 @@ def _home() -> str:
         return os.path.expanduser("~")
 
 
-# --- the user's keys -------------------------------------------------------------------------------------------------
+class PublicKey(NamedTuple):
+    """A key that ssh offers to a host. `source` is its file, or its comment if it is only in the agent.
+
+    Type and data are empty for a private key that needs a passphrase and has no `.pub` file.
+    """
+
+    source: str
+    type: str
+    data: str
+
+
+def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ...]:
+    """Return the keys that ssh would offer to the endpoint: those of the identity files, then the agent's other keys.
+
+    Raises `RepositoryError` as `lookup` does.
+    """
+    options = _configuration(endpoint, ssh_command)
+    agent = _agent_keys(_first(options, "identityagent"))
+    tokens = {"%": "%", "d": _home(), "h": _first(options, "hostname"), "r": SSH_USER}
+    files = [_expanded(path, **tokens) for path in options.get("identityfile", ())]
+    identities = [key for path in files if (key := _identity(path, agent))]
+    others = agent if _first(options, "identitiesonly") != "yes" else []
+    found: dict[tuple[str, ...], PublicKey] = {}
+    for key in (*identities, *others):
+        found.setdefault(key[1:] if key.data else key, key)
+    return tuple(found.values())
 
 
 def _agent_keys(agent: str) -> list[PublicKey]:
     """Return the keys of the agent that IdentityAgent in ssh_config(5) names; by default it is SSH_AUTH_SOCK's."""
     name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:].strip("{}") if agent[:1] == "$" else ""
-    socket = os.environ.get(name, "") if name else _expanded(agent, {})
+    socket = os.environ.get(name, "") if name else _expanded(agent)
     if socket in ("", "none"):
         return []
-    answer = _run(["ssh-add", "-L"], environment={**os.environ, "SSH_AUTH_SOCK": socket})
-    lines = answer.stdout.splitlines() if answer.returncode == 0 else []
-    words = [line.split(" ", 2) for line in lines]
-    return [PublicKey((*item, "")[2] or "the agent", *key) for item in words if (key := HostKey.from_words(item))]
+    answer = ask("ssh-add", "-L", environment={**os.environ, "SSH_AUTH_SOCK": socket})
+    lines = [line.split(" ", 2) for line in answer.output.splitlines() if answer.status == 0]
+    return [PublicKey((*words, "")[2] or "the agent", *key) for words in lines if (key := HostKey.from_words(words))]
 
 
 def _identity(path: str, agent: Sequence[PublicKey]) -> PublicKey | None:
     """Return the key of an identity file, if ssh has its private part there or in the agent."""
-    in_agent = {key[1:] for key in agent}
+    has_file = os.path.isfile(path)
     for file in (f"{path}.pub", path):
         if key := _public_key(file):
-            return PublicKey(file, *key) if key in in_agent or (file != path and os.path.isfile(path)) else None
-    if not os.path.isfile(path):
+            is_usable = (has_file and file != path) or key in [held[1:] for held in agent]
+            return PublicKey(file, *key) if is_usable else None
+    if not has_file:
         return None
-    answer = _run(["ssh-keygen", "-y", "-P", "", "-f", path])
-    return PublicKey(path, *(HostKey.from_words(answer.stdout.split()) or ("", "")))
+    answer = ask("ssh-keygen", "-y", "-P", "", "-f", path)
+    return PublicKey(path, *(HostKey.from_words(answer.output.split()) or ("", "")))
 
 
 def _public_key(path: str) -> HostKey | None:
@@ -233,41 +252,15 @@ def _public_key(path: str) -> HostKey | None:
         return None
 
 
-# --- the hosts' keys -------------------------------------------------------------------------------------------------
-
-
-class FoundLine(NamedTuple):
-    """A line of a `known_hosts` file that names a host: its number from 1, "", `CA` or `REVOKED`, and its text."""
-
-    number: int
-    marker: str
-    text: str
-
-
-def find(name: str, path: str) -> tuple[FoundLine, ...]:
-    """Return the lines that a file has for a name (`ssh-keygen -F`): plain, hashed and pattern lines.
-
-    A file that is missing, unreadable or not regular has none, as for ssh.
-    """
-    if not os.path.isfile(path) or not os.access(path, os.R_OK):
-        return ()
-    answer = _run(["ssh-keygen", "-F", name, "-f", path])
-    if answer.returncode not in (0, 1):
-        raise RepositoryError(f"ssh-keygen cannot read {path}: {answer.stderr.strip()}")
-    lines = answer.stdout.split("\n")
-    heads = (re.fullmatch(r"# Host .* found: line ([0-9]+) ?(CA|REVOKED|) ?", line) for line in lines[::2])
-    return tuple(FoundLine(int(head[1]), head[2], text) for head, text in zip(heads, lines[1::2]) if head)
-
-
 def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
     """Return the keys that the endpoint offers (`ssh-keyscan`).
 
     Raises `ServiceError` naming what failed, and `RepositoryError` if `ssh-keyscan` is missing.
     """
-    patience = str(max(1, int(seconds)))
-    command = ["ssh-keyscan", "-T", patience, "-t", KEY_TYPES, "-p", str(endpoint.port), endpoint.host]
-    answer = _run(command, max(1.0, seconds) + 1)
-    lines = (line.split() for line in answer.stdout.splitlines() if not line.startswith("#"))
+    limit = max(1, int(seconds))
+    options = ("-T", str(limit), "-t", KEY_TYPES, "-p", str(endpoint.port))
+    answer = ask("ssh-keyscan", *options, endpoint.host, seconds=limit + 1)
+    lines = (line.split() for line in answer.output.splitlines() if not line.startswith("#"))
     keys = dict.fromkeys(key for words in lines if (key := HostKey.from_words(words[1:])))
     if not keys:
         raise ServiceError(f"{endpoint} cannot be reached: {_silence(endpoint, answer)}")
@@ -275,12 +268,12 @@ def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
 
 
 def _silence(endpoint: SshEndpoint, answer: Answer) -> str:
-    """Return why a host gave no key; ssh-keyscan itself does not tell all of it."""
+    """Return why a host gave no key; ssh-keyscan itself does not always say."""
     import socket
 
-    if answer.returncode == TIMED_OUT:
+    if answer.status == TIMED_OUT:
         return "it does not answer"
-    if "getaddrinfo" in answer.stderr:
+    if "getaddrinfo" in answer.error:
         return f"the name {endpoint.host} cannot be resolved"
     try:
         socket.create_connection(endpoint, PROBE_SECONDS).close()
@@ -291,36 +284,3 @@ def _silence(endpoint: SshEndpoint, answer: Answer) -> str:
     except OSError as error:
         return (error.strerror or "it does not answer").lower()
     return "it accepts the connection, but offers no host key"
-
-
-# --- running ---------------------------------------------------------------------------------------------------------
-
-TIMED_OUT = 124  # as timeout(1) says it
-
-
-class Answer(NamedTuple):
-    """What a program said."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def _run(command: Sequence[str], seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
-    """Run a program that asks nothing; raise `RepositoryError` if it cannot be started."""
-    trace.line(f"run: {' '.join(command)}")
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        return Answer(TIMED_OUT, "", f"nothing within {seconds:.0f} seconds")
-    except FileNotFoundError:
-        raise _missing(command[0]) from None
-    except (OSError, ValueError) as error:
-        raise RepositoryError(f"{command[0]} cannot be run: {error}") from None
-    return Answer(done.returncode, *(text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr)))
-
-
-def _missing(program: str) -> RepositoryError:
-    return RepositoryError(f"{program} is not installed", "install the OpenSSH client")

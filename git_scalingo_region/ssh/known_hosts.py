@@ -1,6 +1,6 @@
 """`known_hosts`: which keys ssh knows for a host, how one is added, and how one is taken out.
 
-The format is described in sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; `ssh-keygen -F` reads it. Decides nothing about
+The format is described in sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; `ssh-keygen -F` reads it. Nothing here decides about
 trust.
 """
 
@@ -21,16 +21,19 @@ from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.ssh import client
 from git_scalingo_region.ssh.client import HostKey, Lookup
 
-PLAIN, REVOKED, AUTHORITY = "", "REVOKED", "CA"
+REVOKED = "REVOKED"
+_MARKERS = {REVOKED: "@revoked *", "CA": "@cert-authority *"}
 
-_FINGERPRINT = r"SHA256:[A-Za-z0-9+/]{43}"
 # A name of these characters means nothing to sed. The end of a key tells keys apart as well as all of it.
 _NAME = r"[A-Za-z0-9._:\[\]-]+"
 _KEY_END = 43
 
 
 class KnownKey(NamedTuple):
-    """A line of a `known_hosts` file: its number from 1, the name it was found by, its marker, its hosts, its key."""
+    """A line of a `known_hosts` file: its number from 1, the name it was found by, its marker, its hosts, its key.
+
+    The marker is "", `CA` or `REVOKED`, as `ssh-keygen -F` says it.
+    """
 
     path: str
     line: int
@@ -42,15 +45,29 @@ class KnownKey(NamedTuple):
 
 def is_fingerprint(text: str) -> bool:
     """Return whether the text is a SHA256 fingerprint as `ssh-keygen -l` prints it."""
-    return bool(re.fullmatch(_FINGERPRINT, text))
-
-
-# --- what is known ---------------------------------------------------------------------------------------------------
+    return bool(re.fullmatch("SHA256:[A-Za-z0-9+/]{43}", text))
 
 
 def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
-    """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), marked ones included."""
-    return tuple(entry for path in files for entry in _known_in(path, name))
+    """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), marked ones included.
+
+    A file that is missing, unreadable or not regular has none, as for ssh.
+    """
+    usable = (path for path in files if os.path.isfile(path) and os.access(path, os.R_OK))
+    return tuple(entry for path in usable for entry in _find(name, path))
+
+
+def _find(name: str, path: str) -> Iterator[KnownKey]:
+    answer = client.ask("ssh-keygen", "-F", name, "-f", path)
+    if answer.status not in (0, 1):
+        raise RepositoryError(f"ssh-keygen cannot read {path}: {answer.error.strip()}")
+    lines = iter(answer.output.split("\n"))
+    for head, text in zip(lines, lines):
+        if found := re.fullmatch(r"# Host .* found: line ([0-9]+) ?(CA|REVOKED|) ?", head):
+            words = re.split(r"[ \t]+", text.strip(" \t\r"))
+            hosts, *rest = words[1:] if found[2] else words
+            if key := HostKey.from_words(rest):
+                yield KnownKey(path, int(found[1]), name, found[2], hosts, key)
 
 
 def trusted_keys(lookup: Lookup) -> tuple[KnownKey, ...]:
@@ -58,16 +75,6 @@ def trusted_keys(lookup: Lookup) -> tuple[KnownKey, ...]:
     entries = known_keys(lookup.name, lookup.files)
     revoked = {entry.key for entry in entries if entry.marker == REVOKED}
     return tuple(entry for entry in entries if not entry.marker and entry.key not in revoked)
-
-
-def _known_in(path: str, name: str) -> Iterator[KnownKey]:
-    for number, marker, text in client.find(name, path):
-        words = re.split(r"[ \t]+", text.strip(" \t\r"))[1 if marker else 0 :]
-        if key := HostKey.from_words(words[1:]):
-            yield KnownKey(path, number, name, marker, words[0], key)
-
-
-# --- taking a key out ------------------------------------------------------------------------------------------------
 
 
 def removal(entries: Sequence[KnownKey]) -> str:
@@ -78,8 +85,7 @@ def removal(entries: Sequence[KnownKey]) -> str:
     host's right keys too, keeps revoked lines, and replaces a link by a file.
     """
     paths = dict.fromkeys(entry.path for entry in entries)
-    commands = [_edit(path, [entry for entry in entries if entry.path == path]) for path in paths]
-    return " && ".join(commands) if all(commands) else ""
+    return shell.chain(*(_edit(path, [entry for entry in entries if entry.path == path]) for path in paths))
 
 
 def _edit(path: str, entries: Sequence[KnownKey]) -> str:
@@ -95,29 +101,25 @@ def _edit(path: str, entries: Sequence[KnownKey]) -> str:
 
 
 def _script(entry: KnownKey) -> str:
-    """Return the sed script that takes one entry out."""
+    """Return the sed script that takes one entry out; "" if there is none."""
     if entry.hosts.startswith("|") or entry.hosts.lower() == entry.name.lower():
         change = "d"
     elif re.fullmatch(_NAME, entry.name):
-        marker = {REVOKED: "@revoked *", AUTHORITY: "@cert-authority *"}.get(entry.marker, "")
-        change = f"s|^[[:blank:]]*{marker}|&!{entry.name},|"
+        change = f"s|^[[:blank:]]*{_MARKERS.get(entry.marker, '')}|&!{entry.name},|"
     else:
         return ""
     return rf"{entry.line}{{\|{entry.key.data[-_KEY_END:]}|{change};}}"
 
 
-# --- adding a key ----------------------------------------------------------------------------------------------------
-
-
 def check_file(path: str) -> None:
     """Raise `RepositoryError` if there is something at the path that is no regular file, such as a fifo."""
     try:
-        mode = os.stat(path).st_mode
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from None
-    if not stat.S_ISREG(mode):
+    if not is_file:
         raise RepositoryError(f"{path} is not a regular file", "name a file with --known-hosts FILE")
 
 

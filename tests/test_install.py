@@ -281,7 +281,7 @@ APT = "on Debian and Ubuntu: apt install"
 INDEX = "https://index.example/simple"
 NO_HOME = ["HOME is not set", "say where to install: --prefix DIR"]
 # What is changed in the environment, the error, and the hint.
-REFUSED = {
+REFUSED: dict[str, tuple[dict[str, str], str, str]] = {
     "HOME": ({"HOME": ""}, *NO_HOME),
     "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
     "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),

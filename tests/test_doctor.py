@@ -15,7 +15,19 @@ from typing import Any
 
 import pytest
 from account import Account, account
-from conftest import NO_SERVICE, OSC_FR1, Repo, Run, Service, executable, git, refusal, region_json, send
+from conftest import (
+    NO_SERVICE,
+    OSC_FR1,
+    SECNUM,
+    Repo,
+    Run,
+    Service,
+    executable,
+    git,
+    refusal,
+    region_json,
+    send,
+)
 from pasting import Paste, paste
 from ssh_server import (
     Endpoint,
@@ -193,6 +205,16 @@ FIXES = [
     ("remote", "is not what", "git remote rm scalingo; C --global remote.scalingo.url $U:2200/myapp.git"),
     ("remote", "is not what", "git remote rm scalingo; I remote.scalingo.url $U:99/myapp.git"),
     ("remote", "is not what", "C remote.scalingo.pushurl $U:2200/myapp.git"),
+    (
+        "remote",
+        ":2200/myapp.git is not what osc-fr1 has now",
+        "git config remote.scalingo.url a:x; git config remote.scalingo.pushurl $U:2200/myapp.git",
+    ),
+    (
+        "remote",
+        ":2200/myapp.git is not what osc-fr1 has now",
+        f"git config remote.scalingo.url $U:2200/myapp.git; git config remote.scalingo.pushurl {SECNUM}",
+    ),
     (
         "remote",
         "there is no remote 'scalingo', but it is declared",

@@ -193,7 +193,7 @@ def test_a_push_that_goes_nowhere_is_an_error(repo: Repo) -> None:
     """An empty url means what it means to the installed git; without another, or without any, a push is an error."""
     for value in (OTHER, "", URL):
         repo.git("config", "--add", "remote.reset.url", value)
-    assert Repository().push_urls("reset") == tuple(repo.push_urls("reset"))
+    assert Repository().push_urls("reset") == [tuple(repo.push_urls("reset"))]
     repo.git("config", "remote.empty.url", "")
     repo.git("config", "remote.none.proxy", "")
     for name in ("empty", "none"):

@@ -518,7 +518,7 @@ def test_rejected_token(
     found = doctor()
     regions = found["regions"]
     assert regions["detail"].startswith(f"{account.service.url} rejected the API token")
-    assert regions == problem(regions["detail"], "unset SCALINGO_API_TOKEN")
+    assert regions == problem(regions["detail"], "export SCALINGO_API_TOKEN=")
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
     set_up(
@@ -847,7 +847,8 @@ def test_connection_unreachable(
                 peer.settimeout(5)
                 while peer.recv(4096):
                     pass  # until ssh has hung up
-    assert found == problem(detail.replace("PORT", port), None, f"ssh -v -p {port} git@{host}")
+    probe = f"{os.environ['GIT_SSH_COMMAND']} -v -p {port} git@{host}"
+    assert found == problem(detail.replace("PORT", port), None, probe)
 
 
 @pytest.mark.parametrize(
@@ -892,7 +893,7 @@ def test_connection_if_git_takes_ssh_for_another_program(
 
 @needs_ssh_server
 def test_the_ssh_of_the_repository(
-    app: Endpoint, account: Account, doctor: Doctor, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account: Account, app: Endpoint, doctor: Doctor, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the user's own ssh lacks is no problem if the repository names another ssh, which only --connect runs."""
     account.hold()

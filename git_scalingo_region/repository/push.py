@@ -25,6 +25,7 @@ _SUBMODULES = {
 # Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
 _ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 _EVERY_VALUE = (2, 44)
+# git lists its settings in lower case.
 _SPELLINGS = {
     key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
 }
@@ -44,7 +45,7 @@ class Obstacle(NamedTuple):
 
 
 def shown(key: str) -> str:
-    """Return the key of a setting as git's manual spells it; git itself does not care for the capitals."""
+    """Return the key of a setting as git's manual spells it."""
     return _SPELLINGS.get(key, key)
 
 

@@ -175,6 +175,7 @@ DIVERTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DIVERTED)
 def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case: str) -> None:
     """If git rewrites the url, `status` says diverted, `sync` leaves it alone, `add` warns, and `doctor` knows why."""

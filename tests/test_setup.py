@@ -271,6 +271,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "name", "why"), BAD)
 def test_a_bad_name_is_refused(declare: Declare, repo: Repo, run: Run, text: str, name: str, why: str) -> None:
     """A name that is none is an error that names the file, in `setup` and in `status`."""

@@ -300,6 +300,7 @@ def test_no_fix_for_the_command_line(
     assert (found["status"] in ("problem", "warning"), found["fix"]) == (True, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "output", "status", "detail"),
     [
@@ -450,6 +451,7 @@ STATES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("remote")
 @pytest.mark.parametrize(("lines", "name", "expected"), STATES)
 def test_states(doctor: Doctor, paste: Paste, lines: str, name: str, expected: Check) -> None:
@@ -546,6 +548,7 @@ def test_offline(account: Account, doctor: Doctor) -> None:
 NOT_SEEN = problem("this account sees no app myapp in osc-fr1", None, "scalingo --region osc-fr1 apps")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("remote")
 @pytest.mark.parametrize(
     ("here", "there", "expected"),
@@ -622,6 +625,7 @@ def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Pat
     assert doctor()["key"] == ok(f"{home}/held is on the account")
 
 
+@pytest.mark.slow
 @needs_openssh
 @pytest.mark.parametrize(
     ("lines", "published", "expected"),
@@ -851,6 +855,7 @@ def test_connection_unreachable(
     assert found == problem(detail.replace("PORT", port), None, probe)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "detail"),
     [

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import OSC_FR1, SECNUM, STALE, Repo, Result, Run, Service, git, refusal, region_json
+from conftest import OSC_FR1, PAR, SECNUM, STALE, Repo, Result, Run, Service, git, refusal, region_json
 from pasting import Paste, field, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
 from git_scalingo_region.repository.git import version
 
 __all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
-
-PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 
 
 def sh(script: str) -> None:
@@ -209,6 +207,7 @@ DIVERTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DIVERTED)
 def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case: str) -> None:
     """If git rewrites the url, `status` says diverted, `sync` leaves it alone, `add` warns, and `doctor` knows why."""
@@ -302,6 +301,6 @@ def test_commands_work_in_the_shell_of_a_user_who_is_elsewhere(
     if prefix == "git":
         monkeypatch.chdir(repo.path)
     assert paste(lines["next"]).returncode == 0
-    assert git("rev-parse", "main", cwd=app) == f"{repo.git('rev-parse', 'HEAD')}"
+    assert git("rev-parse", "main", cwd=app) == repo.git("rev-parse", "HEAD")
     assert paste(lines["undo"]).returncode == 0
     assert repo.push_urls() == [STALE]

@@ -53,6 +53,7 @@ def check_it_is_found(config: Path) -> None:
     assert repository.push_urls("r") == [(URL,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "folder", "config"), PLACES)
 def test_the_configuration_is_found_from_everywhere(
     repo: Repo, script: str, folder: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -63,6 +64,7 @@ def test_the_configuration_is_found_from_everywhere(
     check_it_is_found(tmp_path / config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("folder", "environment"),
     [

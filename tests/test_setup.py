@@ -9,14 +9,13 @@ from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import ELSEWHERE, OSC_FR1, Repo, Result, Run, Service, git, refusal
+from conftest import ELSEWHERE, OSC_FR1, PAR, Repo, Result, Run, Service, git, refusal
 from pasting import Paste, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
 __all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 
 STAGING = OSC_FR1.replace("myapp", "myapp-staging")
-PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 BOTH = '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "production"]\n\tapp = myapp\n'
 EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
 TRUST = "hint: make ssh know the host keys: git scalingo-region setup --trust\n"
@@ -272,6 +271,7 @@ BAD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "name", "why"), BAD)
 def test_a_bad_name_is_refused(declare: Declare, repo: Repo, run: Run, text: str, name: str, why: str) -> None:
     """A name that is none is an error that names the file, in `setup` and in `status`."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import ELSEWHERE, OSC_FR1, Repo, Result, Run, Service, age, region_json
+from conftest import ELSEWHERE, OFFLINE, OSC_FR1, Repo, Result, Run, Service, age, region_json
 from pasting import Paste, field, messages, paste, printed
 
 __all__ = ["account", "paste"]
@@ -15,7 +15,6 @@ __all__ = ["account", "paste"]
 STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/old-app.git"
 STALE_SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:2200/sec-app.git"
 GONE = "git@scalingo.com:gone.git"
-OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
 MOVE = "if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone"
 
 

@@ -276,6 +276,7 @@ def test_refuses_another_key(
     assert known_hosts.read_text() == "# mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "after"),
     [

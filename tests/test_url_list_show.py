@@ -7,14 +7,12 @@ import subprocess
 
 import pytest
 from account import Account, account
-from conftest import OSC_FR1, SECNUM, Repo, Result, Run, Service, refusal, region_json
+from conftest import OSC_FR1, PAR, SECNUM, Repo, Result, Run, Service, refusal, region_json
 from pasting import messages
 
 from git_scalingo_region.commands.completion import SCRIPTS
 
 __all__ = ["account"]
-
-PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 
 
 def test_url_prints_the_url_and_nothing_else(run: Run, service: Service) -> None:

@@ -26,6 +26,11 @@ class Account:
         """Let a region's API have an app."""
         self.answer(region, app, 200, {"app": {"name": app}})
 
+    def hold(self, *keys: object) -> None:
+        """Let the account hold these ssh keys, and no other."""
+        body = {"keys": [{"id": "1", "name": "x", "content": f"{key} comment"} for key in keys]}
+        self.service.routes["GET", "/v1/keys"] = lambda handler: send(handler, 200, body)
+
     def answer(self, region: str, app: str, status: int, body: object) -> None:
         """Let a region's API give this answer when it is asked for an app."""
 

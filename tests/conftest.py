@@ -7,6 +7,7 @@ is the resolver's, for a name under .invalid, which nobody has (RFC 6761).
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -106,12 +108,36 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def known_hosts(home: Path) -> Path:
+    """Return where ssh keeps the host keys that it knows; neither the file nor its folder is there."""
+    return home / ".ssh" / "known_hosts"
+
+
 def git(*arguments: str, cwd: Path | None = None) -> str:
     """Run git and return its output without the last newline."""
     done = subprocess.run(
         ["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, errors="surrogateescape"
     )
     return done.stdout.removesuffix("\n")
+
+
+def executable(path: Path, text: str) -> Path:
+    """Write an executable, in a folder that need not be there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import a script of the folder `tools`."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tools" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass(frozen=True)
@@ -179,6 +205,11 @@ class Result:
     @property
     def error(self) -> Any:
         return json.loads(self.stderr)["error"]
+
+
+def refusal(status: int, message: str, *hints: str) -> Result:
+    """Return the result of a run that does nothing but say why."""
+    return Result(status, "", "".join(f"{line}\n" for line in (f"error: {message}", *(f"hint: {h}" for h in hints))))
 
 
 Run = Callable[..., Result]

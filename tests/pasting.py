@@ -5,15 +5,32 @@ A test imports the fixture `paste`. A command with a placeholder in capitals (`R
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Result
+from conftest import Result, executable
+
+from git_scalingo_region.scalingo import builtin
+
+# An executable: this checkout's program, on a platform that publishes what `environment()` holds.
+# It is not started by sh, which would set PWD.
+PROGRAM = f"""\
+#!/usr/bin/env -S "{sys.executable}"
+import json, os
+from git_scalingo_region.__main__ import main
+from git_scalingo_region.model import SshEndpoint
+from git_scalingo_region.scalingo import builtin
+for place, keys in json.loads(os.environ["FINGERPRINTS"]).items():
+    builtin.FINGERPRINTS[SshEndpoint.parse(place)] = keys
+main()
+"""
 
 Paste = Callable[[str], subprocess.CompletedProcess[str]]
 
@@ -42,26 +59,20 @@ def messages(result: Result, label: str) -> list[str]:
     return re.findall(rf"^{label}: (.*)$", result.stderr, re.MULTILINE)
 
 
+def environment() -> dict[str, str]:
+    """Return the variables of a process that starts the program."""
+    published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
+    return {**os.environ, "FINGERPRINTS": published, "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 @pytest.fixture
 def paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paste:
     """Return a function that gives a line to `sh` in the current folder; git finds the program on PATH."""
-    program = tmp_path / "bin" / "git-scalingo-region"
-    program.parent.mkdir(exist_ok=True)
-    python = Path(sys.executable)
-    # Not through sh, which would set PWD.
-    program.write_text(f"#!/usr/bin/env {python.name}\nfrom git_scalingo_region.__main__ import main\nmain()\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", os.pathsep.join([str(program.parent), str(python.parent), os.environ["PATH"]]))
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    program = executable(tmp_path / "bin" / "git-scalingo-region", PROGRAM)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
     def run(line: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", line],
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            stdin=subprocess.DEVNULL,
-        )
+        options: dict[str, Any] = {"capture_output": True, "text": True, "errors": "surrogateescape"}
+        return subprocess.run(["sh", "-c", line], check=False, env=environment(), stdin=subprocess.DEVNULL, **options)
 
     return run

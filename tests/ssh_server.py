@@ -7,6 +7,7 @@ It needs neither root nor a system user. An app is a bare repository in its fold
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import os
 import re
@@ -19,12 +20,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from conftest import Service, git, region_json
 
 from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.ssh import client
 from git_scalingo_region.ssh.client import HostKey
 
 needs_openssh = pytest.mark.skipif(
@@ -70,15 +73,10 @@ class Endpoint:
         git("init", "--quiet", "--bare", str(path))
         return path
 
-    def publish(self, monkeypatch: pytest.MonkeyPatch, *kinds: str, key: HostKey | None = None) -> None:
-        """Let the platform publish the fingerprints of these keys, or of another one in the place of ed25519."""
-        keys = [self.key(kind) for kind in kinds] if key is None else [key]
-        publish(monkeypatch, self, {item.type: item.fingerprint for item in keys})
-
-
-def publish(monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, fingerprints: Mapping[str, str]) -> None:
-    """Let the platform publish these fingerprints, by the type of the key."""
-    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint.parse(endpoint.ssh), fingerprints)
+    def publish(self, *kinds: str, others: Mapping[str, str] | None = None) -> None:
+        """Let the platform publish the fingerprints of these keys, and others by their types, while this runs."""
+        published = {key.type: key.fingerprint for key in map(self.key, kinds)} | dict(others or {})
+        vars(builtin)["FINGERPRINTS"][SshEndpoint.parse(self.ssh)] = published
 
 
 def public_key(path: Path) -> HostKey:
@@ -92,6 +90,17 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
     bits = {"rsa": ["-b", "2048"]}.get(kind, [])
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "", "-f", str(path)], check=True)
     return path
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Let every host offer two keys that the platform publishes for it, and return their fingerprints by type."""
+    blobs = {kind: len(kind).to_bytes(4, "big") + kind.encode() + bytes(32) for kind in ("ssh-rsa", "ssh-ed25519")}
+    keys = [HostKey(kind, base64.b64encode(blob).decode()) for kind, blob in blobs.items()]
+    fingerprints = {key.type: key.fingerprint for key in keys}
+    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: tuple(keys))
+    monkeypatch.setattr(builtin, "FINGERPRINTS", {region.ssh: fingerprints for region in builtin.REGIONS})
+    return fingerprints
 
 
 @pytest.fixture(scope="session")
@@ -164,7 +173,8 @@ def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[End
     thread.start()
     assert ready.wait(20), "the ssh server does not start"
     try:
-        yield endpoint
+        with patch.dict(vars(builtin)["FINGERPRINTS"]):
+            yield endpoint
     finally:
         loop.call_soon_threadsafe(stopped.set)
         thread.join(20)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -281,24 +278,6 @@ def test_one_has_its_turn_at_a_time(cache: Cache) -> None:
         with cache.turn(0.1) as is_our_turn:
             assert 0.1 <= time.monotonic() - started < 8
     assert not is_our_turn
-
-
-def test_a_turn_ends_with_the_process_that_has_it(cache: Cache) -> None:
-    """The lock of a run that was killed delays nobody."""
-    code = (
-        "import sys, time; from git_scalingo_region.scalingo.cache import Cache\n"
-        "with Cache(sys.argv[1], sys.argv[2]).turn(60): print('mine', flush=True); time.sleep(600)"
-    )
-    command = [sys.executable, "-c", code, cache.folder, cache.service]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout
-        assert holder.stdout.readline() == "mine\n"
-        with path_of(cache, "lock").open() as lock:
-            with pytest.raises(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            holder.send_signal(signal.SIGKILL)
-            holder.wait(10)
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])

@@ -121,7 +121,8 @@ def test_the_network_time_is_for_the_whole_run(service: Service, monkeypatch: py
     assert time.monotonic() - started < 8
     assert catalog.context.warnings == [f"{service.url} cannot be reached (no answer in time); {BUILT_IN}"]
     assert catalog.context.network_seconds == 0
-    assert len(service.requests) == 2
+    # On a busy machine the list may have been asked for once more before its time was over.
+    assert {path for _, path, _ in service.requests} == {"/v1/tokens/exchange", LIST[1]}
 
 
 def test_another_run_on_this_machine_is_waited_for(service: Service, home: Path) -> None:

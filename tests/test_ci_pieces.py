@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -12,10 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import Repo, Service, git, region_json
+from conftest import Repo, Service, executable, git, region_json
+from pasting import PROGRAM, environment
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
-
-from git_scalingo_region.scalingo import builtin
 
 __all__ = ["client_key", "endpoint", "make_host_key"]
 
@@ -34,17 +32,8 @@ SHALLOW = (
 
 # Plays install.sh, which has tests of its own.
 INSTALLER = """\
+#!/bin/sh
 test "$1" = --prefix && mkdir -p "$2/bin" && ln -sf '{program}' "$2/bin/git-scalingo-region"
-"""
-# The checkout's program, on a platform that publishes the keys of the servers on loopback.
-PROGRAM = """\
-exec '{python}' -c 'import json, os, sys
-from git_scalingo_region.__main__ import main
-from git_scalingo_region.model import SshEndpoint
-from git_scalingo_region.scalingo import builtin
-for place, keys in json.loads(os.environ["FINGERPRINTS"]).items():
-    builtin.FINGERPRINTS[SshEndpoint.parse(place)] = keys
-main()' "$@"
 """
 
 
@@ -61,13 +50,6 @@ def shell_steps() -> dict[str, str]:
     return {**action, "gitlab": "\n".join([*job["before_script"], *job["script"]])}
 
 
-def write(path: Path, script: str) -> None:
-    """Write an executable for sh."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{script}")
-    path.chmod(0o755)
-
-
 class Done(NamedTuple):
     """What a job came to: its status, its output, and the action's outputs."""
 
@@ -82,22 +64,14 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.program = folder / "program"
-        write(self.program, PROGRAM.format(python=sys.executable))
-        write(folder / "action/install.sh", INSTALLER.format(program=self.program))
+        executable(self.program, PROGRAM)
+        executable(folder / "action/install.sh", INSTALLER.format(program=self.program))
 
     def bash(self, script: str, **variables: str) -> Done:
         """Run a script as both runners do: bash stops at the first command that fails."""
-        published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
-        environment = {**os.environ, "FINGERPRINTS": published, **variables}
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
+        options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+        done = subprocess.run(command, check=False, text=True, env=environment() | variables, **options)
         return Done(done.returncode, done.stdout, {})
 
     def action(self, **inputs: str) -> Done:
@@ -131,10 +105,9 @@ class Runner:
         """Run the GitLab job, where pip only installs the program, and ssh only has another home."""
         job, tools = read("docs/gitlab-ci.yml")["deploy"], self.folder / "tools"
         tools.mkdir()
-        write(tools / "pip", f"echo \"$@\" && ln -s '{self.program}' '{tools}/git-scalingo-region'\n")
-        write(
-            tools / "ssh", f'exec {os.environ["GIT_SSH_COMMAND"].replace("ssh", shutil.which("ssh") or "", 1)} "$@"\n'
-        )
+        executable(tools / "pip", f"#!/bin/sh\necho \"$@\" && ln -s '{self.program}' '{tools}/git-scalingo-region'\n")
+        ssh = os.environ["GIT_SSH_COMMAND"].replace("ssh", shutil.which("ssh") or "", 1)
+        executable(tools / "ssh", f'#!/bin/sh\nexec {ssh} "$@"\n')
         script = "\n".join([*job["before_script"], *job["script"]])
         return self.bash(
             f"unset GIT_SSH_COMMAND\n{script}",
@@ -148,6 +121,7 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path / "a runner")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_files_are_valid(name: str) -> None:
     """Each file is what GitHub or GitLab takes, by their schemas."""
@@ -190,11 +164,9 @@ def test_shellcheck_finds_nothing(name: str) -> None:
 @pytest.mark.slow
 @needs_ssh_server
 @pytest.mark.parametrize("region", ["osc-fr1", ""], ids=["region", "no region"])
-def test_the_action_makes_the_push_work(
-    runner: Runner, repo: Repo, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, region: str
-) -> None:
+def test_the_action_makes_the_push_work(runner: Runner, repo: Repo, endpoint: Endpoint, region: str) -> None:
     """After the action, with the host key checked, a push to its remote arrives; run again, it changes nothing."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     url = f"ssh://git@{endpoint.ssh}/myapp.git"
     for said in ("Created remote", "is up to date"):
@@ -216,13 +188,13 @@ def test_the_action_refuses_a_shallow_clone(
 
 
 @pytest.mark.usefixtures("repo")
+@pytest.mark.slow
 def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Service, home: Path) -> None:
     """Inputs are words, never code or options; the token goes to the service; trust is true or false."""
     service.regions = [region_json("osc-fr1", default=True)]
-    done = runner.action(region="osc-fr1", app="$(touch pwned)", trust="false")
-    assert (done.status, done.outputs) == (2, {})
-    done = runner.action(region="--force", app="myapp", trust="false")
-    assert (done.status, done.outputs) == (2, {})
+    for inputs in ({"region": "osc-fr1", "app": "$(touch pwned)"}, {"region": "--force", "app": "myapp"}):
+        done = runner.action(**inputs, trust="false")
+        assert (done.status, done.outputs) == (2, {})
     done = runner.action(region="osc-fr1", app="myapp", trust="perhaps", token="aaa.bbb.ccc")
     assert (done.status, done.text.splitlines()[-1]) == (
         1,
@@ -233,12 +205,13 @@ def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Servi
     assert not (home / ".ssh/known_hosts").exists()
 
 
+@pytest.mark.slow
 @needs_ssh_server
 def test_the_gitlab_job_pushes(
     runner: Runner, repo: Repo, endpoint: Endpoint, client_key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job, on a detached HEAD and with an ssh key that everybody may read, deploys the commit."""
-    endpoint.publish(monkeypatch, "ed25519", "rsa")
+    endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     repo.git("checkout", "--quiet", "--detach")
     client_key.chmod(0o644)

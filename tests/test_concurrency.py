@@ -184,7 +184,7 @@ def test_after_a_429_nobody_asks_for_a_while(repo: Repo, service: Service) -> No
 
 
 def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -> None:
-    """A run killed at each of its steps leaves no cached list or a whole one."""
+    """A run killed at each of its steps leaves no cached list or a whole one, and its lock delays nobody."""
     folder = home / ".cache" / "git-scalingo-region"
     folder.mkdir(parents=True)
     place = service.url.removeprefix("http://").replace(":", "_")
@@ -192,6 +192,7 @@ def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -
     runs = killed_at_each_step(["list", "-q", "--refresh"], (folder / f"{place}-public.json", None))
 
     lists = [json.loads(text)["regions"] if (text := run.texts[0]) else None for run in runs]
+    assert lists[-1] == service.regions
     assert_old_then_new([list_ and json.dumps(list_) for list_ in lists], None, json.dumps(service.regions))
 
 

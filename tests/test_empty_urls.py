@@ -17,7 +17,7 @@ resets = pytest.mark.skipif(version() < (2, 46), reason="before git 2.46, an emp
 no_resets = pytest.mark.skipif(version() >= (2, 46), reason="since git 2.46, an empty url resets the list")
 
 Settings = Sequence[tuple[str, str]]
-Listing = dict[str, list[tuple[str, str]]]
+Listing = list[tuple[str, str]]
 
 
 def configure(repo: Repo, settings: Settings) -> Listing:

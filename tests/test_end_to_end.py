@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import Repo, Run, git, send
+from conftest import Repo, Run, git
 from pasting import Paste, field, paste
 from ssh_server import client_key, make_host_key, needs_ssh_server, serving
 
@@ -46,11 +46,10 @@ def test_from_a_clone_to_two_regions(
         account.service.regions.clear()
         for name, server in servers.items():
             account.add_region(name, server.ssh, default=name == "scw-par")
-            server.publish(monkeypatch, kinds[name])
+            server.publish(kinds[name])
         account.add_app("osc-fr1", "shop")
         account.add_app("scw-par", "shop-staging")
-        account_key = {"keys": [{"id": "1", "name": "laptop", "content": Path(f"{client_key}.pub").read_text()}]}
-        account.service.routes["GET", "/v1/keys"] = lambda handler: send(handler, 200, account_key)
+        account.hold(Path(f"{client_key}.pub").read_text().strip())
         apps = {"production": servers["osc-fr1"].app("shop"), "staging": servers["scw-par"].app("shop-staging")}
         monkeypatch.chdir(tmp_path)
 

@@ -11,9 +11,10 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from conftest import executable
 
 Done = subprocess.CompletedProcess[str]
 
@@ -36,8 +37,7 @@ under ~/.local, or, as root, for everybody under /usr/local.
 
 PYTHON=/path/to/python3 chooses the Python, which must be 3.10 or newer.
 """
-ELSEWHERE = "choose another place: --prefix DIR\n"
-UNCHANGED = "hint: nothing was changed\n"
+ELSEWHERE = "choose another place: --prefix DIR"
 
 # Runs the script's own probe, after PRELUDE has changed what the probe will see, and makes an
 # environment in no time. FAKE_* variables change the wheel, or add shell code to a step.
@@ -65,6 +65,9 @@ exec(sys.argv.pop(1))" "$3" ;; esac
   exec REAL "$@" ;;
 esac
 """
+DEFAULTS = (
+    "import os, signal, sys; [signal.signal(n, signal.SIG_DFL) for n in (1, 2, 15)]; os.execvp('sh', sys.argv[1:])"
+)
 GOOD = "import sys, types; sys.version_info = (3, 12, 1); sys.modules['ensurepip'] = types.SimpleNamespace(bootstrap=1)"
 OLD = "import sys; sys.version_info = (3, 9, 25)"
 BARE = "import sys; sys.modules['ensurepip'] = None"
@@ -80,9 +83,7 @@ def call(*command: str | Path, env: dict[str, str], cwd: Path, text: str | None 
 def stub(path: Path, prelude: str = GOOD) -> Path:
     """Write an executable that plays Python at path."""
     text = STUB.replace("REAL", shlex.quote(sys.executable)).replace("PRELUDE", prelude)
-    path.write_text(text.replace("DATA $", f"{' '.join(DATA)} $"))
-    path.chmod(0o755)
-    return path
+    return executable(path, text.replace("DATA $", f"{' '.join(DATA)} $"))
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -99,34 +100,15 @@ def files(folder: Path) -> list[str]:
     return [path for path, kind in tree(folder).items() if kind != "/"]
 
 
-class Box(NamedTuple):
+class Box:
     """A home folder, a checkout that holds only the script, and stubs that come first on PATH."""
 
-    root: Path
-    env: dict[str, str]
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home"
-
-    @property
-    def system(self) -> Path:
-        """What stands for /usr/local in the copy of the script."""
-        return self.root / "system"
-
-    @property
-    def script(self) -> Path:
-        return self.root / "checkout" / "install.sh"
-
-    @property
-    def own(self) -> Path:
-        """The folder that holds the environments."""
-        return self.home / ".local/share" / NAME
-
-    @property
-    def program(self) -> Path:
-        """The link that a user's PATH leads to."""
-        return self.home / ".local/bin" / NAME
+    def __init__(self, root: Path, env: dict[str, str]) -> None:
+        self.root, self.env = root, env
+        self.home, self.script = root / "home", root / "checkout" / "install.sh"
+        self.system = root / "system"  # what stands for /usr/local in the copy of the script
+        self.own = self.home / ".local/share" / NAME  # the folder that holds the environments
+        self.program = self.home / ".local/bin" / NAME  # the link that a user's PATH leads to
 
     def environ(self, **changes: str | None) -> dict[str, str]:
         """Return the environment with changes; None takes a variable away."""
@@ -142,24 +124,20 @@ class Box(NamedTuple):
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
-    def refuse(self, *args: str, **changes: Any) -> str:
-        """Run the script, which must fail with status 1, and return its stderr."""
+    def refuse(self, *args: str, **changes: Any) -> list[str]:
+        """Run the script, which must fail with status 1, and return its error and its hint."""
         done = self.run(*args, **changes)
         assert done.returncode == 1, done
-        return done.stderr
+        error, hint = done.stderr.splitlines()
+        return [error.removeprefix("error: "), hint.removeprefix("hint: ")]
 
     def begin(self) -> subprocess.Popen[str]:
         """Start the script in a process group of its own, and return when it is inside pip."""
-        process = subprocess.Popen(
-            ["sh", self.script],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environ(FAKE_PIP="echo inside; read go"),
-            start_new_session=True,
-            preexec_fn=defaults,  # noqa: PLW1509 - there are no threads here
-        )
+        streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        # No shell traps a signal that it was born ignoring, as under nohup or in the background.
+        line = [sys.executable, "-c", DEFAULTS, "sh", str(self.script)]
+        env = self.environ(FAKE_PIP="echo inside; read go")
+        process = subprocess.Popen(line, **streams, text=True, env=env, start_new_session=True)
         assert process.stdout
         assert [process.stdout.readline() for _ in range(2)][1] == "inside\n"
         return process
@@ -179,27 +157,22 @@ Help:  git help scalingo-region
 """
 
 
-def defaults() -> None:
-    """Undo what nohup, or a shell in the background, ignores: no shell traps a signal that it was born ignoring."""
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
 def fake_id(folder: Path, user: int) -> None:
     """Put a program into folder that says which user runs it."""
-    (folder / "id").write_text(f"#!/bin/sh\necho {user}\n")
-    (folder / "id").chmod(0o755)
+    executable(folder / "id", f"#!/bin/sh\necho {user}\n")
 
 
-def make_box(root: Path, user: int) -> Box:
-    """Make a box whose user has the number given, whoever runs the tests."""
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    """Make the box of an ordinary user, whoever runs the tests."""
+    root = tmp_path / "my [box]"
     for name in ["home", "checkout", "stubs", "system"]:
         (root / name).mkdir(parents=True)
     text = (CHECKOUT / "install.sh").read_text()
     assert text.count(SYSTEM) == 1, "the tests must be able to keep away from the real folder"
     (root / "checkout/install.sh").write_text(text.replace(SYSTEM, f"'{root}/system'"))
     shutil.copy(CHECKOUT / "pyproject.toml", root / "checkout")
-    fake_id(root / "stubs", user)
+    fake_id(root / "stubs", 1000)
     env = {
         "HOME": str(root / "home"),
         "XDG_RUNTIME_DIR": str(root),  # or fish leaves a folder in /tmp
@@ -207,18 +180,6 @@ def make_box(root: Path, user: int) -> Box:
         "PYTHON": str(stub(root / "stubs/fake-python")),
     }
     return Box(root, env)
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Box:
-    """Make the box of an ordinary user."""
-    return make_box(tmp_path / "my [box]", 1000)
-
-
-@pytest.fixture
-def root_box(tmp_path: Path) -> Box:
-    """Make the box of root."""
-    return make_box(tmp_path / "my [box]", 0)
 
 
 def only_tools(box: Box, *more: str) -> str:
@@ -233,9 +194,6 @@ def only_tools(box: Box, *more: str) -> str:
     return f"{box.root}/stubs:{folder}"
 
 
-# The real thing
-
-
 @pytest.mark.slow
 def test_a_real_installation(tmp_path: Path) -> None:
     """From an odd folder, past hostile settings of Python and pip, git runs the program, and its files are found."""
@@ -247,7 +205,6 @@ def test_a_real_installation(tmp_path: Path) -> None:
     (lost / "encodings.py").write_text("raise SystemExit('PYTHONPATH was not unset')")
     (home / ".config/pip").mkdir(parents=True, exist_ok=True)
     (home / ".config/pip/pip.conf").write_text(f"[global]\ntarget = {lost}\n[install]\nprefix = {lost}\nuser = true\n")
-    (tmp_path / "stubs").mkdir()
     fake_id(tmp_path / "stubs", 1000)
     kept = {key: value for key, value in os.environ.items() if KEPT.fullmatch(key)}
     path = f"{home}/.local/bin:{tmp_path}/stubs:{os.environ['PATH']}"
@@ -274,9 +231,7 @@ def test_a_real_installation(tmp_path: Path) -> None:
         assert call("man", "-w", NAME, env=env, cwd=home).stdout == f"{page.resolve()}\n"
 
 
-# A run from beginning to end
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_full_circle_in_every_shell(box: Box, shell: str) -> None:
     """In each shell, install, upgrade and uninstall work, and leave the home folder as it was."""
@@ -289,8 +244,9 @@ def test_full_circle_in_every_shell(box: Box, shell: str) -> None:
 
 
 def test_links_lead_through_current(box: Box) -> None:
-    """An installation is one environment, and links through "current" to nothing but its own files."""
-    box.check()
+    """An installation is one environment, and links through "current" to nothing but its own files, for its user."""
+    box.check(umask=0o077)
+    assert [path for path in box.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077] == []
     (venv,) = box.environments()
     found = {path: kind for path, kind in tree(box.home).items() if f"/{venv}/" not in path}
     own, live = f".local/share/{NAME}", f"-> {box.own}/current"
@@ -304,90 +260,93 @@ def test_links_lead_through_current(box: Box) -> None:
     }
 
 
+@pytest.mark.slow
 def test_upgrade_follows_the_data_files(box: Box) -> None:
-    """An upgrade links the data files that are new, and unlinks those that are gone."""
+    """An upgrade links the data files that are new, and unlinks those that are gone; only a user of zsh gets a hint."""
     conf, share = f"fish/vendor_conf.d/{NAME}.fish", box.home / ".local/share"
-    box.check(FAKE_DATA=conf)
+    assert box.check(FAKE_DATA=conf, SHELL="/bin/zsh") == box.installed()
     assert ((share / conf).exists(), (share / ZSH).is_symlink()) == (True, False)
-    box.check(FAKE_DATA=ZSH)
+    assert box.check(FAKE_DATA=ZSH, SHELL="/bin/bash") == box.installed()
     assert ((share / conf).is_symlink(), (share / ZSH).exists()) == (False, True)
+    line = f"zsh:   put this into ~/.zshrc, before compinit: fpath=('{(share / ZSH).parent}' $fpath)\n"
+    assert box.check(FAKE_DATA=ZSH, SHELL="/usr/bin/zsh") == box.installed() + line
     box.check("--uninstall")
     assert tree(box.home) == {}
 
 
-BROKEN = {
-    "venv": ({"FAKE_VENV": "exit 1"}, f"error: {{stub}} cannot make a virtual environment\n{UNCHANGED}"),
+NEEDED = "Python 3.10 or newer is needed, and"
+LACKS = "lacks the venv or the ensurepip module"
+OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
+APT = "on Debian and Ubuntu: apt install"
+INDEX = "https://index.example/simple"
+NO_HOME = ["HOME is not set", "say where to install: --prefix DIR"]
+# What is changed in the environment, the error, and the hint.
+REFUSED: dict[str, tuple[dict[str, str], str, str]] = {
+    "HOME": ({"HOME": ""}, NO_HOME[0], NO_HOME[1]),
+    "folder": ({"HOME": "{root}/file"}, "cannot make the folder {root}/file", ELSEWHERE),
+    "git": ({"PATH": "{tools}"}, "git is not installed", f"{NAME} is a git command: install git first"),
+    "old": ({"PYTHON": "old"}, f"{NEEDED} old is Python 3.9.25", OTHER),
+    "missing": ({"PYTHON": "/nowhere/python3"}, f"{NEEDED} /nowhere/python3 does not run", OTHER),
+    "bare": ({"PYTHON": "bare"}, f"{NEEDED} bare {LACKS}", f"{APT} python3-venv"),
+    "3.12": ({"PYTHON": "python3.12"}, f"{NEEDED} python3.12 {LACKS}", f"{APT} python3.12-venv"),
+    "venv": ({"FAKE_VENV": "exit 1"}, "{python} cannot make a virtual environment", "nothing was changed"),
+    "program": ({"FAKE_PROGRAM": "exit 1"}, f"the new {NAME} does not start", "nothing was changed"),
     "pip": (
         {"FAKE_PIP": "exit 1"},
-        f"""\
-error: pip cannot install {NAME} from the package index https://index.example/simple
-hint: pip says why above; nothing was changed
-""",
+        f"pip cannot install {NAME} from the package index {INDEX}",
+        "pip says why above; nothing was changed",
     ),
-    "program": ({"FAKE_PROGRAM": "exit 1"}, f"error: the new {NAME} does not start\n{UNCHANGED}"),
-    "foreign data file": (
-        {"FAKE_DATA": ZSH},
-        f"error: {{share}}/{ZSH} is not from this script\nhint: remove it: rm -r '{{share}}/{ZSH}'; or {ELSEWHERE}",
-    ),
+    "foreign": ({"FAKE_DATA": ZSH}, "{zsh} is not from this script", f"remove it: rm -r '{{zsh}}'; or {ELSEWHERE}"),
 }
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first", "upgrade"])
-@pytest.mark.parametrize(("change", "message"), BROKEN.values(), ids=BROKEN)
-def test_failure_changes_nothing(box: Box, change: dict[str, str], message: str, *, first: bool) -> None:
-    """Whatever fails, there is one message, and all is as it was before."""
-    share = box.home / ".local/share"
-    (share / ZSH).parent.mkdir(parents=True)
-    (share / ZSH).write_text("not ours")
-    if not first:
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_failure_changes_nothing(box: Box, case: str) -> None:
+    """Whatever is missing or fails, at first or in an upgrade, there is one message and a way out; all is as before."""
+    (box.root / "file").touch()
+    for name, prelude in {"old": OLD, "bare": BARE, "python3.12": BARE}.items():
+        stub(box.root / "stubs" / name, prelude)
+    foreign = executable(box.home / ".local/share" / ZSH, "not ours")
+    names = {"root": box.root, "tools": only_tools(box), "python": box.env["PYTHON"], "zsh": foreign}
+    changes, *expected = REFUSED[case]
+    for _ in ("first", "upgrade"):
+        before = tree(box.home)
+        refused = box.refuse(**{name: value.format_map(names) for name, value in changes.items()})
+        assert (refused, tree(box.home)) == ([text.format_map(names) for text in expected], before)
         box.check()
-    before = tree(box.home)
-    assert box.refuse(**change) == message.format(share=share, stub=box.env["PYTHON"])
-    assert tree(box.home) == before
 
 
-@pytest.mark.parametrize("first", [True, False], ids=["first", "upgrade"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_interrupt_changes_nothing(box: Box, number: signal.Signals, *, first: bool) -> None:
-    """A signal in the middle ends it with the signal's status, and leaves what was there before."""
-    if not first:
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_interrupt_changes_nothing(box: Box, number: signal.Signals) -> None:
+    """A signal in the middle leaves what was there before; after a kill, the next run removes what is left."""
+    for _ in ("first", "upgrade"):
+        before = tree(box.home)
+        process = box.begin()
+        os.killpg(process.pid, number)
+        process.communicate()
+        if number == signal.SIGKILL:
+            assert (box.own / "lock").is_symlink()
+            (box.own / "current.new").symlink_to("what a later death leaves")
+        else:
+            assert (process.returncode, tree(box.home)) == (128 + number, before)
         box.check()
-    before = tree(box.home)
-    process = box.begin()
-    os.killpg(process.pid, number)
-    process.communicate()
-    assert process.returncode == 128 + number
-    assert tree(box.home) == before
+        assert (len(box.environments()), (box.own / "lock").is_symlink()) == (1, False)
 
 
-def test_crash_is_cleaned_up_by_the_next_run(box: Box) -> None:
-    """After a run that was killed, the next removes its environment and passes its lock."""
-    box.check()
-    process = box.begin()
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert (len(box.environments()), (box.own / "lock").is_symlink()) == (2, True)
-    (box.own / "current.new").symlink_to("what a later death leaves")
-    box.check()
-    assert (len(box.environments()), (box.own / "lock").is_symlink()) == (1, False)
-
-
+@pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
     """While one installation runs, another says so and how to go on, and the first ends well."""
     process = box.begin()
-    expected = (
-        f"error: another installation is at work, process {process.pid}\n"
-        f"hint: if that is something else: rm '{box.own}/lock'\n"
-    )
+    error = f"another installation is at work, process {process.pid}"
+    expected = [error, f"if that is something else: rm '{box.own}/lock'"]
     assert [box.refuse(), box.refuse("--uninstall")] == [expected, expected]
-    expected = "".join(box.installed().splitlines(keepends=True)[1:])
-    assert process.communicate("\n") == (expected, "")
+    assert process.communicate("\n") == ("".join(box.installed().splitlines(keepends=True)[1:]), "")
     assert call(box.program, env={}, cwd=box.root).stdout == f"{NAME} version 1.0\n"
 
 
-# Removing
-
-
+@pytest.mark.slow
 def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     """Uninstall keeps what others made: programs, files beside ours, folders from before."""
     (box.home / ".local/bin").mkdir(parents=True)
@@ -402,34 +361,30 @@ def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
     assert tree(box.home) == {**before, f".local/bin/{NAME}": "mine", own: "/", f"{own}/notes": "mine"}
 
 
+@pytest.mark.slow
 def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
-    """Uninstall says so if there is nothing to remove, and removes the links to an environment that was deleted."""
+    """Uninstall says if there is nothing to remove, and works without the environment, the checkout, git and Python."""
     expected = f"Nothing to remove: this script has not installed {NAME} in {box.program.parent}.\n"
     assert [box.check("--uninstall") for _ in range(2)] == [expected] * 2
+    assert [box.refuse(HOME=None), box.refuse("--uninstall", HOME=None)] == [NO_HOME, NO_HOME]
     assert tree(box.home) == {}
+    box.check()
+    env = box.environ(PATH=only_tools(box), PYTHON=None)
+    done = call("sh", "-s", "--", "--uninstall", text=box.script.read_text(), env=env, cwd=box.root)
+    assert (done.returncode, tree(box.home)) == (0, {})
     box.check()
     shutil.rmtree(box.own)
     box.check("--uninstall")
     assert files(box.home) == []
 
 
-def test_uninstall_needs_neither_checkout_nor_python(box: Box) -> None:
-    """Uninstall works from a pipe, after the checkout, git and Python are gone."""
-    box.check()
-    env = box.environ(PATH=only_tools(box), PYTHON=None)
-    done = call("sh", "-s", "--", "--uninstall", text=box.script.read_text(), env=env, cwd=box.root)
-    assert (done.returncode, tree(box.home)) == (0, {})
-
-
-# Where things go
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["p q", "./x/../p q/", "{root}/p q"])
 def test_prefix_holds_everything(box: Box, place: str) -> None:
-    """All goes under --prefix, be its name relative, dotted, absolute or spaced."""
+    """All goes under --prefix, be its name relative, dotted, absolute or spaced; HOME is not needed."""
     (box.root / "x").mkdir()
     place, prefix = place.format(root=box.root), box.root / "p q"
-    assert box.run(f"--prefix={place}").stdout == box.installed(prefix / "bin" / NAME)
+    assert box.run(f"--prefix={place}", HOME=None).stdout == box.installed(prefix / "bin" / NAME)
     assert {path.name for path in prefix.iterdir()} == {"bin", "lib", "share"}
     assert (prefix / f"share/man/man1/{NAME}.1").exists()
     assert call(prefix / "bin" / NAME, env={}, cwd=box.root).stdout == f"{NAME} version 1.0\n"
@@ -437,22 +392,23 @@ def test_prefix_holds_everything(box: Box, place: str) -> None:
     assert (prefix.exists(), tree(box.home)) == (False, {})
 
 
-@pytest.mark.parametrize("how", ["data home", "prefix"])
-def test_an_installation_is_found_again(box: Box, how: str) -> None:
+@pytest.mark.slow
+def test_an_installation_is_found_again(box: Box) -> None:
     """Without XDG_DATA_HOME or --prefix the second time, upgrade and uninstall follow the link in ~/.local/bin."""
     data = box.root / "data"
-    if how == "data home":
-        box.check(XDG_DATA_HOME=str(data))
-        assert (data / NAME / "current").exists()
-        assert (data / "fish/vendor_completions.d" / f"{NAME}.fish").exists()
-        assert files(box.home) == [f".local/bin/{NAME}", f".local/share/man/man1/{NAME}.1"]
-    else:
-        box.check("--prefix", str(box.home / ".local"))
-        assert (box.home / ".local/lib" / NAME / "current").exists()
+    box.check(XDG_DATA_HOME=str(data))
+    assert (data / NAME / "current").exists()
+    assert (data / "fish/vendor_completions.d" / f"{NAME}.fish").exists()
+    assert files(box.home) == [f".local/bin/{NAME}", f".local/share/man/man1/{NAME}.1"]
+    box.check()
+    box.check("--uninstall")
+    assert (data.exists(), tree(box.home)) == (False, {})
+    box.check("--prefix", str(box.home / ".local"))
+    assert (box.home / ".local/lib" / NAME / "current").exists()
     box.check()
     assert not box.own.exists()
     box.check("--uninstall")
-    assert (data.exists(), tree(box.home)) == (False, {})
+    assert tree(box.home) == {}
 
 
 def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
@@ -464,34 +420,27 @@ def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
     assert not (box.root / "rel").exists()
 
 
-@pytest.mark.parametrize("home", ["unset", "set"])
-def test_root_installs_for_everybody(root_box: Box, home: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("home", [None, "home"])
+def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
     """As root, all goes to the system's folder and can be read by everybody, whatever the umask."""
-    where, system = None if home == "unset" else str(root_box.home), root_box.system
-    assert root_box.check(HOME=where, umask=0o077) == root_box.installed(system / "bin" / NAME)
-    assert {path.name for path in system.iterdir()} == {"bin", "lib", "share"}
-    modes = {path: path.stat().st_mode for path in system.rglob("*")}
+    fake_id(box.root / "stubs", 0)
+    assert box.check(HOME=home, umask=0o077) == box.installed(box.system / "bin" / NAME)
+    assert {path.name for path in box.system.iterdir()} == {"bin", "lib", "share"}
+    modes = {path: path.stat().st_mode for path in box.system.rglob("*")}
     assert [path for path, mode in modes.items() if not mode & stat.S_IROTH] == []
     assert [path for path, mode in modes.items() if stat.S_ISDIR(mode) and not mode & stat.S_IXOTH] == []
-    root_box.check("--uninstall", HOME=where)
-    assert (tree(root_box.home), tree(system)) == ({}, {})
+    box.check("--uninstall", HOME=home)
+    assert (tree(box.home), tree(box.system)) == ({}, {})
 
 
-def test_ordinary_umask_is_kept(box: Box) -> None:
-    """An ordinary user's umask is respected."""
-    box.check(umask=0o077)
-    assert [path for path in box.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077] == []
-
-
-# What is said on the way
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
 def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> None:
     """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
     if not shutil.which(shell):
         pytest.skip(f"there is no {shell}")
-    box = box._replace(env={**box.env, "HOME": f"{box.home}/it's $HOME"})
+    box.env["HOME"] = f"{box.home}/it's $HOME"
     path = f"{box.root}/stubs:{os.environ['PATH']}"
     done = box.run(PATH=path, SHELL=f"/bin/{shell}")
     bin_folder = f"{box.env['HOME']}/.local/bin"
@@ -504,98 +453,38 @@ def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> N
 
 def test_program_behind_another_is_reported(box: Box) -> None:
     """If another program of the name comes first on PATH, it is named."""
-    other = box.root / "stubs" / NAME
-    other.write_text("#!/bin/sh\n")
-    other.chmod(0o755)
+    other = executable(box.root / "stubs" / NAME, "#!/bin/sh\n")
     done = box.run(PATH=f"{box.root}/stubs:{box.env['PATH']}")
     assert (done.returncode, done.stderr) == (0, f"warning: {other} comes first on PATH\n")
 
 
-def test_zsh_user_gets_the_fpath_line(box: Box) -> None:
-    """A user of zsh, and no other, is told the line that its completion needs."""
-    assert box.check(FAKE_DATA=ZSH, SHELL="/bin/bash") == box.installed()
-    functions = box.home / ".local/share/zsh/site-functions"
-    line = f"zsh:   put this into ~/.zshrc, before compinit: fpath=('{functions}' $fpath)\n"
-    assert box.check(FAKE_DATA=ZSH, SHELL="/usr/bin/zsh") == box.installed() + line
-
-
-# What is refused, with nothing made
-
 PIPX = "{home}/.local/share/pipx/venvs/git-scalingo-region/bin/git-scalingo-region"
 UV = "{home}/.local/share/uv/tools/git-scalingo-region/bin/git-scalingo-region"
 FOREIGN = {
-    "file": (None, "is not from this script", "rm -r '{program}'"),
-    "folder": ("/", "is not from this script", "rm -r '{program}'"),
-    "link": ("/bin/sh", "leads to /bin/sh", "rm -r '{program}'"),
-    "dangling link": ("/nowhere", "leads to /nowhere", "rm -r '{program}'"),
-    "pipx": (PIPX, f"leads to {PIPX}, installed by pipx", f"pipx uninstall {NAME}"),
-    "uv": (UV, f"leads to {UV}, installed by uv", f"uv tool uninstall {NAME}"),
+    "file": ("echo mine >{program}", "is not from this script", "rm -r '{program}'"),
+    "folder": ("mkdir {program}", "is not from this script", "rm -r '{program}'"),
+    "link": ("ln -s /bin/sh {program}", "leads to /bin/sh", "rm -r '{program}'"),
+    "dangling link": ("ln -s /nowhere {program}", "leads to /nowhere", "rm -r '{program}'"),
+    "pipx": (f"ln -s {PIPX} {{program}}", f"leads to {PIPX}, installed by pipx", f"pipx uninstall {NAME}"),
+    "uv": (f"ln -s {UV} {{program}}", f"leads to {UV}, installed by uv", f"uv tool uninstall {NAME}"),
 }
 
 
-@pytest.mark.parametrize(("target", "what", "cure"), FOREIGN.values(), ids=FOREIGN)
-def test_foreign_program_is_never_replaced(box: Box, target: str | None, what: str, cure: str) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FOREIGN)
+def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
     """A program from elsewhere is left alone, by uninstall too; both say what it is and how to remove it."""
     box.program.parent.mkdir(parents=True)
-    if target is None:
-        box.program.write_text("mine")
-    elif target == "/":
-        box.program.mkdir()
-    else:
-        box.program.symlink_to(target.format(home=box.home))
+    quoted = {"home": f"'{box.home}'", "program": f"'{box.program}'"}
+    subprocess.run(["sh", "-ec", FOREIGN[case][0].format_map(quoted)], check=True)
     before = tree(box.home)
-    what, cure = what.format(home=box.home), cure.format(program=box.program)
-    assert box.refuse() == f"error: {box.program} {what}\nhint: remove it: {cure}; or {ELSEWHERE}"
+    what, cure = (text.format(home=box.home, program=box.program) for text in FOREIGN[case][1:])
+    assert box.refuse() == [f"{box.program} {what}", f"remove it: {cure}; or {ELSEWHERE}"]
     assert box.check("--uninstall").splitlines()[1] == f"{box.program} {what}; remove it: {cure}"
     assert tree(box.home) == before
     if cure.startswith("rm "):
         subprocess.run(["sh", "-c", cure], check=True)
         box.check()
-
-
-def test_home_is_needed(box: Box) -> None:
-    """Without HOME the script asks for a place, and takes one."""
-    expected = "error: HOME is not set\nhint: say where to install: --prefix DIR\n"
-    assert [box.refuse(HOME=None), box.refuse("--uninstall", HOME="")] == [expected, expected]
-    box.check("--prefix", str(box.system), HOME=None)
-
-
-def test_folder_that_cannot_be_made_or_written(box: Box) -> None:
-    """A folder that cannot be made, or is another user's, gets one line and a way out."""
-    (box.root / "file").touch()
-    assert box.refuse(HOME=f"{box.root}/file") == f"error: cannot make the folder {box.root}/file\nhint: {ELSEWHERE}"
-    if os.geteuid() == 0:
-        return  # root can write everywhere
-    box.check()
-    for folder in (box.own, box.program.parent):
-        folder.chmod(0o555)
-        expected = f"error: cannot write to {folder}\nhint: {ELSEWHERE}"
-        assert [box.refuse(), box.refuse("--uninstall")] == [expected, expected]
-        folder.chmod(0o755)
-
-
-OTHER = "name another: PYTHON=/path/to/python3 sh install.sh"
-PYTHONS = {
-    "old": ("python3", OLD, "python3 is Python 3.9.25", OTHER),
-    "missing": ("/nowhere/python3", GOOD, "/nowhere/python3 does not run", OTHER),
-    "bare": ("python3", BARE, "python3 lacks the venv or the ensurepip module", "apt install python3-venv"),
-    "bare 3.12": (
-        "python3.12",
-        BARE,
-        "python3.12 lacks the venv or the ensurepip module",
-        "apt install python3.12-venv",
-    ),
-}
-
-
-@pytest.mark.parametrize(("python", "prelude", "what", "hint"), PYTHONS.values(), ids=PYTHONS)
-def test_python_that_will_not_do(box: Box, python: str, prelude: str, what: str, hint: str) -> None:
-    """A Python that is too old, missing or bare is named with its cure, and nothing is made."""
-    if "/" not in python:
-        stub(box.root / "stubs" / python, prelude)
-    hint = hint.replace("apt", "on Debian and Ubuntu: apt")
-    assert box.refuse(PYTHON=python) == f"error: Python 3.10 or newer is needed, and {what}\nhint: {hint}\n"
-    assert tree(box.home) == {}
 
 
 def test_first_python_that_will_do(box: Box) -> None:
@@ -608,25 +497,26 @@ def test_first_python_that_will_do(box: Box) -> None:
     assert f" with {stubs}/python3.11 (Python 3.12.1). " in stdout
 
 
-def test_git_is_needed(box: Box) -> None:
-    """Without git there is one line, and nothing is made."""
-    expected = f"error: git is not installed\nhint: {NAME} is a git command: install git first\n"
-    assert (box.refuse(PATH=only_tools(box)), tree(box.home)) == (expected, {})
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_folder_that_cannot_be_written(box: Box) -> None:
+    """A folder that is another user's gets one line and a way out."""
+    box.check()
+    for folder in (box.own, box.program.parent):
+        folder.chmod(0o555)
+        expected = [f"cannot write to {folder}", ELSEWHERE]
+        assert [box.refuse(), box.refuse("--uninstall")] == [expected, expected]
+        folder.chmod(0o755)
 
 
-@pytest.mark.parametrize("way", ["pipe", "symlink", "another project"])
+@pytest.mark.parametrize("way", ["sh", "sh ../other/link.sh", "sh ../other/copy.sh"])
 def test_checkout_is_needed(box: Box, way: str) -> None:
-    """If the checkout cannot be found, no package index is asked for the bare name."""
+    """From a pipe, a link or another project, even in the checkout, no package index is asked for the bare name."""
     other = box.root / "other"
-    command = ["sh"] if way == "pipe" else ["sh", str(other / "install.sh")]
     other.mkdir()
     (other / "pyproject.toml").write_text("[project]\nname = 'other'\n")
-    if way == "symlink":
-        (other / "install.sh").symlink_to(box.script)
-    elif way == "another project":
-        shutil.copy(box.script, other)
-    text = box.script.read_text() if way == "pipe" else None
-    done = call(*command, text=text, env=box.env, cwd=box.script.parent)
+    (other / "link.sh").symlink_to(box.script)
+    shutil.copy(box.script, other / "copy.sh")
+    done = call(*way.split(), text=box.script.read_text(), env=box.env, cwd=box.script.parent)
     message = f"error: install.sh must be run from its checkout of {NAME}\nhint: sh /path/to/checkout/install.sh\n"
     assert (done.returncode, done.stdout, done.stderr, tree(box.home)) == (1, "", message, {})
 
@@ -639,18 +529,18 @@ def test_checkout_is_found_from_any_folder(box: Box) -> None:
         assert (done.stdout, done.stderr) == (box.installed(), "")
 
 
-WRONG = {
-    "option": (["--frob"], "unknown argument: --frob"),
-    "argument": (["osc-fr1"], "unknown argument: osc-fr1"),
-    "nothing": (["--prefix"], "--prefix needs a folder"),
-    "empty": (["--prefix", ""], "--prefix needs a folder"),
-}
-
-
-@pytest.mark.parametrize(("args", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_usage(box: Box, args: list[str], message: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--frob"], "unknown argument: --frob"),
+        (["osc-fr1"], "unknown argument: osc-fr1"),
+        (["--prefix"], "--prefix needs a folder"),
+        (["--prefix", ""], "--prefix needs a folder"),
+    ],
+)
+def test_wrong_usage(box: Box, arguments: list[str], message: str) -> None:
     """Arguments that make no sense get the usage on stderr and status 2."""
-    done = box.run(*args)
+    done = box.run(*arguments)
     usage = USAGE.replace(SYSTEM, str(box.system))
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n{usage}")
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Repo, Run
+from ssh_server import offered
 
 from git_scalingo_region import __version__, errors, model
 from git_scalingo_region.cli.options import BY_NAME, COMMANDS, HELP, VERSION, Command, Option
+from git_scalingo_region.cli.parser import parse
 from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.choice import RegionSource
 from git_scalingo_region.settings import Settings
-from git_scalingo_region.ssh import client
+
+__all__ = ["offered"]
 
 ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "man" / "git-scalingo-region.1"
@@ -78,9 +78,6 @@ def tagged(section: str, tag: str) -> str:
 def words_of(section: str) -> set[str]:
     """Return the tags of a section, one by one."""
     return set(", ".join(tags(section)).split(", "))
-
-
-# --- commands and options --------------------------------------------------------------------------------------------
 
 
 def test_describes_the_commands_in_the_words_of_the_help() -> None:
@@ -146,9 +143,6 @@ def test_names_the_fields_of_a_region() -> None:
     assert re.findall(r"\w+_\w+|\b(?!and)\w+\b", text) == list(model.REGION_FIELDS)
 
 
-# --- environment, configuration, statuses ----------------------------------------------------------------------------
-
-
 def test_lists_the_variables_that_the_program_reads() -> None:
     """ENVIRONMENT holds every variable that the settings or a module reads, those of requests, and no other."""
     asked = set()
@@ -171,26 +165,6 @@ def test_lists_the_keys_of_git_config_that_the_program_reads() -> None:
     assert {tag.lower() for tag in words_of("CONFIGURATION")} == asked - {builtin.DOMAIN, "scalingo.boolean"}
 
 
-def test_lists_the_exit_statuses() -> None:
-    """EXIT STATUS holds the program's statuses, and those of signals, in order."""
-    assert tags("EXIT STATUS") == [*(str(int(status)) for status in errors.ExitStatus), "128+N"]
-
-
-@pytest.mark.parametrize("option", [[], ["--json"]], ids=["text", "json"])
-def test_ends_with_141_if_the_reader_is_gone(option: list[str]) -> None:
-    """A closed pipe ends the program quietly, with the status that the manual names."""
-    read_end, write_end = os.pipe()
-    os.close(read_end)
-    command = [sys.executable, "-m", "git_scalingo_region", "list", "--offline", *option]
-    with open(write_end, "wb") as pipe:
-        done = subprocess.run(command, check=False, stdout=pipe, stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, "Traceback" in done.stderr) == (141, False)
-    assert "141 if nobody reads the output" in tagged("EXIT STATUS", "128+N")
-
-
-# --- JSON ------------------------------------------------------------------------------------------------------------
-
-
 def keys_of(value: Any) -> Iterator[str]:
     """Yield the keys of a JSON value in order, those of a list's objects at their place."""
     for name, item in value.items() if isinstance(value, dict) else ():
@@ -199,89 +173,63 @@ def keys_of(value: Any) -> Iterator[str]:
         yield from keys_of(item)
 
 
-@pytest.fixture
-def offered(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let every host offer one key, and return its fingerprint."""
-    key = client.HostKey("ssh-ed25519", base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + 32 * b"k").decode())
-    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: (key,))
-    endpoints = [region.ssh for region in builtin.REGIONS]
-    monkeypatch.setattr(builtin, "FINGERPRINTS", {endpoint: {key.type: key.fingerprint} for endpoint in endpoints})
-    return key.fingerprint
-
-
+# What is run for each JSON text of the manual: the command as it is named there, and its arguments.
 EXAMPLES = {
-    "add": "add osc-fr1 myapp",
-    "url": "url osc-fr1 myapp",
-    "list": "list",
-    "show": "show",
-    "status": "status",
-    "sync": "sync old --dry-run",
-    "setup": "setup",
-    "setup --write": "setup --write --dry-run",
-    "trust": "trust osc-fr1",
-    "trust --all": "trust --all",
-    "doctor": "doctor",
-    "completion": "completion fish",
-    "error": "show nowhere",
+    "add": "osc-fr1 myapp",
+    "url": "osc-fr1 myapp",
+    "list": "",
+    "show": "",
+    "status": "",
+    "sync": "old --dry-run",
+    "setup": "",
+    "setup --write": "--dry-run",
+    "trust": "osc-fr1",
+    "trust --all": "",
+    "doctor": "",
+    "completion": "fish",
+    "error": "",
 }
 
 
 @pytest.mark.usefixtures("service", "offered")
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_gives_the_keys_of_the_json(example: str, repo: Repo, run: Run) -> None:
-    """The JSON in the manual has the keys of a real answer, in its order, and no other."""
+def test_gives_the_keys_of_the_json(repo: Repo, run: Run) -> None:
+    """The JSON of every command, and of an error, has the keys of a real answer, in its order, and no other."""
     repo.git("remote", "add", "scalingo", "ssh://git@ssh.osc-fr1.scalingo.com/myapp.git")
     repo.git("remote", "add", "old", "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git")
     (repo.path / ".gitscalingo").write_text('[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n')
-    result = run(*EXAMPLES[example].split(), "--json")
-    answer = json.loads(result.stderr if example == "error" else result.stdout)
-    documented = re.findall(r'"(\w+)"', tagged("OUTPUT/JSON", example))
-    assert list(dict.fromkeys(documented)) == list(dict.fromkeys(keys_of(answer)))
-
-
-def test_gives_the_json_of_every_command() -> None:
-    """The JSON subsection holds each command, the error, and then the values that need a word."""
     assert tags("OUTPUT/JSON")[: len(EXAMPLES)] == list(EXAMPLES)
     assert list(dict.fromkeys(name.split()[0] for name in EXAMPLES)) == [*BY_NAME, "error"]
+    for name, arguments in EXAMPLES.items():
+        result = run("show", "nowhere", "--json") if name == "error" else run(*f"{name} {arguments} --json".split())
+        answer = json.loads(result.stdout or result.stderr)
+        documented = re.findall(r'"(\w+)"', tagged("OUTPUT/JSON", name))
+        assert list(dict.fromkeys(documented)) == list(dict.fromkeys(keys_of(answer))), name
 
 
-KINDS = (
-    errors.InvalidInput,
-    errors.RegionError,
-    errors.ServiceError,
-    errors.CredentialsError,
-    errors.RepositoryError,
-    errors.RemoteConflict,
-    errors.HostKeyError,
-)
+ERRORS = (errors.InvalidInput, errors.RegionError, errors.ServiceError, errors.CredentialsError)
 VALUES = {
     "outcome": [outcome.value for outcome in model.Outcome],
     "region_source": [source.key for source in RegionSource],
     "list_source": [source.value for source in model.ListSource],
     "status": ["ok", "warning", "problem", "skipped"],
-    "kind": [kind.kind for kind in KINDS],
+    "kind": [kind.kind for kind in (*ERRORS, errors.RepositoryError, errors.RemoteConflict, errors.HostKeyError)],
 }
 
 
-@pytest.mark.parametrize("key", VALUES)
-def test_gives_the_values_that_a_script_may_compare_with(key: str) -> None:
-    """The words that a key can hold are those of the program."""
-    words = re.findall(r"[a-z]+(?:-[a-z]+)*", [t for tag, t in PAGE["OUTPUT/JSON"] if tag == key][-1].partition(";")[0])
-    assert [word for word in words if word != "or"] == VALUES[key]
-
-
-def test_gives_the_states_of_status() -> None:
-    """The states that `status` knows are described, in the program's order."""
+def test_gives_the_values_that_a_script_may_compare_with() -> None:
+    """The words that a key can hold, the states of `status` and the exit statuses are the program's, in order."""
+    for key, values in VALUES.items():
+        text = [text for tag, text in PAGE["OUTPUT/JSON"] if tag == key][-1].partition(";")[0]
+        assert [word for word in re.findall(r"[a-z]+(?:-[a-z]+)*", text) if word != "or"] == values
     assert tags("COMMANDS/status [REMOTE]...") == [state.value for state in State]
+    assert tags("EXIT STATUS") == [*(str(int(status)) for status in errors.ExitStatus), "128+N"]
+    assert "141 if nobody reads the output" in tagged("EXIT STATUS", "128+N")
 
 
 def test_gives_the_checks_of_doctor(repo: Repo, run: Run) -> None:
     """The checks are described under the names, and in the order, in which `doctor` gives them."""
     checks = run("doctor", "--offline", "--json").json["checks"]
     assert tags("COMMANDS/doctor [REMOTE]") == [check["check"] for check in checks]
-
-
-# --- the page itself -------------------------------------------------------------------------------------------------
 
 
 def test_has_the_sections_of_a_git_manual_in_their_order() -> None:
@@ -294,8 +242,6 @@ def test_has_the_sections_of_a_git_manual_in_their_order() -> None:
 
 def test_gives_examples_that_the_program_takes() -> None:
     """Each command line of EXAMPLES is one that the program can read."""
-    from git_scalingo_region.cli.parser import parse
-
     text = "".join(text for _, text in PAGE["EXAMPLES"])
     lines = re.findall(r"git scalingo-region ([^)\n]+)", text)
     assert len(lines) > 8
@@ -303,20 +249,15 @@ def test_gives_examples_that_the_program_takes() -> None:
         assert not isinstance(parse(line.split()), str)
 
 
-def test_says_the_version_and_the_day_of_its_release() -> None:
-    """The heading has the package's version, and the day that the change log gives to it."""
+def test_says_the_versions_and_days_of_the_release() -> None:
+    """The heading has the package's version, with its day in the change log, and the day of the built-in data."""
     heading = shlex.split(MANUAL.read_text().partition("\n")[0].replace(r"\-", "-"))
     release = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert release
     assert heading[2:5] == ["1", release[2], f"git-scalingo-region {__version__}"]
     assert release[1] == __version__
-
-
-def test_says_when_the_fingerprints_were_published() -> None:
-    """The day of the built-in data is the same in the manual and in the program."""
-    day = re.search(r"\d{4}-\d\d-\d\d", builtin.SOURCE)
-    assert day
-    assert day[0] in "".join(text for _, text in PAGE["SECURITY"])
+    (day,) = re.findall(r"\d{4}-\d\d-\d\d", builtin.SOURCE)
+    assert day in "".join(text for _, text in PAGE["SECURITY"])
 
 
 LINTS = {"mandoc": ["-T", "lint", "-W", "warning"], "groff": ["-man", "-ww", "-T", "utf8", "-z"]}

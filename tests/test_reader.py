@@ -53,43 +53,27 @@ def well_formed(draw: st.DrawFn) -> list[str]:
 def test_typer_reads_what_the_reader_accepts_in_the_same_way(line: list[str]) -> None:
     """On random lines, well-formed and not, the reader gives Typer's answer or none."""
     call = reader.read(line)
-
     if call is not None:
         assert call == parser.parse(line)
 
 
+@pytest.mark.slow
 @given(well_formed())
 def test_plain_lines_need_no_typer(line: list[str]) -> None:
     """The reader accepts every plain line, and Typer agrees with what it says."""
     call = reader.read(line)
-
     assert call is not None
     assert call == parser.parse(line)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "ad",
-        "-h",
-        "add -h",
-        "add --help",
-        "add --jso",
-        "add --json=yes",
-        "add -rstaging",
-        "add -r=staging",
-        "add -nq",
-        "add --remote",
-        "add -x",
-        "add a b c",
-        "list extra",
-        "--json list",
-        "-- list",
-    ],
-)
+# Help, mistakes, and bundled or attached short options.
+OTHERS = ["", "ad", "-h", "add -h", "add --help", "add --jso", "add --json=yes", "add -rstaging", "add -r=staging"]
+OTHERS += ["add -nq", "add --remote", "add -x", "add a b c", "list extra", "--json list", "-- list"]
+
+
+@pytest.mark.parametrize("line", OTHERS)
 def test_other_lines_are_left_to_typer(line: str) -> None:
-    """Help, mistakes, and bundled or attached short options are not for the plain reader."""
+    """What is not written plainly is not for the plain reader."""
     assert reader.read(line.split()) is None
 
 
@@ -114,7 +98,6 @@ def test_a_required_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     command = Command("shell", "Print it.", (Argument("shell", "The shell.", required=True),), ())
     monkeypatch.setitem(BY_NAME, "shell", command)
     monkeypatch.setattr(parser, "COMMANDS", (command, *COMMANDS))
-
     assert reader.read(["shell", "bash"]) == (command, {"shell": "bash"}) == parser.parse(["shell", "bash"])
     assert reader.read(["shell"]) is None
     with pytest.raises(InvalidInput, match=r"^missing argument 'SHELL'$"):
@@ -147,5 +130,4 @@ def test_what_is_loaded(code: str, never: set[str]) -> None:
     program = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before, file=sys.stderr)"
     environment = {**os.environ, "PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
-
     assert set(done.stderr.split()) & never == set()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import importlib.util
 import io
 import os
 import re
@@ -12,11 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, Repo, Service, send
+from account import Account, account
+from conftest import OSC_FR1, Repo, executable, load_tool
+from pasting import PROGRAM, environment
+from ssh_server import make_key, offered, public_key
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.cli.options import BY_NAME
@@ -26,10 +26,12 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.repository.declared import FILE
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.settings import DEFAULT_SERVICE
-from git_scalingo_region.ssh import client
+
+__all__ = ["account", "offered"]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PUBLISHED = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
 SHELLS = ("sh", "bash", "zsh", "fish")
 
 # The first is also what .ci/run looks for.
@@ -61,46 +63,28 @@ def need(*programs: str) -> None:
             pytest.skip(f"{program} is not installed")
 
 
-# --- the examples ----------------------------------------------------------------------------------------------------
-
-
-def fake_key(kind: str) -> client.HostKey:
-    blob = len(kind).to_bytes(4, "big") + kind.encode() + bytes(32)
-    return client.HostKey(kind, base64.b64encode(blob).decode())
-
-
 @pytest.fixture
-def as_shown(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+def as_shown(
+    account: Account, offered: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], str]:
     """Make a platform on loopback like the real one; return what turns the output here into the output there."""
-    keys = {kind: fake_key(kind) for kind in ("ssh-rsa", "ssh-ed25519")}
-    published = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
-    offered = {kind: key.fingerprint for kind, key in keys.items()}
-    monkeypatch.setattr(builtin, "FINGERPRINTS", {region.ssh: offered for region in builtin.REGIONS})
-    monkeypatch.setattr(client, "scan", lambda endpoint, seconds: tuple(keys.values()))
-    service.regions = [{**region.to_json(), "api": f"{service.url}/{region.name}"} for region in builtin.REGIONS]
-    service.routes["GET", "/osc-fr1/v1/apps/myapp"] = partial(send, status=200, body={"app": {"name": "myapp"}})
-    service.routes["GET", "/v1/keys"] = partial(send, status=200, body={"keys": [{"content": _make_key(home)}]})
-    monkeypatch.setenv("SCALINGO_API_TOKEN", "aaa.bbb.ccc")
-    ssh = os.environ["GIT_SSH_COMMAND"]
-    monkeypatch.setenv("GIT_SSH_COMMAND", f"{ssh} -o IdentityFile='{home}/.ssh/id_ed25519'")
+    need("ssh", "ssh-keygen")
+    url = account.service.url
+    account.service.regions = [{**region.to_json(), "api": f"{url}/{region.name}"} for region in builtin.REGIONS]
+    account.add_app("osc-fr1", "myapp")
+    (home / ".ssh").mkdir(mode=0o700)
+    key = make_key(home / ".ssh" / "id_ed25519")
+    account.hold(public_key(key))
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{os.environ['GIT_SSH_COMMAND']} -o IdentityFile='{key}'")
+    replaced = {url: DEFAULT_SERVICE, str(home): "/home/you", "A <a@example.org>": "You <you@example.org>"}
+    replaced |= {fingerprint: PUBLISHED[kind] for kind, fingerprint in offered.items()}
 
     def translate(text: str) -> str:
-        text = text.replace(service.url, DEFAULT_SERVICE).replace(str(home), "/home/you")
-        text = text.replace("A <a@example.org>", "You <you@example.org>")
-        for kind, key in keys.items():
-            text = text.replace(key.fingerprint, published[kind])
+        for here, there in replaced.items():
+            text = text.replace(here, there)
         return text
 
     return translate
-
-
-def _make_key(home: Path) -> str:
-    """Make the user's ssh key; return its public part."""
-    need("ssh", "ssh-keygen")
-    file = home / ".ssh" / "id_ed25519"
-    file.parent.mkdir(mode=0o700)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "you", "-f", str(file)], check=True)
-    return file.with_suffix(".pub").read_text().strip()
 
 
 def run_in_terminal_order(line: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -131,12 +115,7 @@ def test_examples_print_what_is_shown(as_shown: Callable[[str], str], monkeypatc
 
 def test_pictures_show_what_the_program_prints() -> None:
     """The pictures, drawn again from what the program prints on a terminal, are those in docs."""
-    spec = importlib.util.spec_from_file_location("picture", ROOT / "tools" / "picture.py")
-    assert spec
-    assert spec.loader
-    picture = importlib.util.module_from_spec(spec)
-    sys.modules["picture"] = picture
-    spec.loader.exec_module(picture)
+    picture = load_tool("picture")
     need("ssh")
     text = picture.session()
     for name, theme in picture.THEMES.items():
@@ -144,17 +123,10 @@ def test_pictures_show_what_the_program_prints() -> None:
         assert (ROOT / "docs" / f"terminal-{name}.svg").read_text(encoding="utf-8") == picture.draw(text, theme)
 
 
-# --- the command lines -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("line", program_lines())
-def test_every_call_is_one_that_the_program_takes(line: str) -> None:
-    """Each call in the README, in text and in scripts, is one that the program can read."""
-    assert not isinstance(parse(shlex.split(line)), str)
-
-
-def test_every_command_is_mentioned() -> None:
-    """A newcomer finds each command in the README."""
+def test_every_command_is_mentioned_in_a_line_that_the_program_takes() -> None:
+    """Each call in the README, in text and in scripts, can be read, and a newcomer finds each command."""
+    for line in program_lines():
+        assert not isinstance(parse(shlex.split(line)), str)
     words = {word for text in re.findall(r"`([^`\n]+)`", README) for word in text.split()}
     assert set(BY_NAME) <= words | {line.split()[0] for line in program_lines()}
 
@@ -167,45 +139,29 @@ def test_setup_and_tests_are_one_line_each() -> None:
 
 
 @pytest.fixture
-def on_path(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkout whose install.sh puts the program into ~/.local/bin; the program is there already."""
-    installer = tmp_path / "checkout" / "install.sh"
-    installer.parent.mkdir()
-    installer.write_text(
-        "#!/bin/sh\nmkdir -p ~/.local/bin && cat >~/.local/bin/git-scalingo-region <<'END'\n"
-        f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m git_scalingo_region "$@"\n'
-        "END\nchmod +x ~/.local/bin/git-scalingo-region\n"
-    )
-    installer.chmod(0o755)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    return installer.parent
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a checkout whose install.sh puts the program into ~/.local/bin."""
+    folder = executable(tmp_path / "checkout" / "program", PROGRAM).parent
+    install = "mkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region"
+    executable(folder / "install.sh", f"#!/bin/sh\n{install}\n")
+    for name, value in environment().items():
+        monkeypatch.setenv(name, value)
+    return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_setup_line_works_as_printed(shell: str, on_path: Path, home: Path) -> None:
-    """The line makes the remote in each shell, and leaves the reader in the checkout, where the tests are run."""
+def test_the_lines_work_as_printed(shell: str, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each shell, the first line makes the remote and stays in the checkout; others make the completion files."""
     need(shell)
+    for script in blocks("sh"):
+        subprocess.run([shell, "-n"], check=True, input=script, text=True)
     script = f"{SETUP}test -x install.sh && echo in the checkout\n"
-    done = subprocess.run([shell, "-c", script], check=True, cwd=on_path, capture_output=True, text=True)
+    done = subprocess.run([shell, "-c", script], check=True, cwd=checkout, capture_output=True, text=True)
     assert done.stdout.endswith("in the checkout\n")
     assert Repo(home / "myapp").push_urls() == [OSC_FR1]
-
-
-@pytest.mark.parametrize("number", range(len(blocks("sh"))))
-@pytest.mark.parametrize("shell", SHELLS)
-def test_shells_read_the_scripts(shell: str, number: int) -> None:
-    """The command lines are the language of the shells that people paste them into."""
-    need(shell)
-    assert subprocess.run([shell, "-n"], check=False, input=blocks("sh")[number], text=True).returncode == 0
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_completion_lines_put_the_scripts_in_place(shell: str, on_path: Path, home: Path) -> None:
-    """Each line makes the folder that its shell looks in, and writes the whole script there."""
-    need(shell)
-    subprocess.run(["./install.sh"], check=True, cwd=on_path)
-    path = f"{home}/.local/bin:{os.environ['PATH']}"
-    subprocess.run([shell, "-c", COMPLETION], check=True, env={**os.environ, "PATH": path}, capture_output=True)
+    monkeypatch.setenv("PATH", f"{home}/.local/bin:{os.environ['PATH']}")
+    subprocess.run([shell, "-c", COMPLETION], check=True, capture_output=True)
     for line in COMPLETION.splitlines():
         name, file = re.search(r"completion (\w+) >~/(\S+)$", line).groups()  # type: ignore[union-attr]
         parts = [(ROOT / "git_scalingo_region" / "completions" / part).read_text() for part in SCRIPTS[name]]
@@ -222,18 +178,11 @@ def test_the_declared_remotes_are_made(repo: Repo) -> None:
     assert repo.git("remote").split() == ["production", "staging"]
 
 
-# --- the pages beside it ---------------------------------------------------------------------------------------------
-
-
-def test_the_files_it_names_are_there() -> None:
-    """What the README links to, and tells people to run, is in the checkout."""
+def test_what_the_pages_name_is_there() -> None:
+    """The README links to files that exist, and each promise of SECURITY.md names tests that exist."""
     links = re.findall(r"\]\(([\w./-]+)\)|(?:src|srcset)=\"([^\"]+)\"", README)
     for name in ("install.sh", *(link or source for link, source in links)):
         assert (ROOT / name).is_file(), name
-
-
-def test_security_names_tests_that_are_there() -> None:
-    """Each promise of SECURITY.md names its tests, and these exist."""
     rows = re.findall(r"^\| [A-Z`].* \| (`.*) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(test_\w+)`", row)}
     assert rows

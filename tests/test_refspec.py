@@ -12,7 +12,6 @@ from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.push import obstacles, push_command
 
 FULL = "git push scalingo refs/heads/{0}:refs/heads/main"
-DETACHED = "git push scalingo 'HEAD^0:refs/heads/main'"
 SHORT = "git push scalingo main"
 
 
@@ -36,65 +35,72 @@ def advised(remote: str = "scalingo") -> str:
 
 
 def paste(line: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True)
+    return subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True, errors="surrogateescape")
 
 
-# `other` is a second commit, that no advised push may send in place of HEAD's.
-STATES = [
-    ([], SHORT, "main"),
-    (["branch -M master"], "git push scalingo master", "master"),
-    (["checkout -q -b feature/x"], FULL.format("feature/x"), "main"),
-    (["checkout -q -b +foo"], FULL.format("+foo"), "main"),
-    (["checkout -q -b heads/main"], FULL.format("heads/main"), "main"),
-    (["checkout -q -b tags/x", "update-ref refs/tags/x other"], FULL.format("tags/x"), "main"),
-    (
-        ["checkout -q -b $(touch${{IFS}}pwned)"],
-        "git push scalingo 'refs/heads/$(touch${IFS}pwned):refs/heads/main'",
-        "main",
-    ),
-    (["checkout -q -b HEADLESS", "branch -M main HEADS"], FULL.format("HEADLESS"), "main"),
-    (["update-ref refs/heads/HEAD HEAD", "symbolic-ref HEAD refs/heads/HEAD"], FULL.format("HEAD"), "main"),
-    # detached, or outside refs/heads
-    (["checkout -q --detach"], DETACHED, "main"),
-    (["checkout -q --detach", "update-ref refs/tags/HEAD other"], DETACHED, "main"),
-    (["update-ref refs/x/y HEAD", "symbolic-ref HEAD refs/x/y"], DETACHED, "main"),
-    (["update-ref refs/x/y HEAD", "symbolic-ref HEAD refs/x/y", "update-ref refs/heads/x/y other"], DETACHED, "main"),
-    # other refs that git could take for the branch
-    (["update-ref refs/tags/HEAD other"], SHORT, "main"),
-    (["update-ref refs/tags/main other"], FULL.format("main"), "main"),
-    (["update-ref refs/main other"], FULL.format("main"), "main"),
-    (["update-ref refs/remotes/main other"], SHORT, "main"),
-    (["update-ref refs/remotes/main/HEAD other"], SHORT, "main"),
-    (["update-ref refs/heads/heads/main other"], SHORT, "main"),
-    (["update-ref refs/tags/refs/heads/main other"], DETACHED, "main"),
-    (["update-ref refs/heads/refs/heads/main other"], DETACHED, "main"),
-    (["update-ref refs/refs/heads/main other"], DETACHED, "main"),
-    (["checkout -q -b x", "update-ref refs/tags/refs/heads/x other"], DETACHED, "main"),
-    # settings that send a short refspec elsewhere
-    *(
-        ([f"config push.default {how}", "config branch.main.remote scalingo", *merge], line, "main")
-        for how, line in (("upstream", FULL.format("main")), ("tracking", FULL.format("main")), ("current", SHORT))
-        for merge in ([], ["config branch.main.merge refs/heads/develop"])
-    ),
-    (["config push.default nothing"], SHORT, "main"),
-    (["config push.default matching"], SHORT, "main"),
-    (["config remote.scalingo.push refs/heads/main:refs/heads/foo"], FULL.format("main"), "main"),
-    (["config remote.scalingo.push HEAD"], FULL.format("main"), "main"),
-    (["config branch.main.pushRemote elsewhere"], SHORT, "main"),
-]
+# The advised command, and the commands of git that lead to it. `other` is a commit that no push may send for HEAD's.
+STATES = {
+    SHORT: [
+        "update-ref refs/heads/x HEAD",
+        "tag mainly; branch x/main",
+        "worktree add -q scalingo; worktree add -q --detach main",  # folders of these names
+        "update-ref refs/tags/HEAD other",
+        "update-ref refs/remotes/main other",
+        "update-ref refs/remotes/main/HEAD other",
+        "update-ref refs/heads/heads/main other",
+        "config push.default current; config branch.main.remote scalingo; config branch.main.merge refs/heads/develop",
+        "config push.default current; config branch.main.remote scalingo",
+        "config push.default nothing",
+        "config push.default matching",
+        "config branch.main.pushRemote elsewhere; config remote.pushDefault elsewhere",
+    ],
+    "git push scalingo master": ["branch -M master"],
+    FULL.format("main"): [
+        "update-ref refs/tags/main other",
+        "update-ref refs/main other",
+        "config push.default upstream; config branch.main.remote scalingo; config branch.main.merge refs/heads/develop",
+        "config push.default upstream; config branch.main.remote scalingo",
+        "config push.default tracking; config branch.main.remote scalingo; config branch.main.merge refs/heads/develop",
+        "config push.default tracking; config branch.main.remote scalingo",
+        "config remote.scalingo.push refs/heads/main:refs/heads/foo",
+        "config remote.scalingo.push +refs/heads/*:refs/heads/x/*",
+        "config remote.scalingo.push HEAD",
+    ],
+    FULL.format("feature/x"): ["checkout -q -b feature/x"],
+    FULL.format("+foo"): ["checkout -q -b +foo"],
+    FULL.format("heads/main"): ["checkout -q -b heads/main"],
+    FULL.format("tags/x"): ["checkout -q -b tags/x; update-ref refs/tags/x other"],
+    FULL.format("HEADLESS"): ["checkout -q -b HEADLESS; branch -M main HEADS"],
+    FULL.format("HEAD"): ["update-ref refs/heads/HEAD HEAD; symbolic-ref HEAD refs/heads/HEAD"],
+    "git push scalingo 'refs/heads/$(touch${IFS}pwned):refs/heads/main'": ["checkout -q -b $(touch${IFS}pwned)"],
+    "git push scalingo \"$(printf 'refs/heads/a\\302\\240b:refs/heads/main')\"": ["checkout -q -b a\u00a0b"],
+    "git push scalingo \"$(printf 'refs/heads/caf\\351:refs/heads/main')\"": ["checkout -q -b caf\udce9"],
+    # Detached, outside refs/heads, or with a ref that git could take for the full name.
+    "git push scalingo 'HEAD^0:refs/heads/main'": [
+        "checkout -q --detach",
+        "checkout -q --detach; update-ref refs/tags/HEAD other",
+        "update-ref refs/remotes/o/main HEAD; symbolic-ref HEAD refs/remotes/o/main",
+        "update-ref refs/x/main HEAD; symbolic-ref HEAD refs/x/main",
+        "update-ref refs/x/y HEAD; symbolic-ref HEAD refs/x/y; update-ref refs/heads/x/y other",
+        "update-ref refs/tags/refs/heads/main other",
+        "update-ref refs/heads/refs/heads/main other",
+        "update-ref refs/refs/heads/main other",
+        "checkout -q -b x; update-ref refs/tags/refs/heads/x other",
+    ],
+}
 
 
-@pytest.mark.parametrize(("commands", "line", "branch"), STATES)
-def test_the_command_pushes_heads_commit_to_be_deployed(
-    repo: Repo, app: Path, commands: list[str], line: str, branch: str
-) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize(("line", "state"), [(line, state) for line, states in STATES.items() for state in states])
+def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, line: str, state: str) -> None:
     """In every state, the one ref that arrives is the branch that is deployed, with the commit that HEAD names."""
     repo.git("branch", "other", repo.git("commit-tree", "-m", "other", "HEAD^{tree}"))
-    for command in commands:
-        repo.git(*command.replace("{{", "{").replace("}}", "}").split(" "))
+    for command in state.split("; "):
+        repo.git(*command.split(" "))
     assert advised() == line
     done = paste(line)
     assert done.returncode == 0, done.stderr
+    branch = "master" if line.endswith("master") else "main"
     assert refs(app) == {f"refs/heads/{branch}": repo.git("rev-parse", "HEAD^0")}
     assert not (repo.path / "pwned").exists()
 
@@ -115,38 +121,14 @@ def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> No
     assert advised() == ""
 
 
-# --- obstacles -------------------------------------------------------------------------------------------------------
-
-Settings = list[tuple[str, str]]
-
-
-def configure(repo: Repo, settings: Settings) -> None:
-    for key, value in settings:
-        repo.git("config", "--add", key, value)
-
-
-def found() -> list[tuple[str, str]]:
+def found() -> list[str]:
     repository = Repository()
-    return [(stop.key, stop.why) for stop in obstacles(repository, repository.read(), "scalingo")]
-
-
-MIRROR = ("remote.scalingo.mirror", "git refuses to push a refspec to a mirror")
-RECEIVER = ("remote.scalingo.receivepack", "Scalingo runs no other program than git-receive-pack")
-TAGS = ("push.followtags", "the push would send tags as well, and Scalingo refuses tags")
-ONLY = ("push.recursesubmodules", "the push would skip the repository and push only its submodules")
-ON_DEMAND = ("push.recursesubmodules", "the push would push the submodules as well")
-RECURSE = ("submodule.recurse", "the push would push the submodules as well")
-SIGNED = ("push.gpgsign", "Scalingo does not accept signed pushes")
-OPTION = ("push.pushoption", "Scalingo does not accept push options")
-
-
-def bad(key: str) -> tuple[str, str]:
-    return key, "git refuses to push with this value"
+    return [f"{stop.key}: {stop.why}" for stop in obstacles(repository, repository.read(), "scalingo")]
 
 
 @pytest.fixture
-def submodule(repo: Repo, tmp_path: Path) -> Path:
-    """Give the repository a submodule whose last commit was not pushed, and return where that would go."""
+def submodule(repo: Repo, tmp_path: Path) -> Repo:
+    """Give the repository a submodule whose last commit was not pushed."""
     origin = tmp_path / "origin.git"
     git("init", "--quiet", "--bare", str(origin))
     module = Repo(repo.path / "module")
@@ -156,106 +138,99 @@ def submodule(repo: Repo, tmp_path: Path) -> Path:
     module.git("commit", "--quiet", "--allow-empty", "--message", "not pushed")
     repo.git("submodule", "--quiet", "add", str(origin), "module")
     repo.commit()
-    return origin
+    return module
 
 
-@pytest.mark.parametrize(
-    ("settings", "obstacle"),
-    [
-        ([("remote.scalingo.mirror", "true")], MIRROR),
-        ([("remote.scalingo.receivepack", "/bin/false")], RECEIVER),
-        ([("remote.scalingo.receivepack", "")], RECEIVER),
-        ([("push.followTags", "0x1")], TAGS),
-        ([("push.followTags", "false"), ("push.followTags", "yes")], TAGS),
-        ([("push.followTags", "maybe")], bad("push.followtags")),
-        ([("push.followTags", "maybe"), ("push.followTags", "false")], bad("push.followtags")),
-        ([("push.recurseSubmodules", "only")], ONLY),
-        ([("push.recurseSubmodules", "on-demand")], ON_DEMAND),
-        ([("push.recurseSubmodules", "true")], bad("push.recursesubmodules")),
-        ([("push.recurseSubmodules", "CHECK")], bad("push.recursesubmodules")),
-        ([("push.recurseSubmodules", "maybe")], bad("push.recursesubmodules")),
-        ([("push.recurseSubmodules", "maybe"), ("submodule.recurse", "false")], bad("push.recursesubmodules")),
-        ([("submodule.recurse", "maybe"), ("push.recurseSubmodules", "no")], bad("submodule.recurse")),
-        ([("submodule.recurse", "1")], RECURSE),
-        ([("submodule.recurse", "maybe")], bad("submodule.recurse")),
-        ([("push.recurseSubmodules", "no"), ("submodule.recurse", "true")], RECURSE),
-        ([("push.gpgSign", "true")], SIGNED),
-        ([("push.gpgSign", "maybe")], bad("push.gpgsign")),
-        ([("push.pushOption", "ci.skip")], OPTION),
-        ([("push.pushOption", ""), ("push.pushOption", "a")], OPTION),
+BAD = "git refuses to push with this value"
+# The obstacle, and the settings that are one.
+OBSTACLES = {
+    "remote.scalingo.mirror: git refuses to push a refspec to a mirror": ["remote.scalingo.mirror=true"],
+    "remote.scalingo.receivepack: Scalingo runs no other program than git-receive-pack": [
+        *("remote.scalingo.receivepack=/bin/false", "remote.scalingo.receivepack=")
     ],
-)
-def test_an_obstacle_is_one_for_git(
-    repo: Repo, app: Path, submodule: Path, settings: Settings, obstacle: tuple[str, str]
-) -> None:
-    """With the setting, the push of the full refspec fails, or sends something else as well or instead."""
-    repo.git("tag", "-a", "-m", "annotated", "v1")
-    configure(repo, settings)
-    assert found() == [obstacle]
-    before = refs(submodule)
-    done = paste(FULL.format("main"))
-    assert (done.returncode, refs(app), refs(submodule)) != (
-        0,
-        {"refs/heads/main": repo.git("rev-parse", "HEAD")},
-        before,
-    )
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        [],
-        [("remote.scalingo.mirror", "false")],
-        [("remote.scalingo.receivepack", "git-receive-pack")],
-        [("remote.other.mirror", "true")],
-        [("push.followTags", "true"), ("push.followTags", "0")],
-        [("push.recurseSubmodules", "no")],
-        [("push.recurseSubmodules", "")],
-        [("push.recurseSubmodules", "only"), ("push.recurseSubmodules", "off")],
-        [("push.recurseSubmodules", "only"), ("submodule.recurse", "false")],
-        [("submodule.recurse", "true"), ("push.recurseSubmodules", "no")],
-        [("push.gpgSign", "if-asked")],
-        [("push.gpgSign", "IF-ASKED")],
-        [("push.pushOption", "a"), ("push.pushOption", "")],
+    "push.followtags: the push would send tags as well, and Scalingo refuses tags": [
+        *("push.followTags=0x1", "push.followTags=false push.followTags=yes"),
+        *("push.followTags=0 push.followTags=1k", "push.followTags=0 push.followTags=-1"),
     ],
-)
-def test_a_harmless_setting_is_no_obstacle(repo: Repo, app: Path, submodule: Path, settings: Settings) -> None:
-    """With the setting, the push sends exactly what it says."""
-    repo.git("tag", "-a", "-m", "annotated", "v1")
-    configure(repo, settings)
-    assert found() == []
-    before = refs(submodule)
+    f"push.followtags: {BAD}": ["push.followTags=maybe", "push.followTags=maybe push.followTags=false"],
+    "push.recursesubmodules: the push would skip the repository and push only its submodules": [
+        "push.recurseSubmodules=only"
+    ],
+    "push.recursesubmodules: the push would push the submodules as well": ["push.recurseSubmodules=on-demand"],
+    f"push.recursesubmodules: {BAD}": [
+        *(f"push.recurseSubmodules={value}" for value in ("true", "CHECK", "maybe", "maybe submodule.recurse=false")),
+    ],
+    "submodule.recurse: the push would push the submodules as well": [
+        *("submodule.recurse=1", "push.recurseSubmodules=no submodule.recurse=true")
+    ],
+    f"submodule.recurse: {BAD}": [*("submodule.recurse=maybe", "submodule.recurse=maybe push.recurseSubmodules=no")],
+    "push.gpgsign: Scalingo does not accept signed pushes": ["push.gpgSign=true"],
+    f"push.gpgsign: {BAD}": ["push.gpgSign=maybe"],
+    "push.pushoption: Scalingo does not accept push options": [
+        *("push.pushOption=ci.skip", "push.pushOption= push.pushOption=a")
+    ],
+    "": [
+        *(
+            "",
+            "remote.scalingo.mirror=false",
+            "remote.other.mirror=true",
+            "remote.scalingo.receivepack=git-receive-pack",
+        ),
+        *(f"push.followTags=true push.followTags={value}" for value in ("0", "00", "no", "")),
+        *(
+            "push.recurseSubmodules=no",
+            "push.recurseSubmodules=",
+            "push.recurseSubmodules=only push.recurseSubmodules=off",
+        ),
+        "push.recurseSubmodules=only submodule.recurse=false",
+        "submodule.recurse=true push.recurseSubmodules=no",
+        *("push.gpgSign=if-asked", "push.gpgSign=IF-ASKED"),
+        "push.pushOption=a push.pushOption=",
+    ],
+}
+
+
+def pushed(repo: Repo, app: Path, settings: str) -> bool:
+    """Push the full refspec with these settings; return whether exactly HEAD's commit has arrived."""
+    for ref in refs(app):
+        git("update-ref", "-d", ref, cwd=app)
+    repo.git("update-ref", "-d", "refs/remotes/scalingo/main")
+    for setting in settings.split(" ") if settings else []:
+        repo.git("config", "--add", *setting.split("="))
     done = paste(FULL.format("main"))
-    assert (done.returncode, refs(app)) == (0, {"refs/heads/main": repo.git("rev-parse", "HEAD")}), done.stderr
-    assert refs(submodule) == before
+    return (done.returncode, refs(app)) == (0, {"refs/heads/main": repo.git("rev-parse", "HEAD")})
 
 
-@pytest.mark.parametrize("good", ["no", "false", "if-asked"])
-@pytest.mark.parametrize("key", ["push.gpgSign", "push.recurseSubmodules", "push.followTags", "submodule.recurse"])
-def test_a_bad_value_before_another_is_an_obstacle_if_it_is_one_for_git(
-    repo: Repo, app: Path, key: str, good: str
-) -> None:
+@pytest.mark.slow
+def test_an_obstacle_is_one_for_git(repo: Repo, app: Path, submodule: Repo) -> None:
+    """With such a setting, the push fails, or sends something else as well or instead; with others it does not."""
+    repo.git("tag", "-a", "-m", "annotated", "v1")
+    before, unpushed = repo.config.read_bytes(), submodule.git("rev-parse", "HEAD^")
+    for obstacle, settings in [(obstacle, item) for obstacle, items in OBSTACLES.items() for item in items]:
+        repo.config.write_bytes(before)
+        submodule.git("push", "--quiet", "--force", "origin", "HEAD^:main")
+        arrived = pushed(repo, app, settings) and submodule.git("rev-parse", "origin/main") == unpushed
+        assert (found(), arrived) == ([obstacle] if obstacle else [], not obstacle), settings
+
+
+@pytest.mark.slow
+def test_a_bad_value_before_a_good_one_is_an_obstacle_if_it_is_one_for_git(repo: Repo, app: Path) -> None:
     """Since git 2.44 it is one for every setting; before, two settings had only their last value looked at."""
-    configure(repo, [(key, "maybe"), (key, good)])
-    done = paste(FULL.format("main"))
-    assert found() == ([bad(key.lower())] if done.returncode else [])
+    before = repo.config.read_bytes()
+    for key in ("push.gpgSign", "push.recurseSubmodules", "push.followTags", "submodule.recurse"):
+        for good in ("no", "false", "if-asked"):
+            repo.config.write_bytes(before)
+            arrived = pushed(repo, app, f"{key}=maybe {key}={good}")
+            assert found() == ([] if arrived else [f"{key.lower()}: {BAD}"])
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        [("push.followTags", "true")],
-        [("push.recurseSubmodules", "check")],
-        [("push.recurseSubmodules", "on-demand")],
-        [("submodule.recurse", "true")],
-        [("push.gpgSign", "if-asked")],
-    ],
-)
-def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path, settings: Settings) -> None:
+def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path) -> None:
     """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""
     repo.git("tag", "light")
     repo.git("tag", "-a", "-m", "not in HEAD's history", "other", repo.git("commit-tree", "-m", "x", "HEAD^{tree}"))
-    configure(repo, settings)
+    assert pushed(repo, app, "push.followTags=true push.recurseSubmodules=check")
     assert found() == []
-    assert paste(SHORT).returncode == 0
-    assert list(refs(app)) == ["refs/heads/main"]
+    assert pushed(repo, app, "push.recurseSubmodules=on-demand")
+    assert found() == []
+    assert pushed(repo, app, "submodule.recurse=true")
+    assert found() == []

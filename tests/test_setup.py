@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from account import Account, account
-from conftest import OSC_FR1, Repo, Run, Service, git
+from conftest import ELSEWHERE, OSC_FR1, Repo, Result, Run, Service, git, refusal
 from pasting import Paste, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
@@ -16,9 +17,8 @@ __all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 
 STAGING = OSC_FR1.replace("myapp", "myapp-staging")
 PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
-ELSEWHERE = "git@github.com:me/myapp.git"
 BOTH = '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "production"]\n\tapp = myapp\n'
-EXAMPLE = 'hint: [remote "scalingo"]\nhint:     app = myapp\n'
+EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
 TRUST = "hint: make ssh know the host keys: git scalingo-region setup --trust\n"
 
 Declare = Callable[[str], Path]
@@ -36,9 +36,6 @@ def declare(repo: Repo) -> Declare:
     return write
 
 
-# --- making the remotes ----------------------------------------------------------------------------------------------
-
-
 def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
     """All remotes are made in one step, as `git remote add` would; the second run changes nothing."""
     declare(BOTH)
@@ -47,10 +44,8 @@ def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run
     repo.git("remote", "add", "production", OSC_FR1)
     expected = repo.config.read_bytes()
     repo.config.write_bytes(before)
-
-    planned, done, again = (run("setup", *more) for more in (["-n"], [], []))
-
-    assert planned.stdout == (
+    planned = run("setup", "-n").stdout
+    assert planned == (
         "Would create remote 'staging'\n"
         f"  url     {STAGING}\n"
         "  region  osc-fr1 (Place of osc-fr1), declared in .gitscalingo\n"
@@ -61,13 +56,10 @@ def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run
         "\n"
         "2 remotes to set up\n"
     )
-    assert (done.status, done.stdout, done.stderr) == (
-        0,
-        planned.stdout.replace("Would create", "Created").replace("to set up", "set up"),
-        TRUST,
-    )
+    made = planned.replace("Would create", "Created").replace("to set up", "set up")
+    assert run("setup") == Result(0, made, TRUST)
     assert repo.config.read_bytes() == expected
-    assert (again.status, again.stdout, again.stderr) == (0, "2 declared remotes up to date\n", "")
+    assert run("setup") == Result(0, "2 declared remotes up to date\n", "")
     assert repo.config.read_bytes() == expected
     assert len(service.requests) == 1
 
@@ -100,35 +92,22 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, service: Service) ->
     """`--json` lists every remote with its outcome, and how to undo an update."""
     declare(BOTH)
     repo.git("remote", "add", "staging", OSC_FR1)
-    remotes: list[dict[str, object]] = [
-        {
-            "remote": "staging",
-            "outcome": "updated",
-            "app": "myapp-staging",
-            "region": "osc-fr1",
-            "region_source": "gitscalingo",
-            "app_found": None,
-            "url": STAGING,
-            "previous_url": OSC_FR1,
-            "undo": [f"git remote set-url staging {OSC_FR1}"],
-        },
-        {
-            "remote": "production",
-            "outcome": "created",
-            "app": "myapp",
-            "region": "osc-fr1",
-            "region_source": "default",
-            "app_found": None,
-            "url": OSC_FR1,
-            "previous_url": None,
-            "undo": [],
-        },
-    ]
-
-    planned, done = run("setup", "--json", "-n").json, run("setup", "--json").json
-
-    assert planned == {"remotes": [{**remotes[0], "undo": []}, remotes[1]], "dry_run": True, "warnings": []}
-    assert done == {"remotes": remotes, "dry_run": False, "warnings": []}
+    staging: dict[str, object] = {
+        "remote": "staging",
+        "outcome": "updated",
+        "app": "myapp-staging",
+        "region": "osc-fr1",
+        "region_source": "gitscalingo",
+        "app_found": None,
+        "url": STAGING,
+        "previous_url": OSC_FR1,
+        "undo": [f"git remote set-url staging {OSC_FR1}"],
+    }
+    production = staging | {"remote": "production", "outcome": "created", "app": "myapp", "region_source": "default"}
+    production |= {"url": OSC_FR1, "previous_url": None, "undo": []}
+    planned = {"remotes": [{**staging, "undo": []}, production], "dry_run": True, "warnings": []}
+    assert run("setup", "--json", "-n").json == planned
+    assert run("setup", "--json").json == {"remotes": [staging, production], "dry_run": False, "warnings": []}
 
 
 def test_setup_updates_what_differs(declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service) -> None:
@@ -136,14 +115,13 @@ def test_setup_updates_what_differs(declare: Declare, repo: Repo, run: Run, past
     declare(BOTH)
     repo.git("remote", "add", "staging", PAR)
     repo.git("remote", "add", "production", PAR)
-
-    status, done = run("status"), run("setup")
-
+    status = run("status")
     assert status.stdout.splitlines()[1:] == [
         f"staging     scw-par  myapp  differs  {PAR}",
         f"production  scw-par  myapp  current  {PAR}",
     ]
     assert printed(status) == ["git scalingo-region setup"]
+    done = run("setup")
     assert done.stdout == (
         "Updated remote 'staging'\n"
         f"  url     {PAR} -> {STAGING}\n"
@@ -160,12 +138,8 @@ def test_setup_updates_what_differs(declare: Declare, repo: Repo, run: Run, past
 def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
     """REMOTE selects declared remotes; one that is not declared is a usage error that names those that are."""
     declare(BOTH)
-
-    unknown = run("setup", "staging", "test")
-    assert (unknown.status, unknown.stderr) == (
-        2,
-        "error: .gitscalingo does not declare 'test'\nhint: it declares staging, production\n",
-    )
+    reason = ".gitscalingo does not declare 'test'"
+    assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production")
     assert run("setup", "production", "-q").stdout == ""
     assert repo.git("remote") == "production"
     assert run("status", "staging").stdout.splitlines()[1].split() == ["staging", "osc-fr1", "myapp-staging", "missing"]
@@ -181,52 +155,46 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
     legacy.parent.mkdir(exist_ok=True)
     legacy.write_text(f"URL: {ELSEWHERE}\n")
     before = repo.config.read_bytes()
-
-    result = run("setup")
-
-    assert (result.status, result.stdout, result.stderr) == (
+    assert run("setup") == refusal(
         6,
-        "",
-        (
-            f"error: the remote 'staging' points elsewhere: {ELSEWHERE};"
-            f" the remote 'third' has several urls: {OSC_FR1}, {PAR};"
-            " the remote 'legacy' is defined by the file .git/remotes/legacy\n"
-            "hint: give it another name in .gitscalingo, or replace it with --force\n"
-            "hint: give it another name in .gitscalingo, or replace them all with --force\n"
-            "hint: give it another name in .gitscalingo\n"
-        ),
+        f"the remote 'staging' points elsewhere: {ELSEWHERE}; the remote 'third' has several urls: {OSC_FR1}, {PAR};"
+        " the remote 'legacy' is defined by the file .git/remotes/legacy",
+        "give it another name in .gitscalingo, or replace it with --force",
+        "give it another name in .gitscalingo, or replace them all with --force",
+        "give it another name in .gitscalingo",
     )
-    assert repo.config.read_bytes() == before
-    assert run("status").stdout.splitlines()[2:3] == [f"staging     osc-fr1  myapp-staging  differs  {ELSEWHERE}"]
-    assert messages(run("status"), "hint")[-1] == (
+    status = run("status")
+    assert status.stdout.splitlines()[2] == f"staging     osc-fr1  myapp-staging  differs  {ELSEWHERE}"
+    assert messages(status, "hint")[-1] == (
         "'staging' is not Scalingo's; to see what keeps setup from changing it: git scalingo-region setup -n staging"
     )
-    assert run("setup", "-n", "staging").status == 6
-    assert run("setup", "--force").status == 6
+    assert (run("setup", "-n", "staging").status, run("setup", "--force").status) == (6, 6)
     assert repo.config.read_bytes() == before
     legacy.unlink()
     assert run("setup", "--force").status == 0
     assert repo.push_urls("staging") == [STAGING]
 
 
-def test_setup_from_anywhere(repo: Repo, tmp_path: Path, paste: Paste, declare: Declare) -> None:
+@pytest.mark.parametrize(
+    ("script", "folder"),
+    [
+        ("mkdir -p 'repo/a b/c'; echo '[not this one' >'repo/a b/.gitscalingo'", "repo/a b/c"),
+        ("git -C repo worktree add -q -b linked '../linked tree'", "linked tree"),
+        ("git clone -q --bare repo bare.git; git -C bare.git update-ref refs/tags/HEAD HEAD~1", "bare.git/refs"),
+    ],
+)
+def test_setup_from_anywhere(
+    declare: Declare, repo: Repo, run: Run, tmp_path: Path, script: str, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The file at the top counts in a subfolder and in a worktree, and that of HEAD in a bare repository."""
     declare(BOTH)
     repo.git("add", ".gitscalingo")
     repo.commit()
-    (repo.path / "a" / "b").mkdir(parents=True)
-    (repo.path / "a" / ".gitscalingo").write_text("[nothing]\n")
-    git("clone", "--quiet", str(repo.path), str(tmp_path / "clone"))
-    git("worktree", "add", "--quiet", str(tmp_path / "tree"), cwd=tmp_path / "clone")
-    git("clone", "--quiet", "--bare", str(repo.path), str(tmp_path / "bare.git"))
-
-    for folder, path in ((repo.path / "a" / "b",) * 2, (tmp_path / "tree",) * 2, (tmp_path / "bare.git",) * 2):
-        done = paste(f"cd '{folder}' && git scalingo-region setup --offline && git scalingo-region status --offline")
-        assert (done.returncode, done.stdout.count("Created remote"), done.stdout.count("current")) == (0, 2, 2)
-        assert git("remote", "get-url", "--push", "staging", cwd=path) == STAGING
-
-
-# --- which region, where the app is ----------------------------------------------------------------------------------
+    subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path / folder)
+    done, status = run("setup", "--offline"), run("status", "--offline")
+    assert (done.status, done.stdout.count("Created remote"), status.stdout.count("current")) == (0, 2, 2)
+    assert git("remote", "get-url", "--push", "staging") == STAGING
 
 
 def test_the_region_of_a_declared_remote(
@@ -240,11 +208,7 @@ def test_the_region_of_a_declared_remote(
     repo.git("remote", "add", "there", "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/a.git")
     account.add_app("scw-par", "a")
     account.add_app("scw-par", "found")
-
     shown = run("setup", "--json", "-n").json
-    monkeypatch.setenv("SCALINGO_REGION", "osc-secnum-fr1")
-    selected = run("setup", "found", "there", "--json", "-n").json
-
     assert [(item["region"], item["region_source"], item["app_found"]) for item in shown["remotes"]] == [
         ("scw-par", "gitscalingo", True),
         ("osc-secnum-fr1", "existing-remote", None),
@@ -252,6 +216,8 @@ def test_the_region_of_a_declared_remote(
         ("osc-fr1", "default", False),
     ]
     assert shown["warnings"] == ["this account sees no app named nowhere"]
+    monkeypatch.setenv("SCALINGO_REGION", "osc-secnum-fr1")
+    selected = run("setup", "found", "there", "--json", "-n").json
     assert [item["region_source"] for item in selected["remotes"]] == ["environment", "existing-remote"]
     assert account.asked.count("/v1/tokens/exchange") == 2
 
@@ -263,150 +229,176 @@ def test_a_warm_setup_asks_nobody(declare: Declare, run: Run, account: Account) 
     account.add_app("osc-fr1", "myapp-staging")
     assert run("setup").status == 0
     account.service.requests.clear()
-
     assert run("setup").stdout == "2 declared remotes up to date\n"
     assert run("status").status == 0
     assert account.asked == []
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
-
-# The file, the exit status, and what is said.
-BAD = {
-    "empty": ("", 5, f"error: .gitscalingo declares no remote\n{EXAMPLE}"),
-    "only comments": ("# nothing\n", 5, f"error: .gitscalingo declares no remote\n{EXAMPLE}"),
-    "no app": (
-        '[remote "x"]\n\tregion = osc-fr1\n',
-        2,
-        "error: .gitscalingo: the remote 'x' has no app\n",
-    ),
-    "an app without a value": ('[remote "x"]\n\tapp\n', 2, "error: .gitscalingo: remote.x.app has no value\n"),
-    "an empty app": ('[remote "x"]\n\tapp =\n', 2, "error: .gitscalingo: the app name is empty\n"),
-    "a bad app": (
-        '[remote "x"]\n\tapp = My_App\n',
-        2,
+@pytest.mark.parametrize(
+    ("text", "declared"),
+    [
+        ('\ufeff[REMOTE "x"]\r\n\tAPP = "my"app ; c\r\n', [("x", "myapp", "default")]),
         (
-            "error: .gitscalingo: 'My_App' is not a valid app name: use lower-case letters, digits and single hyphens"
-            " inside the name, at most 48 characters\nhint: did you mean my-app?\n"
+            '[remote "x"]\napp = a\n[remote "y"]\napp = b\n[remote "x"]\napp = c\n',
+            [("x", "c", "default"), ("y", "b", "default")],
         ),
-    ),
-    "a url": (
-        f'[remote "x"]\n\tapp = {ELSEWHERE}\n',
-        2,
-        (
-            f"error: .gitscalingo: '{ELSEWHERE}' is not a valid app name: use lower-case letters, digits and single"
-            " hyphens inside the name, at most 48 characters\n"
-        ),
-    ),
-    "a bad region": (
-        '[remote "x"]\n\tapp = a\n\tregion = -oProxyCommand=x\n',
-        2,
-        (
-            "error: .gitscalingo: '-oProxyCommand=x' is not a valid region name: expected one like osc-fr1\n"
-            "hint: git scalingo-region list\n"
-        ),
-    ),
-    "an unknown region": (
-        '[remote "x"]\n\tapp = a\n\tregion = nowhere\n',
-        3,
-        (
-            "error: there is no region 'nowhere', which .gitscalingo names\n"
-            "hint: the regions are osc-fr1, scw-par\n"
-            "hint: some regions are listed only with a token: set SCALINGO_API_TOKEN\n"
-        ),
-    ),
-    "a bad remote": (
-        '[remote "-oProxyCommand=x"]\n\tapp = a\n',
-        2,
-        (
-            "error: .gitscalingo: '-oProxyCommand=x' is not a valid remote name: use letters, digits, hyphens, dots and"
-            " slashes, as in scalingo or team/staging\n"
-        ),
-    ),
-    "an escape in a name": (
-        '[remote "\x1b[2J"]\n\tapp = a\n',
-        2,
-        (
-            "error: .gitscalingo: '\\x1b[2J' is not a valid remote name: use letters, digits, hyphens, dots and"
-            " slashes, as in scalingo or team/staging\n"
-        ),
-    ),
-    "a syntax error": ("[remote\n", 2, "error: .gitscalingo is not valid: bad config line 1\n"),
-    "huge": ("#" * (1 << 20) + "\n", 5, "error: .gitscalingo is too large: it may have 1 MiB at most\n"),
-}
+        ('[remote "x"]\napp = a\nregion = scw-par\n[remote "x"]\napp = c\nregion =\n', [("x", "c", "default")]),
+        ("[remote.dotted]\napp = a\n", [("dotted", "a", "default")]),
+        ('[remote "a/b"] # slash\n\tapp = a\n\tregion = scw-par\n', [("a/b", "a", "fallback")]),
+    ],
+)
+def test_the_format_is_gits(declare: Declare, run: Run, text: str, declared: list[tuple[str, str, str]]) -> None:
+    """Comments, quotes, cases, and two sections of one name mean what they mean to git."""
+    declare(text)
+    found = run("setup", "-n", "--offline", "--fallback", "--json").json["remotes"]
+    assert [(item["remote"], item["app"], item["region_source"]) for item in found] == declared
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_a_bad_file(
-    declare: Declare, repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, case: str
+NO_APP = (
+    "is not a valid app name: use lower-case letters, digits and single hyphens inside the name, at most 48 characters"
+)
+NO_REMOTE = "is not a valid remote name: use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
+NO_REGION = "is not a valid region name: expected one like osc-fr1\nhint: git scalingo-region list"
+# A file with a bad name, and what is said of that name.
+BAD = [
+    *(('[remote "x"]\n\tapp = {}\n', name, NO_APP) for name in (ELSEWHERE, "\x1b[2J", "-a")),
+    ('[remote "x"]\n\tapp = {}\n', "ssh://evil.example/x", f"{NO_APP}\nhint: did you mean x?"),
+    ('[remote "x"]\n\tapp = {}\n', "My_App", f"{NO_APP}\nhint: did you mean my-app?"),
+    *(
+        ('[remote "x"]\n\tapp = a\n\tregion = {}\n', name, NO_REGION)
+        for name in ("-oProxyCommand=x", "--all", "h.example:22/")
+    ),
+    *(('[remote "{}"]\n\tapp = a\n', name, NO_REMOTE) for name in ("--upload-pack=id", "a b", "../x", "\x1b]0;x\x07")),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "why"), BAD)
+def test_a_bad_name_is_refused(declare: Declare, repo: Repo, run: Run, text: str, name: str, why: str) -> None:
+    """A name that is none is an error that names the file, in `setup` and in `status`."""
+    declare(text.format(name))
+    before = repo.config.read_bytes()
+    shown = name.encode("unicode_escape").decode()
+    for command in ("setup", "status"):
+        assert run(command, "--offline") == refusal(2, f".gitscalingo: '{shown}' {why}")
+    assert repo.config.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[remote\n", " is not valid: bad config line 1"),
+        ('[remote "x"]\n\tapp = "a\n', " is not valid: bad config line 2"),
+        ('[remote ""]\n\tapp = a\n', ": the remote name is empty"),
+        ('[remote "x"]\n\tregion = osc-fr1\n', ": the remote 'x' has no app"),
+        ('[remote "x"]\n\tapp\n', ": remote.x.app has no value"),
+        ('[remote "x"]\n\tapp =\n', ": the app name is empty"),
+        ('[remote "x"]\n\tapp = a\\n\n', f": 'a\\n' {NO_APP}"),
+    ],
+)
+def test_a_file_that_says_nothing_is_refused(
+    declare: Declare, run: Run, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
-    """A bad file is an error that names it, in `setup` and, but for an unknown region, in `status`."""
-    text, status, error = BAD[case]
+    """A syntax error and a missing app are errors, too, and SCALINGO_APP does not fill it in."""
     declare(text)
     monkeypatch.setenv("SCALINGO_APP", "fromenv")
-    before = repo.config.read_bytes()
+    expected = refusal(2, f".gitscalingo{reason}")
+    assert (run("setup", "--offline"), run("status", "--offline")) == (expected, expected)
 
-    result = run("setup")
 
-    assert (result.status, result.stdout, result.stderr) == (status, "", error)
-    assert repo.config.read_bytes() == before
-    harmless = {"empty": 0, "only comments": 0, "an unknown region": 7}
-    assert run("status").status == harmless.get(case, status)
+def test_a_file_that_declares_nothing_that_is_there(declare: Declare, run: Run, service: Service) -> None:
+    """A file without remotes is an error for `setup` only; an unknown region is one with the names there are."""
+    for text in ("", "# nothing\n"):
+        declare(text)
+        assert run("setup") == refusal(5, ".gitscalingo declares no remote", *EXAMPLE)
+        assert run("status").status == 0
+    declare('[remote "x"]\n\tapp = a\n\tregion = nowhere\n')
+    hints = ("the regions are osc-fr1, scw-par", "some regions are listed only with a token: set SCALINGO_API_TOKEN")
+    assert run("setup") == refusal(3, "there is no region 'nowhere', which .gitscalingo names", *hints)
+    assert run("status").status == 7
 
 
 def test_no_file(run: Run, service: Service, repo: Repo) -> None:
     """Without a file the error shows the lines that make one; they do, pasted into the file."""
-    result = run("setup")
-
-    assert (result.status, result.stdout, result.stderr) == (
-        5,
-        "",
-        (
-            "error: there is no .gitscalingo at the top of this repository:"
-            f" commit one like this, or use setup --write\n{EXAMPLE}"
-        ),
-    )
-    (repo.path / ".gitscalingo").write_text("\n".join(messages(result, "hint")) + "\n")
+    reason = "there is no .gitscalingo at the top of this repository: commit one like this, or use setup --write"
+    assert run("setup") == refusal(5, reason, *EXAMPLE)
+    (repo.path / ".gitscalingo").write_text("\n".join(EXAMPLE) + "\n")
     assert run("setup").status == 0
     assert repo.push_urls() == [OSC_FR1]
 
 
-@pytest.mark.parametrize("kind", ["link", "broken link", "fifo", "folder"])
-@pytest.mark.parametrize("command", ["setup", "status", "setup --write"])
-def test_what_is_no_regular_file_is_never_opened(
-    repo: Repo, program: Run, tmp_path: Path, kind: str, command: str
-) -> None:
+def test_nothing_is_declared_in_a_new_bare_repository(run: Run) -> None:
+    """Before the first push there is no file, and none can be written."""
+    git("init", "--quiet", "--bare")
+    assert run("setup").status == 5
+    reason = ".gitscalingo belongs in a work tree, and this repository has none"
+    assert run("setup", "--write") == refusal(5, reason)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"printf '{BOTH!r}' >target; ln -s target .gitscalingo",
+        "ln -s target .gitscalingo",
+        "ln -s /dev/zero .gitscalingo",
+        "mkfifo .gitscalingo",
+        "mkdir .gitscalingo",
+    ],
+)
+def test_what_is_no_regular_file_is_never_opened(repo: Repo, run: Run, script: str) -> None:
     """A link, a fifo or a folder in the file's place is refused, and nothing hangs or is written through it."""
-    path, target = repo.path / ".gitscalingo", tmp_path / "target"
     repo.git("remote", "add", "scalingo", OSC_FR1)
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "folder":
-        path.mkdir()
-    else:
-        path.symlink_to(target)
-        if kind == "link":
-            target.write_text(BOTH)
-
-    result = program(*command.split(), "--offline", timeout=30)
-
-    assert (result.status, result.stdout) == (5, "")
-    assert "error: .gitscalingo is not a regular file" in result.stderr
-    assert not target.exists() or target.read_text() == BOTH
+    subprocess.run(["sh", "-ec", script], check=True)
+    target = repo.path / "target"
+    before = target.read_bytes() if target.exists() else b""
+    for command in ("setup", "status", "setup --write"):
+        result = run(*command.split(), "--offline")
+        assert (result.status, result.stdout) == (5, "")
+        assert "error: .gitscalingo is not a regular file" in result.stderr
+    assert (target.read_bytes() if target.exists() else b"") == before
 
 
-def test_a_link_in_a_bare_repository(repo: Repo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In HEAD, too, only a regular file counts."""
-    (repo.path / ".gitscalingo").symlink_to("/etc/passwd")
-    repo.git("add", ".gitscalingo")
+@pytest.mark.parametrize(
+    "script",
+    [
+        "ln -s /etc/passwd .gitscalingo; git add .gitscalingo",
+        "mkdir .gitscalingo; touch .gitscalingo/x; git add .gitscalingo",
+        "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),.gitscalingo",
+    ],
+)
+def test_only_a_regular_file_of_head_is_read(
+    repo: Repo, run: Run, tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bare repository a link, a folder or a submodule of that name is refused as well."""
+    subprocess.run(["sh", "-ec", script], check=True)
     repo.commit()
     git("clone", "--quiet", "--bare", str(repo.path), str(tmp_path / "bare.git"))
     monkeypatch.chdir(tmp_path / "bare.git")
+    assert run("setup") == refusal(5, ".gitscalingo is not a regular file in HEAD")
 
-    assert run("setup").stderr == "error: .gitscalingo is not a regular file in HEAD\n"
-    assert run("setup", "--write").stderr == (
-        "error: .gitscalingo belongs in a work tree, and this repository has none\n"
-    )
+
+def test_a_large_file_is_refused(
+    declare: Declare, repo: Repo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may have 1 MiB and not a byte more, in a work tree and in HEAD."""
+    text = BOTH + "#" * ((1 << 20) - len(BOTH))
+    for content, large in ((text, False), (text + "#", True)):
+        declare(content)
+        repo.git("add", ".gitscalingo")
+        repo.commit()
+        bare = tmp_path / f"bare{large}.git"
+        git("clone", "--quiet", "--bare", str(repo.path), str(bare))
+        for folder in (repo.path, bare):
+            monkeypatch.chdir(folder)
+            result = run("setup", "-n", "--offline", "-q")
+            why = ".gitscalingo is too large: it may have 1 MiB at most"
+            assert result == (refusal(5, why) if large else Result(0, "", result.stderr))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_cannot_be_read_is_named(declare: Declare, run: Run) -> None:
+    """Without the right to read it the error says so."""
+    declare(BOTH).chmod(0)
+    assert run("setup") == refusal(5, "cannot read .gitscalingo: Permission denied")
 
 
 def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path, service: Service) -> None:
@@ -417,26 +409,16 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
         f'[remote "x"]\n\tapp = first\n\turl = {ELSEWHERE}\n\tregion = scw-par\n[alias]\n\tx = !touch x\n'
         '[core]\n\tsshCommand = touch x\n[remote "x"]\n\tapp = second\n[remote]\n\tapp = none\n'
     )
-
     result = run("setup")
-
-    assert messages(result, "warning") == [
-        f".gitscalingo: ignoring the unknown key {key}"
-        for key in (
-            "include.path",
-            "includeif.gitdir:**.path",
-            "remote.x.url",
-            "alias.x",
-            "core.sshcommand",
-            "remote.app",
-        )
-    ]
+    keys = ["include.path", "includeif.gitdir:**.path", "remote.x.url", "alias.x", "core.sshcommand", "remote.app"]
+    assert messages(result, "warning") == [f".gitscalingo: ignoring the unknown key {key}" for key in keys]
     assert result.status == 0
     assert repo.git("remote") == "x"
     assert repo.push_urls("x") == ["ssh://git@ssh.scw-par.scalingo.com:22/second.git"]
 
 
-# --- --write ---------------------------------------------------------------------------------------------------------
+LEFT_OUT = "warning: leaving out the remote 'gone': its region is unknown\n"
+MOVE = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
 
 
 def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Service, paste: Paste) -> None:
@@ -446,21 +428,14 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
     path = repo.path / ".gitscalingo"
     remotes = "  staging  myapp-staging in osc-fr1\n"
-    warning = "warning: leaving out the remote 'gone': its region is unknown\n"
-    move = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
-
-    planned = run("setup", "--write", "-n")
-    assert (planned.stdout, planned.stderr) == (f"Would create .gitscalingo\n{remotes}", warning + move)
+    assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    done = run("setup", "--write")
-    assert (done.status, done.stdout, done.stderr) == (
-        0,
-        f"Created .gitscalingo\n{remotes}",
-        f"{warning}{move}hint: commit it, and everybody sets up with: git scalingo-region setup\n",
-    )
+    hint = "hint: commit it, and everybody sets up with: git scalingo-region setup\n"
+    assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'
-    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
+    (repo.path / "new").touch()
+    assert path.stat().st_mode == (repo.path / "new").stat().st_mode
     again = run("setup", "--write", "--json").json
     assert (again["outcome"], again["file"], path.read_bytes()) == ("unchanged", ".gitscalingo", written)
     assert run("setup", "staging").stdout == "1 declared remote up to date\n"
@@ -469,22 +444,13 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     assert repo.push_urls("staging") == [STAGING]
 
 
-def umask() -> int:
-    """Return the process's umask."""
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
 def test_write_keeps_the_rest_of_the_file(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
     """Only app and region of the remotes change; comments, other sections and the mode stay."""
     text = '# ours\n[remote "staging"]\n\tapp = old ; why\n\tregion = osc-fr1\n[remote "other"]\n\tapp = other\n'
     path = declare(text)
     path.chmod(0o640)
     repo.git("remote", "add", "staging", STAGING)
-
     result = run("setup", "--write", "--json")
-
     assert result.json == {
         "file": ".gitscalingo",
         "outcome": "updated",
@@ -503,26 +469,15 @@ def test_write_of_a_remote_whose_region_is_gone(
     """Without its region a remote is not declared: in a new clone, `setup` would put it into the default region."""
     path = declare(declared)
     repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
-
-    result = run("setup", "--write")
-
-    assert (result.status, result.stderr) == (
-        5,
-        (
-            "warning: leaving out the remote 'gone': its region is unknown\n"
-            "error: there is no Scalingo remote to declare\n"
-            "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
-        ),
-    )
+    error = "error: there is no Scalingo remote to declare\n"
+    assert run("setup", "--write") == Result(5, "", LEFT_OUT + error + MOVE)
     assert path.read_text() == declared
 
 
 def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, service: Service) -> None:
     """A remote whose name `.gitscalingo` cannot hold is an error: the file would be one that nobody can use."""
     repo.git("config", "remote.a b.url", STAGING)
-
     result = run("setup", "--write")
-
     assert (result.status, messages(result, "error")[0].partition(":")[0]) == (2, "'a b' is not a valid remote name")
     assert not (repo.path / ".gitscalingo").exists()
 
@@ -540,29 +495,19 @@ def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, 
 def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: str, status: int, error: str) -> None:
     """Without a Scalingo remote, or for what is none, there is nothing to write."""
     repo.git("remote", "add", "origin", ELSEWHERE)
-
     result = run(*line.split())
-
     assert (result.status, messages(result, "error")) == (status, [error])
     assert not (repo.path / ".gitscalingo").exists()
 
 
-# --- --trust ---------------------------------------------------------------------------------------------------------
-
-
 @needs_ssh_server
-def test_trust(
-    declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known_hosts: Path) -> None:
     """`--trust` makes the remotes, and then trusts each region's host key once; the second run finds all in place."""
     declare(BOTH)
-    endpoint.publish(monkeypatch, "ed25519")
-    known_hosts = home / ".ssh" / "known_hosts"
-
+    endpoint.publish("ed25519")
     planned = run("setup", "--trust", "-n")
     assert (planned.status, known_hosts.exists()) == (0, False)
     done = run("setup", "--trust")
-
     key = endpoint.key()
     assert (done.status, done.stderr) == (0, "")
     assert done.stdout.endswith(
@@ -574,38 +519,31 @@ def test_trust(
         "  source       the platform's documentation of 2026-01-02\n"
     )
     assert known_hosts.read_text() == endpoint.line()
+    assert run("add", "osc-fr1", "other", "-r", "more").stderr == ""  # nothing is left to do about the host key
     again = run("setup", "--trust", "--json").json
-    assert [item["outcome"] for item in again["remotes"]] == ["unchanged"] * 2
     # One region is written like several.
-    assert [host["outcome"] for host in again["trust"]["hosts"]] == ["unchanged"]
+    assert [item["outcome"] for item in (*again["remotes"], *again["trust"]["hosts"])] == ["unchanged"] * 3
 
 
 @needs_ssh_server
-def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, home: Path) -> None:
+def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint) -> None:
     """If a key cannot be trusted the status is that of `trust`, and the remotes have been made all the same."""
     declare(BOTH)
-
-    result = run("setup", "--trust")
-
-    assert result.status == 7
-    assert result.stdout.startswith("Created remote 'staging'\n")
-    assert result.stdout.endswith("\n2 remotes set up\n")
-    assert f"warning: nothing vouches for the host key of {endpoint.ssh}" in result.stderr
-    assert f"hint: {endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}\n" in result.stderr
-    assert run("setup", "--trust", "--json").json["trust"]["error"]["kind"] == "host-key"
-    assert repo.git("remote").split() == ["production", "staging"]
-
-
-def test_trust_offline(declare: Declare, repo: Repo, run: Run) -> None:
-    """Offline no host is asked: exit 4, with the remotes made and shown."""
-    declare(BOTH)
-
-    result = run("setup", "--trust", "--offline")
-
-    assert result.status == 4
-    assert result.stdout.endswith("\n2 remotes set up\n")
-    assert "warning: ssh.osc-fr1.scalingo.com:22 cannot be reached: --offline\n" in result.stderr
-    assert repo.git("remote").split() == ["production", "staging"]
+    for options, status, why in (
+        (["--trust"], 7, f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"),
+        (["--trust", "--offline"], 4, f"{endpoint.ssh} cannot be reached: --offline"),
+    ):
+        result = run("setup", *options)
+        assert (result.status, result.stdout.startswith("Created remote 'staging'\n")) == (status, True)
+        assert result.stdout.endswith("\n2 remotes set up\n")
+        assert why in messages(result, "warning")
+        key = f"{endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}"
+        assert (key in messages(result, "hint")) == (status == 7)
+        answer = run("setup", *options, "--json").json
+        assert answer["trust"]["error"]["kind"] == ("host-key" if status == 7 else "service")
+        assert repo.git("remote").split() == ["production", "staging"]
+        for name in ("production", "staging"):
+            repo.git("remote", "remove", name)
 
 
 def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(

@@ -1,221 +1,143 @@
-"""The commands that undo an update: pasted into a shell, they bring the configuration back."""
+"""The undo of an update, pasted into a shell, brings every value back, in its order and in its file."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo
-from test_plan import examiner_of
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, git
+from pasting import Paste, field, paste
 
-from git_scalingo_region.model import Outcome, RemoteUrl
-from git_scalingo_region.repository.changes import carry_out
-from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Repository, version
-from git_scalingo_region.repository.plan import Plan, plan_add, plan_sync, undo_commands
+from git_scalingo_region.repository.git import version
 
-Prepare = Callable[[Repo], None]
+__all__ = ["paste"]
 
 
-def listing() -> dict[str, list[tuple[str, str]]]:
-    """Return each key's origins and values, in the order in which git reads them."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for item in Repository().read().listed:
-        if item.key.startswith("remote."):
-            found.setdefault(item.key, []).append((item.origin, item.value))
-    return found
+def listing() -> list[tuple[str, str]]:
+    """Return git's configuration by keys: of each value the origin, and the key with the value, as git reads them."""
+    items = git("config", "--list", "--show-origin", "--null").split("\0")
+    return sorted(zip(items[::2], items[1::2]), key=lambda item: item[1].partition("\n")[0])
 
 
-def force(name: str) -> Plan:
-    """Make the remote point at the app, whatever it is now."""
-    repository = Repository()
-    url = RemoteUrl.parse(OSC_FR1)
-
-    def decide(now: Configuration) -> list[Plan]:
-        return [plan_add(now.remote(name), url, examiner_of(now), force=True)]
-
-    return carry_out(repository, repository.read(), decide, dry_run=False)[0]
-
-
-def sync(name: str) -> Plan:
-    """Bring the remote up to date."""
-    repository = Repository()
-
-    def decide(now: Configuration) -> list[Plan]:
-        examiner = examiner_of(now)
-        examined = examiner.examine(name)
-        assert examined
-        return [plan_sync(examined, examiner)]
-
-    return carry_out(repository, repository.read(), decide, dry_run=False)[0]
-
-
-def undo(plan: Plan) -> list[str]:
-    repository = Repository()
-
-    def path(origin: str) -> str | None:
-        return None if repository.is_main_file(origin) else repository.real_path(origin)
-
-    return list(undo_commands(plan, path))
+# Each script makes the remote that `add --force` replaces, on the right of an alias for `git config`.
+STATES = {
+    "url": "C remote.scalingo.url git@ssh.osc-fr1.scalingo.com:other.git",
+    "url and pushurl": f"C remote.scalingo.url {STALE}; C remote.scalingo.pushurl {STALE}",
+    "several": "C remote.scalingo.url a:x; C --add remote.scalingo.url 'b:y z'",
+    "several pushurls": "C remote.scalingo.url a:x; for u in b:1 b:2; do C --add remote.scalingo.pushurl $u; done",
+    "the same twice": "C remote.scalingo.url a:x; C --add remote.scalingo.url a:x",
+    "only a pushurl": "C remote.scalingo.pushurl a:x",
+    "a list that is reset": f"for u in a:x '' {STALE}; do C --add remote.scalingo.url \"$u\"; done",
+    "include": "C -f ../.git/team remote.scalingo.url a:x; C include.path team",
+    "include with an odd name": 'F="a \'b \\$x"; C -f "../.git/$F" remote.scalingo.url a:x; C include.path "$F"',
+    "pushurl included": f"C remote.scalingo.url {STALE}; C -f ../.git/t remote.scalingo.pushurl a:x; C include.path t",
+    "two files": "C -f ../.git/team remote.scalingo.url a:x; C include.path team; C remote.scalingo.url b:y",
+    "around an include": f"C remote.scalingo.url {STALE}; C -f ../.git/t remote.scalingo.url a:x; C include.path t;"
+    f" C --add remote.scalingo.url {SECNUM}",
+    "worktree": "C extensions.worktreeConfig true; C --worktree remote.scalingo.url a:x",
+    "main file and worktree": "C extensions.worktreeConfig true; C --worktree remote.scalingo.url a:x;"
+    f" C remote.scalingo.url {ELSEWHERE}; C remote.scalingo.pushurl {SECNUM}",
+    "linked worktree": "C extensions.worktreeConfig true; rmdir $PWD; git -C .. worktree add -q $PWD; cd $PWD;"
+    " C remote.scalingo.url a:x; C --worktree remote.scalingo.pushurl b:y",
+    "inherited": "C --global remote.scalingo.url a:x",
+    "with other settings": "git remote add scalingo a:x; C remote.scalingo.push +refs/heads/*:refs/heads/*",
+    "spelled otherwise": "printf '[ReMoTe \"scalingo\"]\\n\\tURL=a:x # here\\n' >>../.git/config",
+}
 
 
-def check_undo(change: Callable[[str], Plan], name: str) -> list[str]:
-    """Change the remote, paste what undoes it, and compare; return the commands."""
+@pytest.mark.slow
+@pytest.mark.parametrize("state", STATES)
+def test_each_value_returns_to_its_own_file(
+    repo: Repo, run: Run, paste: Paste, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """Wherever the values are held, the undo brings them back, and works in a subfolder as well."""
+    (repo.path / "sub").mkdir()
+    script = f'C() {{ git config "$@"; }}; {STATES[state]}'
+    subprocess.run(["sh", "-ec", script], check=True, capture_output=True, cwd=repo.path / "sub")
+    monkeypatch.chdir(repo.path / "sub")
     before = listing()
-    plan = change(name)
-    assert plan.outcome is Outcome.UPDATED
+    result = run("add", "osc-fr1", "myapp", "--offline", "--force")
+    assert (result.status, git("remote", "get-url", "--push", "--all", "scalingo")) == (0, OSC_FR1), result.stderr
     assert listing() != before
-    commands = undo(plan)
-    line = " && ".join(commands)
-    assert line.isprintable()
-    subprocess.run(["sh", "-c", line], check=True, capture_output=True)
+    done = paste(field(result, "undo"))
+    assert (done.returncode, done.stderr) == (0, "")
     assert listing() == before
-    return commands
 
 
-NAMES = [
-    "scalingo",
-    "team/x",
-    "a.b",
-    "-dash",
-    "--",
-    "-",
-    "",
-    "a b",
-    "é",
-    'q"\\',
-    "it's",
-    "$(id)",
-    "a\tb\u00a0",
-    "\udcff",
-]
+def check_undo(run: Run, paste: Paste, count: int, *arguments: str) -> None:
+    """Run a command that updates that many remotes, and paste all that undoes it."""
+    before = listing()
+    remotes = run(*arguments, "--offline", "--json").json["remotes"]
+    assert len(remotes) == count
+    lines = [" && ".join(remote["undo"]) for remote in remotes]
+    assert all(line.isprintable() and line for line in lines)
+    assert listing() != before
+    done = paste("\n".join(lines))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert listing() == before
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("variables", [["url"], ["pushurl"], ["url", "pushurl"]])
-def test_a_remote_of_any_name_is_brought_back(repo: Repo, name: str, variables: list[str]) -> None:
-    """Whatever git lets a remote be called, the commands name that remote and none else."""
-    repo.git("config", "remote.other.url", STALE)
-    for variable in variables:
-        repo.git("config", f"remote.{name}.{variable}", STALE)
-    check_undo(sync, name)
-
-
+NAMES = ["scalingo", "team/x", "a.b", "-dash", "--", "-", "", "a b", "é", 'q"\\', "it's"]
+NAMES += ["$(touch pwned)", "a\tb\u00a0", "\udcff"]
 VALUES = [
-    "a\u00a0b",
-    "a\tb",
-    "a\nb",
-    "\udcff\u00e9",
-    "-x",
+    "-oProxyCommand=x",
+    "--push",
     "--",
-    "",
-    " a  b ",
     "#;x",
-    '"q"',
     "a\\b",
+    "a:%s\\n\\t",
     "$(touch pwned)",
     "!!",
+    "it's \\$HOME",
+    '"q"',
 ]
+VALUES += ["", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize(
-    "held", [("url",), ("pushurl",), ("url", "pushurl"), ("url", "url"), ("url", "pushurl", "pushurl", "url")]
-)
-def test_any_value_is_brought_back(repo: Repo, value: str, held: tuple[str, ...]) -> None:
-    """Whatever --force replaces, one value or several, comes back byte for byte and in order."""
-    if not value and len(held) == 1 and version() >= (2, 46):
-        pytest.skip("since git 2.46, a remote with an empty url and no other is none")
-    for index, variable in enumerate(held):
-        repo.git("config", "--add", f"remote.scalingo.{variable}", value if index % 2 == 0 else ELSEWHERE)
-    check_undo(force, "scalingo")
+@pytest.mark.slow
+def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste) -> None:
+    """Whatever git lets a remote be called, the undo of `sync` names that remote and no other."""
+    before = repo.config.read_bytes()
+    for variables in (["url"], ["pushurl"], ["url", "pushurl"]):
+        repo.config.write_bytes(before)
+        for name in NAMES:
+            for variable in variables:
+                repo.git("config", f"remote.{name}.{variable}", STALE)
+        assert "Would update remote '\\xff'\n" in run("sync", "--offline", "-n").stdout
+        check_undo(run, paste, len(NAMES), "sync")
     assert not (repo.path / "pwned").exists()
 
 
-def in_the_worktree(repo: Repo) -> None:
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("config", "--worktree", "remote.scalingo.url", STALE)
-
-
-def in_main_and_worktree(repo: Repo) -> None:
-    in_the_worktree(repo)
-    repo.git("config", "remote.scalingo.url", ELSEWHERE)
-    repo.git("config", "remote.scalingo.pushurl", SECNUM)
-
-
-def included(repo: Repo) -> None:
-    repo.git("config", "include.path", "a 'b")
-    repo.git("config", "--file", str(repo.path / ".git" / "a 'b"), "remote.scalingo.url", STALE)
-
-
-def in_main_and_included(repo: Repo) -> None:
-    repo.git("config", "remote.scalingo.url", STALE)
-    included(repo)
-    repo.git("config", "--add", "remote.scalingo.url", SECNUM)
-
-
-def pushurl_included(repo: Repo) -> None:
-    repo.git("config", "remote.scalingo.url", STALE)
-    repo.git("config", "include.path", "team")
-    repo.git("config", "--file", str(repo.path / ".git" / "team"), "remote.scalingo.pushurl", STALE)
-
-
-def inherited(repo: Repo) -> None:
-    repo.git("config", "--global", "remote.scalingo.url", ELSEWHERE)
-
-
-def reset(repo: Repo) -> None:
-    for value in (ELSEWHERE, "", STALE):
-        repo.git("config", "--add", "remote.scalingo.url", value)
+@pytest.mark.slow
+@pytest.mark.parametrize("held", [["url"], ["pushurl"], ["url", "pushurl", "pushurl", "url"]])
+def test_any_value_is_brought_back(repo: Repo, run: Run, paste: Paste, held: list[str]) -> None:
+    """Whatever `--force` replaces, one value or several, comes back byte for byte and in order."""
+    # Since git 2.46, a remote with an empty url and no other is none.
+    values = [value for value in VALUES if value or len(held) > 1 or version() < (2, 46)]
+    for number, value in enumerate(values):
+        for index, variable in enumerate(held):
+            repo.git("config", "--add", f"remote.r{number}.{variable}", value if index % 2 == 0 else ELSEWHERE)
+        repo.git("config", "--file", ".gitscalingo", f"remote.r{number}.app", "myapp")
+    check_undo(run, paste, len(values), "setup", "--force")
+    assert not (repo.path / "pwned").exists()
 
 
 @pytest.mark.parametrize(
-    "prepare",
-    [in_the_worktree, in_main_and_worktree, included, in_main_and_included, pushurl_included, inherited, reset],
+    ("lines", "shown"),
+    [
+        ([' = "a:x\\n"'], "a:x\\n"),
+        ([""], "(no value)"),
+        (["", " = a:x"], "(no value), a:x"),
+        ([" = a:x", ""], "a:x, (no value)"),
+    ],
 )
-def test_values_come_back_in_their_own_files(repo: Repo, prepare: Prepare, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each value returns to the file and the place that it had, wherever the commands are pasted in the repository."""
-    prepare(repo)
-    (repo.path / "sub").mkdir()
-    monkeypatch.chdir(repo.path / "sub")
-    check_undo(force, "scalingo")
-
-
-def test_the_usual_undo_is_the_command_that_everybody_knows(repo: Repo) -> None:
-    """One url for another is undone by `git remote set-url`."""
-    repo.git("config", "remote.scalingo.url", STALE)
-    repo.git("config", "remote.scalingo.pushurl", STALE)
-    assert check_undo(sync, "scalingo") == [
-        f"git remote set-url scalingo {STALE}",
-        f"git remote set-url --push scalingo {STALE}",
-    ]
-
-
-@pytest.mark.parametrize("values", [[' = "a\\n"'], [""], ["", f" = {ELSEWHERE}"], [f" = {ELSEWHERE}", ""]])
-def test_there_is_no_undo_that_would_not_be_exact(repo: Repo, values: list[str]) -> None:
-    """A value that no shell can be given, or a line without a value, is not brought back by what comes close."""
+def test_there_is_no_undo_that_would_not_be_exact(repo: Repo, run: Run, lines: list[str], shown: str) -> None:
+    """A value that no shell can be given, or a line without a value, has no undo rather than a wrong one."""
     with repo.config.open("a") as file:
-        file.write('[remote "scalingo"]\n' + "".join(f"\turl{value}\n" for value in values))
-    plan = force("scalingo")
-    assert undo(plan) == []
-    assert all("true" not in text for _, text in plan.replacements)
-    assert plan.previous_url in (None, ELSEWHERE, "a\n")
-
-
-def test_what_was_created_has_no_undo(repo: Repo) -> None:
-    """Only an update is undone: `git remote remove` is everybody's own decision."""
-    plan = force("scalingo")
-    assert (plan.outcome, undo(plan)) == (Outcome.CREATED, [])
-
-
-def test_a_linked_worktree_is_undone_from_there(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a linked worktree the commands edit the configuration that both share, or the worktree's own."""
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("worktree", "add", "--quiet", "-b", "linked", os.fspath(tmp_path / "linked tree"))
-    monkeypatch.chdir(tmp_path / "linked tree")
-    repo.git("config", "remote.scalingo.url", STALE)
-    subprocess.run(["git", "config", "--worktree", "remote.scalingo.pushurl", STALE], check=True)
-    check_undo(sync, "scalingo")
+        file.write('[remote "scalingo"]\n' + "".join(f"\turl{line}\n" for line in lines))
+    assert run("add", "osc-fr1", "myapp", "--offline", "--force").stdout == (
+        "Updated remote 'scalingo'\n"
+        f"  url     {shown} -> {OSC_FR1}\n"
+        "  region  osc-fr1 (Paris - Outscale), given as an argument\n"
+        "  next    git push scalingo main\n"
+    )

@@ -109,9 +109,10 @@ def remote(subject: Subject) -> Finding:
         return Finding(PROBLEM, gone, fix, "" if fix else move_form(subject.configuration, subject.remote, app))
     if examined.state is not State.STALE:
         return Finding(OK, f"{subject.remote} is {app} in {region.name}")
-    parsed = ((entry.value, RemoteUrl.try_parse(entry.value)) for entry in examined.remote.located)
-    old = next((text for text, url in parsed if url and url.endpoint != region.ssh), examined.held_url)
-    return Finding(PROBLEM, f"{old} is not what {region.name} has now: {region.ssh}", _update(subject, examined))
+    values = ((entry.value, subject.examiner.replacement(examined.remote, entry)) for entry in examined.remote.located)
+    stale, current = next((value, url) for value, url in values if url)
+    name = subject.catalog.platform().region_name(current)
+    return Finding(PROBLEM, f"{stale} is not what {name} has now: {current.endpoint}", _update(subject, examined))
 
 
 def _not_ours(subject: Subject) -> Finding:

@@ -896,6 +896,7 @@ def test_connection_if_git_takes_ssh_for_another_program(
     assert connection() == problem("git does not push: fatal: ssh variant 'simple' does not support setting port")
 
 
+@pytest.mark.slow
 @needs_ssh_server
 def test_the_ssh_of_the_repository(
     account: Account, app: Endpoint, doctor: Doctor, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -920,6 +921,7 @@ def test_the_ssh_of_the_repository(
     assert found["connection"]["status"] == "ok"
 
 
+@pytest.mark.slow
 @needs_ssh_server
 def test_connection_to_where_ssh_is_sent(
     app: Endpoint, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,10 @@ def command(*words: str) -> str:
 
 def git(*words: str) -> str:
     """Return a command line of git for the repository of this run; "" as `command` does."""
-    return command("git", *_whereabouts(), *words)
+    try:
+        return command("git", *_whereabouts(), *words)
+    except OSError:  # the current folder is gone
+        return command("git", *words)
 
 
 def plugin(*words: str) -> str:
@@ -37,12 +40,9 @@ def _whereabouts() -> list[str]:
     """
     named = {"--git-dir": os.environ.get("GIT_DIR"), "--work-tree": os.environ.get("GIT_WORK_TREE")}
     options = [f"{option}={os.path.abspath(place)}" for option, place in named.items() if place]
-    folder = os.environ.get("PWD", "")
-    try:
-        elsewhere = os.path.isabs(folder) and not os.path.samefile(folder, os.curdir)
-    except OSError:  # there is no such folder any more
-        elsewhere = False
-    return ["-C", os.getcwd(), *options] if elsewhere else options
+    folder, here = os.environ.get("PWD", ""), os.getcwd()
+    elsewhere = os.path.isabs(folder) and os.path.isdir(folder) and not os.path.samefile(folder, here)
+    return ["-C", here, *options] if elsewhere else options
 
 
 def chain(*commands: str) -> str:
@@ -58,7 +58,9 @@ def quote(word: str) -> str:
     if re.fullmatch(_PLAIN, word):
         return word
     if word.isprintable():
-        return "'" + word.replace("'", "'\"'\"'") + "'"
+        inside = word.replace("'", "'\"'\"'")
+        # In single quotes, fish takes a backslash for an escape before another one and before the quote.
+        return "'" + re.sub(r"\\(?=[\\']|$)", lambda _: "'\"\\\\\"'", inside) + "'"
     if word.endswith("\n") or "\0" in word:  # a command substitution drops the last newlines
         return ""
     try:

@@ -402,6 +402,9 @@ def test_scalingo_remote_names_another_default(repo: Repo, run: Run) -> None:
     assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'prod'\n")
     assert run("add", "osc-fr1", "myapp", "--offline", "-r", "scalingo").status == 0
     assert repo.git("remote").split() == ["prod", "scalingo"]
+    repo.git("config", "scalingo.remote", "a b")
+    message = "git config scalingo.remote: 'a b' is not a valid remote name"
+    assert messages(run("add", "osc-fr1", "myapp", "--offline"), "error")[0].startswith(message)
 
 
 def test_every_command_names_the_remote_that_it_is_about(
@@ -439,7 +442,7 @@ def test_the_default_is_only_taken_with_fallback(repo: Repo, run: Run, service: 
         ["there is no region 'nowhere': using the default region, osc-fr1 (--fallback)"],
     )
     service.regions[0]["default"] = False
-    message = "no region is given, and none is marked as the default: osc-fr1, scw-par"
+    message = "there is no default region: name the one you want"
     assert run("add", "myapp", "-r", "new", "--refresh", "--json").error["message"] == message
 
 
@@ -603,7 +606,7 @@ def test_where_the_app_of_a_gone_region_is_now(repo: Repo, run: Run, account: Ac
         (["osc-fr1", "myapp", "more"], ""),
         (["myapp", "-r", "-x"], "'-x' is not a valid remote name"),
         (["myapp", "-r", "a..b"], "'a..b' is not a valid remote name"),
-        (["myapp", "--refresh", "--offline"], "--refresh and --offline contradict each other: use one of them"),
+        (["myapp", "--refresh", "--offline"], "--refresh and --offline cannot be used together"),
     ],
 )
 def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, arguments: list[str], message: str) -> None:
@@ -669,3 +672,11 @@ def test_two_files_change_together_or_not_at_all(repo: Repo, run: Run, monkeypat
     assert run("add", "osc-fr1", "myapp", "--offline", "--force").status == 0
     assert repo.push_urls() == [OSC_FR1]
     assert sorted(os.listdir(repo.config.parent)) == sorted({*os.listdir(repo.config.parent)} - {"config.lock"})
+
+
+def test_a_mistyped_region_as_the_only_word(repo: Repo, run: Run, service: Service) -> None:
+    """If no app is known either, the word is the app, but a warning names a region that is very close."""
+    assert messages(run("url", "scw-pra"), "warning") == [
+        "'scw-pra' is taken as the app; did you mean the region scw-par?"
+    ]
+    assert messages(run("url", "scw-app"), "warning") == []

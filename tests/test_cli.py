@@ -188,7 +188,7 @@ HELP = "git scalingo-region -h"
             "too many arguments for add: c d",
             ["usage: git scalingo-region add [REGION] [APP]", "git scalingo-region add -h"],
         ),
-        ("list --refresh --offline", "--refresh and --offline contradict each other: use one of them", []),
+        ("list --refresh --offline", "--refresh and --offline cannot be used together", []),
     ],
 )
 def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str, error: str, hints: list[str]) -> None:
@@ -207,8 +207,8 @@ def test_a_mistake_as_json(run: Run, calls: Calls, line: str) -> None:
 
     assert (result.status, result.stdout, result.error["kind"]) == (2, "", "invalid-input")
     assert result.error["message"] in (
-        "--names and --json contradict each other: use one of them",
-        "--field and --json contradict each other: use one of them",
+        "--names and --json cannot be used together",
+        "--field and --json cannot be used together",
         "no such option: --json",
         "no such option: --jso",
     )

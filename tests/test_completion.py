@@ -440,15 +440,17 @@ def test_declared_remotes(offers: Offer, world: World) -> None:
     assert not (world.repository / "oops").exists()
 
 
-@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder", "huge"])
 def test_declared_remotes_come_from_a_regular_file(offers: Offer, world: World, kind: str) -> None:
-    """A link, a pipe or a folder in the place of .gitscalingo is not opened."""
+    """A link, a pipe or a folder in the place of .gitscalingo is not opened, nor is a file of more than 1 MiB."""
     file = declare(world)
     moved = file.rename(world.root / "elsewhere")
     if kind == "link":
         file.symlink_to(moved)
     elif kind == "fifo":
         os.mkfifo(file)
+    elif kind == "huge":
+        file.write_text(moved.read_text() + "#" * (1 << 20) + "\n")
     else:
         file.mkdir()
     offered(offers, {"sr status ": REMOTES})

@@ -123,8 +123,8 @@ def test_includes_are_not_followed(file: Path, repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[oops\n", ".gitscalingo is not valid: bad config line 1 in .gitscalingo"),
-        ('[remote "x"]\n\tapp = "a\n', ".gitscalingo is not valid: bad config line 2 in .gitscalingo"),
+        ("[oops\n", ".gitscalingo is not valid: bad config line 1"),
+        ('[remote "x"]\n\tapp = "a\n', ".gitscalingo is not valid: bad config line 2"),
         ('[remote "x"]\n\tregion = osc-fr1\n', ".gitscalingo: the remote 'x' has no app"),
         ('[remote "x"]\n\tapp\n', ".gitscalingo: remote.x.app has no value"),
         ('[remote "x"]\n\tapp =\n', ".gitscalingo: the app name is empty"),
@@ -200,7 +200,7 @@ def test_a_large_file_is_refused(repo: Repo, file: Path, tmp_path: Path, monkeyp
         for folder in (repo.path, bare):
             monkeypatch.chdir(folder)
             if large:
-                assert refused(RepositoryError) == ".gitscalingo is too large: it may have 1 MiB"
+                assert refused(RepositoryError) == ".gitscalingo is too large: it may have 1 MiB at most"
             else:
                 assert read() == (DECLARED, [])
 

@@ -295,7 +295,7 @@ FIXES = [
         "maybe: git refuses",
         "git config --global push.gpgSign x; git config push.gpgSign no; git config --add push.gpgSign maybe",
     ),
-    ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I"),
+    ("refspec", "submodule.recurse is true", "git config -f .git/x submodule.recurse true; $I; $S"),
     ("refspec", "pushes; push", "git config push.gpgSign true; git config push.pushOption a"),
     ("refspec", "push.default is matching", "git config --global push.default matching"),
     ("refspec", "remote.scalingo.push is main:foo", "git config remote.scalingo.push main:foo"),
@@ -323,6 +323,7 @@ def test_fixes(
     macros = {
         "U": f"ssh://git@{HOST}",
         "I": "git config include.path x",
+        "S": "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub",
         "W": "git config extensions.worktreeConfig true",
     }
     for macro, text in macros.items():
@@ -951,7 +952,7 @@ def test_connection_learns_nothing(
     [
         ("git config remote.scalingo.pushurl https://example.org/x.git", "git push does not go to the app"),
         ("git config remote.scalingo.mirror true", "git push does not get that far: remote.scalingo.mirror is true"),
-        ("git config push.pushOption a", "git push does not get that far: push.pushoption is a"),
+        ("git config push.pushOption a", "git push does not get that far: push.pushOption is a"),
         ("git update-ref -d HEAD", "there is no commit to push"),
     ],
 )
@@ -1036,3 +1037,52 @@ def test_connection_words(
     script.chmod(0o755)
     monkeypatch.setenv("GIT_SSH_COMMAND", shlex.quote(str(script)))
     assert connection()["detail"].startswith(detail)
+
+
+def test_no_push_command_while_tags_would_be_sent_as_well(remote: Repo, look: Callable[..., Check]) -> None:
+    """The branch check prints a push command only if no setting stops or diverts that push, tags included."""
+    assert look("branch")["detail"] == "main is deployed: git push scalingo main"
+    remote.git("tag", "-a", "-m", "annotated", "v1")
+    remote.git("config", "push.followTags", "true")
+    assert look("branch")["detail"] == "main is deployed"
+
+
+@needs_openssh
+def test_connection_if_git_takes_ssh_for_another_program(
+    remote: Repo, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting because of which git cannot name a port is no missing app: git's own words are shown."""
+    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
+    said = "git does not push: fatal: ssh variant 'simple' does not support setting port"
+    assert connection() == {"status": "problem", "detail": said, "fix": None, "try": None}
+
+
+@needs_ssh_server
+def test_the_ssh_of_the_repository(
+    app: Endpoint,
+    account: Service,
+    run: Run,
+    repo: Repo,
+    other_key: HostKey,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the user's own ssh lacks is no problem if the repository names another ssh, which only --connect runs."""
+    has_keys(account, other_key)
+    users = tmp_path / "ssh"
+    users.write_text('#!/bin/sh\nexec ssh -F none -o UserKnownHostsFile=/x/y -o IdentityFile=/x "$@"\n')
+    users.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH", str(users))
+    repo.git("config", "core.sshCommand", os.environ["GIT_SSH_COMMAND"])
+    monkeypatch.delenv("GIT_SSH_COMMAND")
+    unknown, none = f"ssh does not know {app.name} yet", "ssh has no key to offer"
+
+    found = checks(run("doctor", "--json"))
+    why, probe = "git runs this repository's core.sshCommand", "git scalingo-region doctor --connect scalingo"
+    for name, detail in (("host-key", unknown), ("key", none)):
+        assert found[name] == finding("warning", f"{detail}, but {why}, which only --connect tries", None, probe)
+    found = checks(run("doctor", "--json", "--connect"))
+    detail = f"{unknown}, but this repository's core.sshCommand accepts the host"
+    assert found["host-key"] == finding("warning", detail, None, None)
+    assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
+    assert found["connection"]["status"] == "ok"

@@ -9,11 +9,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from account import Account, account
 from conftest import OSC_FR1, SECNUM, Repo, Run, Service, git, region_json
 from pasting import Paste, field, messages, paste, printed
 from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
 
-__all__ = ["client_key", "endpoint", "make_host_key", "paste"]
+__all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 
 ELSEWHERE = "git@example.org:me/myapp.git"
 OLD_PORT = OSC_FR1.replace(":22/", ":2200/")
@@ -133,16 +134,18 @@ def trust(endpoint: Endpoint, home: Path) -> None:
     (home / ".ssh" / "known_hosts").write_text(endpoint.line())
 
 
+SUBMODULE = "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub; "
 NO_NEXT = {
     "mirror": ("git config remote.scalingo.mirror true", "remote.scalingo.mirror"),
     "mirror, valueless": ("printf '[remote \"scalingo\"]\\n\\tmirror\\n' >>.git/config", "remote.scalingo.mirror"),
-    "follow-tags": ("git config push.followTags 0x1; git tag -am v1 v1", "push.followtags"),
-    "follow-tags maybe": ("git config push.followTags maybe", "push.followtags"),
-    "submodules only": ("git config push.recurseSubmodules only", "push.recursesubmodules"),
-    "submodules on demand": ("git config push.recurseSubmodules on-demand", "push.recursesubmodules"),
-    "submodule.recurse": ("git config submodule.recurse true", "submodule.recurse"),
-    "signed": ("git config push.gpgSign yes", "push.gpgsign"),
-    "push option": ("git config push.pushOption ci.skip", "push.pushoption"),
+    "follow-tags": ("git config push.followTags 0x1; git tag -am v1 v1", "push.followTags"),
+    "follow-tags maybe": ("git config push.followTags maybe", "push.followTags"),
+    "submodules only": ("git config push.recurseSubmodules only", "push.recurseSubmodules"),
+    "submodules on demand": (SUBMODULE + "git config push.recurseSubmodules on-demand", "push.recurseSubmodules"),
+    "submodule.recurse": (SUBMODULE + "git config submodule.recurse true", "submodule.recurse"),
+    "signed": ("git config push.gpgSign yes", "push.gpgSign"),
+    "push option": ("git config push.pushOption ci.skip", "push.pushOption"),
+    "shallow": ("git rev-parse HEAD >.git/shallow", "the clone"),
     "receive-pack": ("git config remote.scalingo.receivepack /opt/receive", "remote.scalingo.receivepack"),
 }
 
@@ -456,6 +459,7 @@ def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case
     assert paste(f"{printed(status)[0]} --offline").returncode == 7
     assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
     assert f"git push scalingo goes to {reached}: your git configuration rewrites the url" in messages(added, "warning")
+    assert (field(added, "next"), printed(added)) == ("", printed(status))
     assert repo.config.read_bytes() == before
 
 
@@ -547,3 +551,47 @@ def test_commands_work_in_the_shell_of_a_user_who_is_elsewhere(
     assert git(*HEADS, cwd=app) == f"refs/heads/main {repo.git('rev-parse', 'HEAD')}"
     assert paste(lines["undo"]).returncode == 0
     assert repo.push_urls() == [OLD_PORT]
+
+
+def test_a_remote_in_a_region_that_the_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
+    """The region is not gone: no command moves the remote to another one, even if that has an app of the name."""
+    account.service.regions = [region for region in account.service.regions if region["name"] != "osc-secnum-fr1"]
+    account.add_app("osc-fr1", "myapp")
+    repo.git("remote", "add", "scalingo", SECNUM)
+    hidden, ask = "exists, but this account does not see it", "ask Scalingo's support for access to it"
+    error = f"error: the region 'osc-secnum-fr1' {hidden}\nhint: {ask}\n"
+    hint = f"hint: osc-secnum-fr1, the region of 'scalingo', {hidden}: {ask}\n"
+
+    for command in (["add"], ["add", "myapp"], ["url"]):
+        result = run(*command)
+        assert (result.status, result.stdout, result.stderr) == (3, "", error)
+    result = run("sync")
+    assert (result.status, result.stdout, result.stderr) == (0, "No Scalingo remote is stale\n", hint)
+    result = run("status")
+    assert (result.status, result.stderr) == (7, hint)
+    remote = next(check for check in run("doctor", "--json").json["checks"] if check["check"] == "remote")
+    detail = f"its region, osc-secnum-fr1, {hidden}: {ask}"
+    assert remote == {"check": "remote", "status": "problem", "detail": detail, "fix": None, "try": None}
+    assert repo.push_urls() == [SECNUM]
+
+
+@pytest.mark.parametrize("key", ["push.autoSetupRemote", "remote.other.prune", "push.useForceIfIncludes"])
+def test_a_setting_that_git_cannot_read(repo: Repo, run: Run, key: str) -> None:
+    """If git would refuse every push, `doctor` says so in git's words, and `add` prints no push command."""
+    repo.git("config", key, "maybe")
+    said = f"bad boolean config value 'maybe' for '{key.lower()}'"
+    if said not in refusal():
+        pytest.skip("this git does not know the setting")
+
+    added = run("add", "osc-fr1", "myapp", "--offline")
+    check = next(item for item in run("doctor", "--offline", "--json").json["checks"] if item["check"] == "refspec")
+
+    assert (field(added, "next"), added.status) == ("", 5 if key.startswith("remote.") else 0)
+    assert said in added.stderr
+    assert (check["status"], check["detail"]) == ("problem", f"git refuses to push: {said}")
+
+
+def refusal() -> str:
+    """Return what git says about a push that cannot be made anyway."""
+    done = subprocess.run(["git", "push", "nowhere", "HEAD"], check=False, capture_output=True, text=True)
+    return done.stderr

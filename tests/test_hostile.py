@@ -535,6 +535,22 @@ def test_without_a_current_folder(tmp_path: Path, program: Run, verb: list[str])
         assert "Unable to read current working directory" in result.stderr
 
 
+def test_a_current_folder_that_was_made_anew(tmp_path: Path, program: Run) -> None:
+    """If a folder of the same name is there again, doctor still says what git says."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def replace() -> None:
+        folder.rmdir()
+        folder.mkdir()
+
+    result = program("doctor", "--offline", cwd=folder, preexec_fn=replace, env={**os.environ, "PWD": str(folder)})
+
+    assert_clean(result, "doctor")
+    assert (result.status, result.stderr) == (7, "")
+    assert "Unable to read current working directory" in result.stdout
+
+
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 

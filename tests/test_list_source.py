@@ -116,7 +116,9 @@ def test_fallback_takes_the_default_with_a_warning(run: Run, service: Service) -
 def test_without_a_default_there_is_no_guess(run: Run, service: Service, arguments: tuple[str, ...]) -> None:
     """Where no region is marked default, one must be named: exit 3 with the names."""
     service.regions = [region_json("b"), region_json("a")]
-    assert run(*arguments) == Result(3, "", "error: no region is given, and none is marked as the default: a, b\n")
+    assert run(*arguments) == Result(
+        3, "", "error: there is no default region: name the one you want\nhint: the regions are a, b\n"
+    )
 
 
 SOURCES = ("argument", "existing-remote", "environment", "git-config", "cli-config", "default")

@@ -242,7 +242,14 @@ def test_a_bad_value_before_another_is_an_obstacle_if_it_is_one_for_git(
 
 
 @pytest.mark.parametrize(
-    "settings", [[("push.followTags", "true")], [("push.recurseSubmodules", "check")], [("push.gpgSign", "if-asked")]]
+    "settings",
+    [
+        [("push.followTags", "true")],
+        [("push.recurseSubmodules", "check")],
+        [("push.recurseSubmodules", "on-demand")],
+        [("submodule.recurse", "true")],
+        [("push.gpgSign", "if-asked")],
+    ],
 )
 def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path, settings: Settings) -> None:
     """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""

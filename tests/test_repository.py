@@ -243,10 +243,10 @@ def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytes
 def test_a_shallow_clone_is_told_from_a_whole_one(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A history that was cut off is noticed."""
     repo.commit()
-    assert not Repository().is_shallow()
+    assert not Repository().is_shallow
     git("clone", "--quiet", "--depth", "1", f"file://{repo.path}", str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
-    assert Repository().is_shallow()
+    assert Repository().is_shallow
 
 
 @pytest.mark.parametrize("scope", ["--local", "--global"])

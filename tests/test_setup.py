@@ -191,9 +191,9 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
             f"error: the remote 'staging' points elsewhere: {ELSEWHERE};"
             f" the remote 'third' has several urls: {OSC_FR1}, {PAR};"
             " the remote 'legacy' is defined by the file .git/remotes/legacy\n"
-            "hint: choose another name with --remote, or replace it with --force\n"
-            "hint: choose another name with --remote, or replace them all with --force\n"
-            "hint: choose another name with --remote\n"
+            "hint: give it another name in .gitscalingo, or replace it with --force\n"
+            "hint: give it another name in .gitscalingo, or replace them all with --force\n"
+            "hint: give it another name in .gitscalingo\n"
         ),
     )
     assert repo.config.read_bytes() == before
@@ -331,8 +331,8 @@ BAD = {
             " slashes, as in scalingo or team/staging\n"
         ),
     ),
-    "a syntax error": ("[remote\n", 2, "error: .gitscalingo is not valid: bad config line 1 in .gitscalingo\n"),
-    "huge": ("#" * (1 << 20) + "\n", 5, "error: .gitscalingo is too large: it may have 1 MiB\n"),
+    "a syntax error": ("[remote\n", 2, "error: .gitscalingo is not valid: bad config line 1\n"),
+    "huge": ("#" * (1 << 20) + "\n", 5, "error: .gitscalingo is too large: it may have 1 MiB at most\n"),
 }
 
 
@@ -405,7 +405,7 @@ def test_a_link_in_a_bare_repository(repo: Repo, run: Run, tmp_path: Path, monke
 
     assert run("setup").stderr == "error: .gitscalingo is not a regular file in HEAD\n"
     assert run("setup", "--write").stderr == (
-        "error: .gitscalingo belongs into a work tree, and this repository has none\n"
+        "error: .gitscalingo belongs in a work tree, and this repository has none\n"
     )
 
 
@@ -533,8 +533,8 @@ def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, 
         ("setup --write", 5, "there is no Scalingo remote to declare"),
         ("setup --write origin", 6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}"),
         ("setup --write nothing", 5, "there is no remote 'nothing'"),
-        ("setup --write --trust", 2, "--write and --trust contradict each other: use one of them"),
-        ("setup --write --force", 2, "--write and --force contradict each other: use one of them"),
+        ("setup --write --trust", 2, "--write and --trust cannot be used together"),
+        ("setup --write --force", 2, "--write and --force cannot be used together"),
     ],
 )
 def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: str, status: int, error: str) -> None:
@@ -606,3 +606,16 @@ def test_trust_offline(declare: Declare, repo: Repo, run: Run) -> None:
     assert result.stdout.endswith("\n2 remotes set up\n")
     assert "warning: ssh.osc-fr1.scalingo.com:22 cannot be reached: --offline\n" in result.stderr
     assert repo.git("remote").split() == ["production", "staging"]
+
+
+def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(
+    declare: Declare, repo: Repo, run: Run, service: Service
+) -> None:
+    """The command makes no remote that was not named; if no fingerprint is published, it would fail, and is not it."""
+    declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
+
+    named, unpublished = run("setup", "staging"), run("setup", "paris")
+
+    assert named.stderr == TRUST.replace("--trust", "--trust staging")
+    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
+    assert messages(unpublished, "hint") == [f"{unknown}; to see its keys: git scalingo-region trust scw-par"]

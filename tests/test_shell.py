@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -45,6 +46,8 @@ def test_a_quoted_word_is_that_word_again(word: str) -> None:
         ("$(id)", "'$(id)'"),
         ("it's", "'it'\"'\"'s'"),
         ("é", "'é'"),
+        ("C:\\a", "'C:\\a'"),
+        ("\\\\a\\", "''\"\\\\\"'\\a'\"\\\\\"''"),
         ("a\tb", "\"$(printf 'a\\011b')\""),
         ("-a\u00a0b", "\"$(printf '\\055a\\302\\240b')\""),
         ("\udcff!", "\"$(printf '\\377\\041')\""),
@@ -63,3 +66,15 @@ def test_a_command_is_exact_or_there_is_none() -> None:
     assert shell.command("git", "push", "a b") == "git push 'a b'"
     assert shell.plugin("sync", "-x") == "git scalingo-region sync -x"
     assert shell.command("git", "push", "a\n") == ""
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("word", ["\\\\server\\a\\", "\\'", "=ls", "HEAD^0", "a\tb", "it's", "~", "#", "!!"])
+def test_other_shells_read_the_same_word(name: str, word: str) -> None:
+    """bash, zsh with EXTENDED_GLOB and fish make the same word of the text as `sh` does."""
+    if not shutil.which(name):
+        pytest.skip(f"{name} is not installed")
+    options = ["-o", "extendedglob"] if name == "zsh" else []
+    line = f"printf %s {shell.quote(word)}"
+    done = subprocess.run([name, *options, "-c", line], check=True, capture_output=True)
+    assert done.stdout == os.fsencode(word)

@@ -219,13 +219,13 @@ def test_nothing_is_written_unless_all_regions_are_verified(
     endpoint.publish(monkeypatch, "ed25519")
     regions["gone"] = "127.0.0.1:9"
     status, text, hints = error(trust("gone", "osc-fr1", "scw-par"))
-    assert (status, text) == (7, "2 regions cannot be trusted; nothing was changed")
+    assert (status, text) == (7, "2 regions cannot be trusted; no host key was added")
     assert hints[:3] == [
         "gone: 127.0.0.1:9 cannot be reached: it refuses the connection",
         f"scw-par: nothing vouches for the host key of {second.ssh}: there is no published fingerprint",
         f"{second.ssh} offers ecdsa-sha2-nistp256 {second.key('ecdsa').fingerprint}",
     ]
-    assert error(trust("gone", "osc-fr1"))[:2] == (4, "1 region cannot be trusted; nothing was changed")
+    assert error(trust("gone", "osc-fr1"))[:2] == (4, "1 region cannot be trusted; no host key was added")
     assert not known_hosts.exists()
 
 
@@ -234,7 +234,7 @@ def test_words_that_contradict_each_other(trust: Trust) -> None:
     for names, everything in ((("osc-fr1", "scw-par"), False), ((), True)):
         message = "--fingerprint is for one region: name that region only"
         assert error(trust(*names, all=everything, fingerprint=(NOBODY,))) == (2, message, [])
-    message = "REGION and --all contradict each other: use one of them"
+    message = "REGION and --all cannot be used together"
     assert error(trust("osc-fr1", all=True)) == (2, message, [])
 
 
@@ -321,7 +321,7 @@ def test_refuses_another_key(
     status, text, hints = error(trust(fingerprint=(other_key.fingerprint,) if case == "given" else ()))
     why = "none of its keys is the one given" if case == "given" else "its ssh-ed25519 key is not the published one"
     start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
-    assert (status, text) == (7, f"{start}{why}; nothing was changed")
+    assert (status, text) == (7, f"{start}{why}; no host key was added")
     assert f"{endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}" in hints
     assert known_hosts.read_text() == "# mine"
 
@@ -351,7 +351,7 @@ def test_refuses_beside_another_key_and_says_how_to_remove_it(
     run = {"fingerprint": (endpoint.key().fingerprint,)}
 
     status, text, hints = error(trust(**run))
-    what = f"which the host does not offer: ssh-ed25519 {other_key.fingerprint}; nothing was changed"
+    what = f"which the host does not offer: ssh-ed25519 {other_key.fingerprint}; no host key was added"
     assert (status, text) == (7, f"{known_hosts} holds another key for {endpoint.name}, {what}")
     assert len(hints) == (2 if "another" in line else 1)
     assert known_hosts.read_text() == line.format(**words)
@@ -375,7 +375,7 @@ def test_refuses_a_revoked_key_and_says_how_to_take_that_back(
     run = {"fingerprint": (endpoint.key().fingerprint,)}
     status, text, (hint,) = error(trust(**run))
     what = f"ssh-ed25519 {endpoint.key().fingerprint}"
-    assert (status, text) == (7, f"{known_hosts} revokes the host key {what} of {endpoint.name}; nothing was changed")
+    assert (status, text) == (7, f"{known_hosts} revokes the host key {what} of {endpoint.name}; no host key was added")
     advice, _, command = hint.partition(": ")
     assert advice == "if it was revoked by mistake, take that back"
     subprocess.run(command, shell=True, check=True)

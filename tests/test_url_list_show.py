@@ -160,7 +160,7 @@ def test_list_marks_what_is_selected_here(
     [
         ("agora-fr1", "there is no region 'agora-fr1', which SCALINGO_REGION names"),
         ("osc fr1", "SCALINGO_REGION: 'osc fr1' is not a valid region name: expected one like osc-fr1"),
-        ("osc-secnum-fr1", "osc-secnum-fr1, which is selected here, is not among the public regions"),
+        ("osc-secnum-fr1", "osc-secnum-fr1, which SCALINGO_REGION names, is not among the public regions"),
     ],
 )
 def test_list_warns_of_a_selected_region_that_is_not_in_it(

@@ -18,7 +18,7 @@ from git_scalingo_region.errors import InvalidInput
 class Option(NamedTuple):
     """An option. One with a `metavar` takes a value; one that is `repeated` collects its values in a tuple.
 
-    `excludes` names the options that contradict it.
+    `excludes` names the options that it cannot be used together with.
     """
 
     flags: tuple[str, ...]
@@ -74,13 +74,13 @@ class Command(NamedTuple):
         return (*self.arguments, *self.options)
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Raise `InvalidInput` if two of the options given contradict each other."""
+        """Raise `InvalidInput` if two of the options given cannot be used together."""
         given = [option for option in self.options if values[option.name]]
         for option in given:
             for other in given:
                 if other.name in option.excludes:
                     both = f"{option.flags[0]} and {other.flags[0]}"
-                    raise InvalidInput(f"{both} contradict each other: use one of them")
+                    raise InvalidInput(f"{both} cannot be used together")
 
 
 # These two are answered without a command's `run`. The texts are Typer's own.
@@ -111,8 +111,8 @@ KNOWN_HOSTS = Option(("--known-hosts",), "The file to add to, instead of ssh's o
 FINGERPRINT = Option(("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True)
 CONNECT = Option(("--connect",), "Also try a connection, as git push would make it.")
 
-REGION = Argument("region", "The region; by default the one that is selected here.", offers="regions")
-REGIONS = Argument("regions", "The regions; by default the one that is selected here.", repeated=True, offers="regions")
+REGION = Argument("region", "The region; chosen for you if you leave it out.", offers="regions")
+REGIONS = Argument("regions", "The regions; chosen for you if you leave them out.", repeated=True, offers="regions")
 APP = Argument("app", "The app; by default that of SCALINGO_APP or of the remote.")
 REMOTE = Argument("remote", "The remote; by default scalingo.", offers="remotes")
 REMOTES = Argument("remotes", "Only these remotes.", repeated=True, offers="remotes")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from git_scalingo_region import shell
 from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, follow, stops
 from git_scalingo_region.commands.selection import ssh_command
-from git_scalingo_region.repository.push import refspec
+from git_scalingo_region.repository.push import refspec, shown
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
@@ -156,6 +156,12 @@ def connect(subject: Subject) -> Finding:
     return _explain(subject, answer.error)
 
 
+def has_own_ssh(subject: Subject) -> bool:
+    """Return whether git runs an ssh that the repository's own configuration names: only `connect` runs it, too."""
+    entries = subject.configuration.entries("core.sshcommand")
+    return bool(entries) and entries[-1].own and not subject.context.settings.ssh_command
+
+
 def _expect_a_push(subject: Subject) -> None:
     """Raise `Skip` if no connection is to be made, or if `git push` would make none."""
     if subject.context.offline:
@@ -166,7 +172,7 @@ def _expect_a_push(subject: Subject) -> None:
         raise Skip("there is no commit to push")
     for stop in stops(subject):
         if stop.key.rpartition(".")[2] in _HOPELESS:
-            raise Skip(f"git push does not get that far: {stop.key} is {stop.value}")
+            raise Skip(f"git push does not get that far: {shown(stop.key)} is {stop.value}")
 
 
 def _unreached(subject: Subject, detail: str) -> Finding:
@@ -192,7 +198,11 @@ _FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
     (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", refused),
     (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", _unreached),
     (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", _unreached),
-    (r"^fatal: (bad|invalid|unable to parse)|^error: (malformed|bad|invalid)", "git does not push: {said}", _unpushed),
+    (
+        r"^fatal: (bad|invalid|unable to parse|ssh variant)|^error: (malformed|bad|invalid)",
+        "git does not push: {said}",
+        _unpushed,
+    ),
 )
 # Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
 _NOISE = re.compile(

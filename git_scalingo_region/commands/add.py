@@ -7,11 +7,11 @@ from typing import Any
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import select
-from git_scalingo_region.commands.target import Done, choose_target, host_key_advice, make_remotes
+from git_scalingo_region.commands.target import Done, choose_target, elsewhere, host_key_advice, make_remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.push import Obstacle, obstacles, push_command
+from git_scalingo_region.repository.push import SHALLOW, obstacles, push_command
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
 from git_scalingo_region.terminal import Result
@@ -30,9 +30,14 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
     plan, head = done.plan, repository.head()
-    stops = list(obstacles(repository, configuration, plan.remote))
-    push = "" if stops else push_command(head, configuration, plan.remote)
-    advice = list(_advice(plan.remote, stops, has_commit=head.has_commit))
+    stops = [stop.text for stop in obstacles(repository, configuration, plan.remote)]
+    if repository.is_shallow:
+        stops.append(SHALLOW)
+    if plan.changes and head.has_commit and not stops and (refusal := repository.push_refusal()):
+        stops.append(f"git refuses to push: {refusal}")
+    is_exact = not stops and not elsewhere(plan)
+    push = push_command(head, configuration, plan.remote) if is_exact else ""
+    advice = list(_advice(plan.remote, stops, has_commit=head.has_commit, is_exact=is_exact))
     if plan.outcome is not Outcome.UNCHANGED:
         advice += host_key_advice(target)
     return Result(
@@ -59,10 +64,10 @@ def _json(done: Done, choice: Choice, push: str) -> dict[str, Any]:
     }
 
 
-def _advice(remote: str, stops: Sequence[Obstacle], *, has_commit: bool) -> Iterator[str]:
+def _advice(remote: str, stops: Sequence[str], *, has_commit: bool, is_exact: bool) -> Iterator[str]:
     """Yield what may keep the first push from working."""
-    yield from (f"{stop.key} is {stop.value}: {stop.why}" for stop in stops)
-    if stops:
-        yield shell.plugin("doctor", remote)
+    yield from stops
+    if not is_exact:
+        yield f"see what can be done about it: {shell.plugin('doctor', remote)}"
     if not has_commit:
         yield "there is no commit to push yet"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import default_remote, move_command, move_form
+from git_scalingo_region.commands.selection import default_remote, is_gone, move_command, move_form
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
@@ -22,6 +22,7 @@ from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
 from git_scalingo_region.repository.push import (
     DEPLOYED_BRANCHES,
+    SHALLOW,
     Obstacle,
     obstacles,
     push_command,
@@ -30,6 +31,7 @@ from git_scalingo_region.repository.push import (
 )
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.choice import ASK_FOR_ACCESS, RESTRICTED
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
 
@@ -99,6 +101,8 @@ def remote(subject: Subject) -> Finding:
     if examined is None:
         return _not_ours(subject)
     app = examined.url.app
+    if region is None and not is_gone(subject.catalog, examined):
+        return Finding(PROBLEM, f"its region, {examined.region}, {RESTRICTED}: {ASK_FOR_ACCESS}")
     if region is None:
         gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
         fix = follow(subject, app)
@@ -223,7 +227,7 @@ _SETTINGS = {
         _Setting("push.recurseSubmodules", "no"),
         _Setting("push.gpgSign", "false"),
         _Setting("push.default", "simple"),
-        _Setting("push.pushoption"),
+        _Setting("push.pushOption"),
         _Setting("submodule.recurse", "false"),
         # Of a remote:
         _Setting("mirror", "false"),
@@ -244,7 +248,7 @@ def _cure(subject: Subject, key: str) -> str:
     name, harmless = _setting(key)
     entries = subject.configuration.entries(key)
     if not harmless:
-        return shell.chain(*_edits(subject, entries, "--unset-all", key))
+        return shell.chain(*_edits(subject, entries, "--unset-all", name))
     change = ("--replace-all", name, harmless)
     if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
@@ -287,17 +291,22 @@ def follow_tags(subject: Subject) -> Finding:
     return Finding(WARNING, f"{detail}: the first annotated tag will count", fix)
 
 
+def _obstacles(subject: Subject) -> Sequence[Obstacle]:
+    return list(obstacles(subject.repository, subject.configuration, subject.remote))
+
+
 def stops(subject: Subject) -> Sequence[Obstacle]:
     """Return the settings because of which no push works, except for `push.followTags`."""
-    found = obstacles(subject.repository, subject.configuration, subject.remote)
-    return [obstacle for obstacle in found if obstacle.key != "push.followtags"]
+    return [obstacle for obstacle in _obstacles(subject) if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
     """Look for settings that stop a push, or send another one than its line says."""
     if found := stops(subject):
-        details = [f"{_setting(stop.key).name} is {stop.value}: {stop.why}" for stop in found]
-        return Finding(PROBLEM, "; ".join(details), shell.chain(*(_cure(subject, stop.key) for stop in found)))
+        detail = "; ".join(stop.text for stop in found)
+        return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
+    if subject.head.has_commit and (reason := subject.repository.push_refusal()):
+        return Finding(PROBLEM, f"git refuses to push: {reason}", "", shell.git("config", "--list", "--show-origin"))
     key, value = _diverting(subject)
     if key:
         plain = shell.git("push", subject.remote) or "git push"
@@ -322,14 +331,14 @@ def _diverting(subject: Subject) -> tuple[str, str]:
 
 def history(subject: Subject) -> Finding:
     """Look whether the clone is shallow."""
-    if not subject.repository.is_shallow():
+    if not subject.repository.is_shallow:
         return Finding(OK, "the clone is complete")
     branch = subject.head.ref.removeprefix("refs/heads/")
     source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
     is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
     fetch = shell.git("fetch", "--unshallow")
     fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
-    return Finding(PROBLEM, "the clone is shallow, and Scalingo refuses a push from it", fix, probe)
+    return Finding(PROBLEM, SHALLOW, fix, probe)
 
 
 def commit(subject: Subject) -> Finding:
@@ -379,6 +388,6 @@ def branch(subject: Subject) -> Finding:
     name = subject.head.ref.removeprefix("refs/heads/")
     what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
     what = what if name else "HEAD is detached"
-    is_exact = subject.is_current and not stops(subject)
+    is_exact = subject.is_current and not subject.repository.is_shallow and not _obstacles(subject)
     push = push_command(subject.head, subject.configuration, subject.remote) if is_exact else ""
     return Finding(OK, f"{what}: {push}" if push else what)

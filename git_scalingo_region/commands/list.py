@@ -51,7 +51,7 @@ def _is_known(context: Context, catalog: Catalog, wish: Wish) -> bool:
     """Return whether the selected region exists, and warn if it does not: the list is still worth showing."""
     if is_region_name(wish.name) and catalog.find(wish.name):
         if not catalog.load().find(wish.name):
-            context.warn(f"{wish.name}, which is selected here, is not among the public regions")
+            context.warn(f"{wish.name}, which {wish.source.place} names, is not among the public regions")
         return True
     try:
         named(context, catalog, wish)

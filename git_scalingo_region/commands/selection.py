@@ -7,13 +7,23 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import Choice, LookUp, RegionSource, Wish, choose, named, where_the_app_is
+from git_scalingo_region.scalingo.choice import (
+    ASK_FOR_ACCESS,
+    RESTRICTED,
+    Choice,
+    LookUp,
+    RegionSource,
+    Wish,
+    choose,
+    named,
+    where_the_app_is,
+)
 from git_scalingo_region.scalingo.credentials import cli_region
 from git_scalingo_region.settings import DEFAULT_REMOTE
 
@@ -60,7 +70,11 @@ def select(
 
     With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
     """
-    name = check_remote_name(remote or default_remote(configuration))
+    name = remote or default_remote(configuration)
+    try:
+        check_remote_name(name)
+    except InvalidInput as error:
+        raise (error if remote else InvalidInput(f"git config scalingo.remote: {error.message}")) from None
     examiner = examiner_of(catalog, configuration)
     if existing and not remote and name not in configuration.remote_names:
         ours = [other for other in configuration.remote_names if examiner.examine(other)]
@@ -115,9 +129,16 @@ def move_form(configuration: Configuration, remote: str, app: str) -> str:
     return f"{shell.plugin(*add_words(configuration, remote))} REGION {app}"
 
 
-def move_hint(configuration: Configuration, item: Examined) -> str:
-    """Return how to move a remote whose region is unknown or gone."""
+def is_gone(catalog: Catalog, item: Examined) -> bool:
+    """Return whether nobody has the remote's region: one that only this account does not see is still there."""
+    return item.state is State.UNKNOWN_REGION and not catalog.is_restricted(item.region)
+
+
+def move_hint(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
+    """Return how to move a remote whose region is unknown or gone, or how to see one that only this account lacks."""
     name, app = item.remote.name, item.url.app
+    if not is_gone(catalog, item):
+        return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
     return f"if you know where {app} is now, move '{name}' there: {move_form(configuration, name, app)}"
 
 
@@ -138,7 +159,7 @@ def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = Non
     """
     context, examined = selection.context, selection.examined
     app = app or selection.app
-    if examined and not wish.name and examined.state is State.UNKNOWN_REGION:
+    if examined and not wish.name and is_gone(selection.catalog, examined):
         return _moved(selection, examined, look_up, app)
     settings = (
         Wish(RegionSource.ENVIRONMENT, context.settings.region),

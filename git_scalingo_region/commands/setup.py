@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, is_gone, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -17,13 +17,14 @@ from git_scalingo_region.commands.target import (
     make_remotes,
 )
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import InvalidInput, RepositoryError, ScalingoRegionError
+from git_scalingo_region.errors import InvalidInput, RemoteConflict, RepositoryError, ScalingoRegionError
 from git_scalingo_region.model import Outcome, check_remote_name
 from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import Examined, State
+from git_scalingo_region.repository.plan import OTHER_NAME, Examined
+from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
 from git_scalingo_region.terminal import GREEN, Result, error_json, plural, record
@@ -48,12 +49,15 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
         selection = select(context, catalog, configuration, item.remote)
         return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
 
-    targets = all_of(wanted, choose)
-    done = make_remotes(repository, configuration, targets, dry_run=dry_run)
+    try:
+        targets = all_of(wanted, choose)
+        done = make_remotes(repository, configuration, targets, dry_run=dry_run)
+    except RemoteConflict as conflict:
+        hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
+        raise RemoteConflict(conflict.message, *hints) from None
     changed = [item for item in done if item.plan.outcome is not Outcome.UNCHANGED]
     regions = {target.choice.region.name: target for target in targets}
-    is_unknown = changed and not trust and any(host_key_advice(target) for target in regions.values())
-    advice = [f"make ssh know the host keys: {shell.plugin('setup', '--trust')}"] if is_unknown else []
+    advice = _advice(regions.values(), remotes) if changed and not trust else ()
     made = Result(
         text=lambda style: "\n".join(
             [*(item.text(style) for item in changed), _sum(len(changed), len(done), dry_run=dry_run)]
@@ -62,6 +66,15 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
         hints=lambda: advice,
     )
     return _and_trust(context, made, tuple(regions), dry_run=dry_run) if trust else made
+
+
+def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
+    """Return what to do if ssh does not know the hosts: one command, if the keys of all of them are published."""
+    unknown = {target.choice.region.ssh: advice for target in targets if (advice := host_key_advice(target))}
+    command = shell.plugin("setup", "--trust", *remotes)
+    if command and unknown and all(map(builtin.fingerprints, unknown)):
+        return (f"make ssh know the host keys: {command}",)
+    return tuple(dict.fromkeys(line for advice in unknown.values() for line in advice))
 
 
 def _wanted(declared: Mapping[str, Declared] | None, names: Iterable[str]) -> list[Declared]:
@@ -131,10 +144,12 @@ def _trust(context: Context, regions: tuple[str, ...], *, dry_run: bool) -> Trus
 def _write(context: Context, repository: Repository, names: tuple[str, ...], *, dry_run: bool) -> Result:
     """Declare the Scalingo remotes of the repository, or those named."""
     if not repository.has_work_tree:
-        raise RepositoryError(f"{FILE} belongs into a work tree, and this repository has none")
+        raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
-    found, hints = _declarable(context, examine(repository, Catalog(context), configuration, names), configuration)
+    catalog = Catalog(context)
+    examined = examine(repository, catalog, configuration, names)
+    found, hints = _declarable(catalog, configuration, examined)
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
@@ -152,7 +167,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 
 
 def _declarable(
-    context: Context, examined: Iterable[Examined], configuration: Configuration
+    catalog: Catalog, configuration: Configuration, examined: Iterable[Examined]
 ) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
 
@@ -160,9 +175,9 @@ def _declarable(
     """
     found, hints = [], []
     for item in examined:
-        if item.state is State.UNKNOWN_REGION:
-            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
-            hints.append(move_hint(configuration, item))
+        if is_gone(catalog, item):
+            catalog.context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            hints.append(move_hint(catalog, configuration, item))
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:

@@ -37,11 +37,12 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    examined = examine(repository, Catalog(context), configuration, remotes, spare=declared)
+    catalog = Catalog(context)
+    examined = examine(repository, catalog, configuration, remotes, spare=declared)
     found = {item.remote.name: item for item in examined}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
-    advice = [_advice(configuration, status, found.get(status.remote)) for status in statuses]
+    advice = [_advice(catalog, configuration, status, found.get(status.remote)) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
     return Result(
         text=lambda style: _text(statuses, style),
@@ -73,7 +74,7 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
     return Status(remote.name, app, region or None, url, remote.push_urls, state)
 
 
-def _advice(configuration: Configuration, status: Status, item: Examined | None) -> str:
+def _advice(catalog: Catalog, configuration: Configuration, status: Status, item: Examined | None) -> str:
     """Return what to do about a remote; a command only if it can do what the line says."""
     name, state = status.remote, status.state
     if state is State.DIFFERS and not item:
@@ -87,4 +88,4 @@ def _advice(configuration: Configuration, status: Status, item: Examined | None)
         return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
     if state is State.DIVERTED:
         return f"see what diverts the push: {shell.plugin('doctor', name)}"
-    return move_hint(configuration, item) if item and state is State.UNKNOWN_REGION else ""
+    return move_hint(catalog, configuration, item) if item and state is State.UNKNOWN_REGION else ""

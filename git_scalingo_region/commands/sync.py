@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from git_scalingo_region.commands.selection import examine, examiner_of, move_command, move_hint
+from git_scalingo_region.commands.selection import examine, examiner_of, is_gone, move_command, move_hint
 from git_scalingo_region.commands.target import Done, undo
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, RemoteConflict
@@ -62,7 +62,7 @@ def _plan(catalog: Catalog, configuration: Configuration, item: Examined) -> Pla
 
 def _regions_with(catalog: Catalog, item: Examined) -> Sequence[Region]:
     """Return the regions where the app of a remote is now, if the remote's own region is gone."""
-    if item.state is not State.UNKNOWN_REGION or not item.region:
+    if not item.region or not is_gone(catalog, item):
         return ()
     whereabouts = find_app(catalog, item.url.app)
     return whereabouts.present if whereabouts else ()
@@ -78,7 +78,7 @@ def _advice(catalog: Catalog, configuration: Configuration, left: Iterable[Exami
             command = move_command(examiner, configuration, name, region, app)
             yield f"{app} is in {region.name}" + (f"; to move '{name}' there: {command}" if command else "")
         if item.state is State.UNKNOWN_REGION and not regions:
-            yield move_hint(configuration, item)
+            yield move_hint(catalog, configuration, item)
 
 
 def _sum(done: int, refused: int, left: int, *, dry_run: bool) -> str:

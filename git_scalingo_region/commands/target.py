@@ -125,9 +125,13 @@ def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     context = target.selection.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
-    for elsewhere in plan.push_urls:
-        if RemoteUrl.try_parse(elsewhere) != plan.url:
-            context.warn(f"git push {plan.remote} goes to {elsewhere}: your git configuration rewrites the url")
+    for url in elsewhere(plan):
+        context.warn(f"git push {plan.remote} goes to {url}: your git configuration rewrites the url")
+
+
+def elsewhere(plan: Plan) -> list[str]:
+    """Return those of the push urls that are not the app's."""
+    return [url for url in plan.push_urls if RemoteUrl.try_parse(url) != plan.url]
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:

@@ -132,7 +132,7 @@ def _append(host: TrustedHost) -> TrustedHost:
 
 def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequence[Region]:
     if everything and names:
-        raise InvalidInput("REGION and --all contradict each other: use one of them")
+        raise InvalidInput("REGION and --all cannot be used together")
     catalog = Catalog(context)
     names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:
@@ -196,7 +196,7 @@ def _together(failed: Mapping[str, ScalingoRegionError]) -> ScalingoRegionError:
     kinds = [type(error) for error in failed.values()]
     kind = HostKeyError if HostKeyError in kinds else kinds[0]
     hints = [line for name, error in failed.items() for line in (f"{name}: {error.message}", *error.hints)]
-    return kind(f"{plural(len(failed), 'region')} cannot be trusted; nothing was changed", *dict.fromkeys(hints))
+    return kind(f"{plural(len(failed), 'region')} cannot be trusted; no host key was added", *dict.fromkeys(hints))
 
 
 def _verify(context: Context, region: Region, place: Lookup, fingerprints: Sequence[str]) -> TrustedHost:
@@ -227,7 +227,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
 
 def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     return HostKeyError(
-        f"the host that answers at {region.ssh} may not be Scalingo's: {why}; nothing was changed",
+        f"the host that answers at {region.ssh} may not be Scalingo's: {why}; no host key was added",
         *listed,
         f"if the platform announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
     )
@@ -245,13 +245,13 @@ def _check_entries(context: Context, place: Lookup, offered: Collection[HostKey]
             context.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {_what(entry)}")
     if revoked:
         raise HostKeyError(
-            f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {place.name}; nothing was changed",
+            f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {place.name}; no host key was added",
             _removal("if it was revoked by mistake, take that back", revoked),
         )
     if others:
         raise HostKeyError(
             f"{others[0].path} holds another key for {place.name}, which the host does not offer: {_what(others[0])}"
-            "; nothing was changed",
+            "; no host key was added",
             *(f"{entry.path} also holds {_what(entry)}" for entry in others[1:]),
             _removal("if the platform announced a new key, remove the old one", others),
         )

@@ -64,13 +64,14 @@ __git_scalingo_region_names ()
 }
 
 # Print the names of the remotes that .gitscalingo declares. Anybody may have written that file, so
-# names that a shell would not take as plain words are left out, and a link or a fifo is not opened.
+# names that a shell would not take as plain words are left out, and a link, a fifo or a file of more
+# than 1 MiB is not opened.
 __git_scalingo_region_declared ()
 {
 	local LC_ALL=C name file
 
 	file="$(__git rev-parse --show-toplevel)" && file="$file/.gitscalingo"
-	[[ -f "$file" && ! -L "$file" ]] || return 0
+	[[ -f "$file" && -r "$file" && ! -L "$file" && $(wc -c <"$file") -le 1048576 ]] || return 0
 	__git config --no-includes --file "$file" --name-only --get-regexp '^remote\..*\.app$' |
 		while IFS= read -r name; do
 			name="${name#remote.}"

@@ -26,11 +26,12 @@ function __git_scalingo_region_remotes
 end
 
 # Print the remotes, and those that .gitscalingo declares. Anybody may have written that file, so
-# names that a shell would not take as plain words are left out, and a link or a fifo is not opened.
+# names that a shell would not take as plain words are left out, and a link, a fifo or a file of more
+# than 1 MiB is not opened.
 function __git_scalingo_region_declared
     set -l file (git rev-parse --show-toplevel 2>/dev/null)/.gitscalingo
     git remote 2>/dev/null
-    if test -f "$file" -a ! -L "$file"
+    if test -f "$file" -a -r "$file" -a ! -L "$file"; and test (command wc -c <$file) -le 1048576
         git config --no-includes --file $file --name-only --get-regexp '^remote\..*\.app$' 2>/dev/null |
             string replace -rf '^remote\.([A-Za-z0-9][A-Za-z0-9._/-]*)\.app$' '$1'
     end

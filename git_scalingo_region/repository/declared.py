@@ -19,7 +19,7 @@ from git_scalingo_region.repository.git import Repository, ask, output, reason_o
 
 FILE = ".gitscalingo"
 SIZE_MAX = 1 << 20  # bytes
-_TOO_LARGE = f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB"
+_TOO_LARGE = f"{FILE} is too large: it may have {SIZE_MAX >> 20} MiB at most"
 EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
 
 
@@ -49,7 +49,7 @@ def read_declared(context: Context, repository: Repository) -> Mapping[str, Decl
         raise RepositoryError(_TOO_LARGE)
     answer = ask("config", "--file", "-", "--no-includes", "--null", "--list", given=content)
     if answer.status:
-        raise InvalidInput(f"{FILE} is not valid: {reason_of(answer.error).replace('standard input', FILE)}")
+        raise InvalidInput(f"{FILE} is not valid: {reason_of(answer.error).removesuffix(' in standard input')}")
     values: dict[str, dict[str, str]] = {}
     for key, value in parse_items(answer.output):
         section, name, variable = split_key(key)
@@ -68,7 +68,7 @@ def _read_file(path: str) -> bytes | None:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise RepositoryError(f"{FILE} is not a regular file: ignoring what is in its place would be a guess")
+            raise RepositoryError(f"{FILE} is not a regular file: a link, a folder or a fifo in its place is not read")
         with open(os.open(path, flags), "rb") as file:
             return file.read(SIZE_MAX + 1)
     except FileNotFoundError:

@@ -112,7 +112,9 @@ class Repository:
 
     def __init__(self) -> None:
         """Find the repository; raise `RepositoryError` with git's own reason if it finds or accepts none."""
-        places = output("rev-parse", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
+        questions = ("--is-shallow-repository", "--git-path", "config", "--is-inside-work-tree", "--show-cdup")
+        shallow, _, places = output("rev-parse", *questions).partition("\n")
+        self.is_shallow = shallow == "true"  # its history was cut off when it was cloned
         found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
@@ -155,6 +157,10 @@ class Repository:
         listed = ask("for-each-ref", "--merged=HEAD^0", "--format=%(objecttype)", "refs/tags")
         return "tag" in listed.output.split("\n")
 
+    def has_submodules(self) -> bool:
+        """Return whether HEAD's commit holds a submodule, declared in `.gitmodules` or not."""
+        return "160000 commit " in ask("ls-tree", "-r", "--full-tree", "HEAD^0").output
+
     def boolean(self, key: str) -> bool | None:
         """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
         return _boolean(ask("config", "--type=bool", "--get-all", key))
@@ -188,9 +194,14 @@ class Repository:
                     os.killpg(process.pid, signal.SIGKILL)
         return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 
-    def is_shallow(self) -> bool:
-        """Return whether the history was cut off when the repository was cloned."""
-        return output("rev-parse", "--is-shallow-repository").startswith("true")
+    def push_refusal(self) -> str:
+        """Return why git refuses every push, in its own words: a setting that it cannot read; "" if it refuses none.
+
+        The push would go to this repository itself, and git stops it at last because no protocol is allowed.
+        """
+        answer = ask("push", "--dry-run", "--no-verify", "--", ".", "HEAD^0:refs/heads/main")
+        reason = reason_of(answer.error)
+        return "" if answer.status == 0 or reason.endswith("not allowed") else reason
 
     def legacy_file(self, remote: str) -> str:
         """Return the file that defines the remote in one of git's legacy forms; "" if there is none.
@@ -218,5 +229,5 @@ class Repository:
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
         """Return the files outside the git directory, which other repositories may include as well."""
         folder = os.path.dirname(self.real_path(""))
-        real = {self.file(origin): self.real_path(origin) for origin in origins}
-        return sorted(file for file, path in real.items() if os.path.commonpath([folder, path]) != folder)
+        real = {self.real_path(origin) for origin in origins}
+        return sorted(path for path in real if os.path.commonpath([folder, path]) != folder)

@@ -11,6 +11,7 @@ from git_scalingo_region.repository.git import Head, Repository, version
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
+SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
 _TARGET = "refs/heads/main"
 # What git makes of a bare branch name with these values of push.default depends on the branch's upstream.
 _FOLLOWING = ("upstream", "tracking")
@@ -34,6 +35,21 @@ class Obstacle(NamedTuple):
     key: str
     value: str
     why: str
+
+    @property
+    def text(self) -> str:
+        """The obstacle for a person."""
+        return f"{shown(self.key)} is {self.value}: {self.why}"
+
+
+def shown(key: str) -> str:
+    """Return the key of a setting as git's manual spells it; git itself does not care for the capitals."""
+    return _SPELLINGS.get(key, key)
+
+
+_SPELLINGS = {
+    key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
+}
 
 
 def refspec(head: Head, configuration: Configuration, remote: str) -> str:
@@ -79,7 +95,9 @@ def _recursions(repository: Repository, configuration: Configuration) -> Iterato
     for key in ("push.recursesubmodules", "submodule.recurse"):
         how = configuration.get(key) if key.startswith("push.") else "on-demand"
         for found in _enabled(repository, configuration, key, _SUBMODULES.get(how, _REFUSED)):
-            if found.why == _REFUSED or key == last:
+            # Without submodules there is nothing to push as well.
+            is_idle = found.why == _SUBMODULES["on-demand"] and not repository.has_submodules()
+            if found.why == _REFUSED or (key == last and not is_idle):
                 yield found
 
 

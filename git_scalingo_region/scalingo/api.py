@@ -78,7 +78,7 @@ class Service:
         if not isinstance(keys, list):
             raise ServiceError(f"{self.url} sent a malformed list of keys")
         contents = (dig(key, "content") for key in keys)
-        words = (content.split()[:2] for content in contents if isinstance(content, str) and content.isprintable())
+        words = (content.split()[:2] for content in contents if isinstance(content, str))
         return [" ".join(pair) for pair in words if len(pair) == 2]
 
     def find_app(self, regions: Iterable[Region], app: str, seconds: float) -> dict[str, bool | None]:

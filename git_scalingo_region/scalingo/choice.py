@@ -94,15 +94,23 @@ def _read_word(context: Context, catalog: Catalog, command: str, word: str, apps
         check_app_name(word)
         if catalog.known(word):
             raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
+        _warn_of_near_names(context, catalog, word, cutoff=0.8)  # here the word is most likely an app
         return "", word
     if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
         check_app_name(word)  # it can be neither: say so before anything is asked
     if catalog.known(word) or catalog.find(word):
         return word, check_app_name(apps[0], "SCALINGO_APP")
-    if near := _close_names(word, catalog.load()):
-        context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
+    _warn_of_near_names(context, catalog, word, cutoff=0.6)
     return "", check_app_name(word)
 
+
+def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff: float) -> None:
+    if near := _close_names(word, catalog.load(), cutoff):
+        context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
+
+
+RESTRICTED = "exists, but this account does not see it"
+ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
 
 LookUp = Callable[[], "Whereabouts | None"]
 
@@ -150,9 +158,7 @@ def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
             regions = builtin.LIST
         return Choice(region, wish.source, regions)
     if catalog.is_restricted(name):
-        raise RegionError(
-            f"the region '{name}' exists, but this account does not see it", "ask Scalingo's support for access to it"
-        )
+        raise RegionError(f"the region '{name}' {RESTRICTED}", ASK_FOR_ACCESS)
     if context.fallback:
         choice = _default(catalog, RegionSource.FALLBACK)
         context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
@@ -165,14 +171,14 @@ def _default(catalog: Catalog, source: RegionSource) -> Choice:
     regions = catalog.load()
     if regions.default:
         return Choice(regions.default, source, regions)
-    raise RegionError(f"no region is given, and none is marked as the default: {_listed(regions)}")
+    raise RegionError("there is no default region: name the one you want", f"the regions are {_listed(regions)}")
 
 
-def _close_names(name: str, regions: RegionList) -> list[str]:
+def _close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[str]:
     """Return the names of regions that a mistyped name may have meant, the closest first."""
     from difflib import get_close_matches  # rarely needed
 
-    return get_close_matches(name, regions.names, n=3, cutoff=0.6)
+    return get_close_matches(name, regions.names, n=3, cutoff=cutoff)
 
 
 def _unknown_region(name: str, regions: RegionList, place: str) -> RegionError:

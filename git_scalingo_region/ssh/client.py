@@ -158,9 +158,10 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
 
     if answer.status == 127 and not shutil.which("ssh"):
         raise _missing("ssh")
-    reason = next(iter(answer.error.strip().splitlines()), "nothing about its configuration")
+    reason = next(iter(answer.error.strip().splitlines()), "")
+    message = f"ssh says: {reason}" if reason else "ssh does not say how it is configured"
     question = f"{line or 'ssh'} {shell.command(*arguments)}"
-    raise RepositoryError(f"ssh says: {reason}", *([question] if question.isprintable() else []))
+    raise RepositoryError(message, *([question] if question.isprintable() else []))
 
 
 def _first(options: Mapping[str, Sequence[str]], name: str) -> str:

@@ -173,7 +173,7 @@ class RemoteUrl(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A region of the platform, with the fields of the API. Only `ssh` is parsed, the others are shown as they came."""
+    """A region of the platform, with the fields of the API. Only `ssh` is parsed; the others are shown as they came."""
 
     name: str
     display_name: str
@@ -253,15 +253,11 @@ class Outcome(str, Enum):
 
 
 class RegionList(NamedTuple):
-    """A list of regions, its source, and when it was fetched (seconds since 1970; None for the built-in table).
-
-    `anonymous` means that it was fetched without a token, so that some regions may be missing from it.
-    """
+    """A list of regions, its source, and when it was fetched (seconds since 1970; None for the built-in table)."""
 
     regions: tuple[Region, ...]
     source: ListSource
     fetched_at: float | None
-    anonymous: bool
 
     def find(self, name: str) -> Region | None:
         """Return the region of that name."""

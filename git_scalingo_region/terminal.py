@@ -1,4 +1,4 @@
-"""Text for a terminal and JSON for a script: the helpers with which each command's result shows itself.
+"""Text for a terminal and JSON for a script: the helpers that the results of the commands use.
 
 Pure: it returns text and writes nothing. One layout for all commands: a headline, then labelled lines; several things
 of one kind are a table. Text from a repository or the network is escaped before it gets near a terminal.
@@ -97,9 +97,10 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *,
     if excess > 0:
         if narrow is None or widths[narrow] - excess < MIN_CELL:
             return "\n".join(record(row[0], zip(map(str.lower, header[1:]), row[1:]), style) for row in cells)
-        width = widths[narrow] = widths[narrow] - excess
+        widths[narrow] -= excess
         for row in cells:
-            row[narrow] = row[narrow] if len(row[narrow]) <= width else row[narrow][: width - 3] + "..."
+            if len(row[narrow]) > widths[narrow]:
+                row[narrow] = row[narrow][: widths[narrow] - 3] + "..."
     lines = [style.paint(_row(header, widths, Style()), BOLD), *(_row(row, widths, style) for row in cells)]
     return "\n".join(lines) + "\n"
 

@@ -55,7 +55,7 @@ def test_what_is_stored_is_loaded(cache: Cache) -> None:
     """A list comes back as it was, in files that only the user can read, with its names beside it."""
     assert cache.load() is None
     cache.store(REGIONS, NOW)
-    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW)
     assert json.loads(path_of(cache).read_text()) == {
         "version": 1,
         "service": SERVICE,
@@ -90,7 +90,7 @@ def test_each_account_and_service_has_a_list_of_its_own(cache: Cache) -> None:
     others = [Cache.for_token(cache.folder, SERVICE, ""), Cache.for_token(cache.folder, SERVICE, f"{TOKEN}x")]
     others.append(Cache.for_token(cache.folder, "https://auth.example.org", TOKEN))
     assert [other.load() for other in others] == [None, None, None]
-    assert account.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=False)
+    assert account.load() == RegionList(REGIONS, ListSource.CACHE, NOW)
     assert not any(TOKEN in name or TOKEN in (Path(cache.folder) / name).read_text() for name in files(cache))
 
 
@@ -111,8 +111,8 @@ def test_an_address_is_no_path(home: Path) -> None:
 def test_a_list_is_fresh_for_a_time(monkeypatch: pytest.MonkeyPatch, age: float, expected: bool) -> None:
     """A list is fresh until it is as old as said; one from the future, after the clock jumped, is not."""
     monkeypatch.setattr(time, "time", lambda: NOW)
-    assert is_fresh(RegionList(REGIONS, ListSource.CACHE, NOW - age, anonymous=True), seconds=86400) is expected
-    assert not is_fresh(RegionList(REGIONS, ListSource.BUILT_IN, None, anonymous=True), seconds=86400)
+    assert is_fresh(RegionList(REGIONS, ListSource.CACHE, NOW - age), seconds=86400) is expected
+    assert not is_fresh(RegionList(REGIONS, ListSource.BUILT_IN, None), seconds=86400)
 
 
 # --- what is a miss --------------------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_a_system_without_users_or_pipes_has_a_cache(cache: Cache, monkeypatch: 
     with cache.turn(60) as is_our_turn:
         cache.store(REGIONS, NOW)
     assert is_our_turn
-    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read every file")
@@ -271,7 +271,7 @@ def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "replace", full)
     cache.store(REGIONS[:1], NOW + 1)
-    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW, anonymous=True)
+    assert cache.load() == RegionList(REGIONS, ListSource.CACHE, NOW)
     assert files(cache) == {path_of(cache).name, "names"}
 
 

@@ -200,13 +200,13 @@ def test_a_token_has_a_list_of_its_own(service: Service, monkeypatch: pytest.Mon
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     for expected in (ListSource.API, ListSource.CACHE):
         regions = new_catalog().load()
-        assert (regions.source, regions.anonymous) == (expected, False)
+        assert regions.source is expected
         assert regions.names == ("osc-fr1", "osc-secnum-fr1")
     assert authorizations(service) == [
         *(("/v1/regions", ""), ("/v1/tokens/exchange", "Basic"), ("/v1/regions", "Bearer"))
     ]
     monkeypatch.delenv("SCALINGO_API_TOKEN")
-    assert (new_catalog().load().names, new_catalog().load().anonymous) == (("osc-fr1", "scw-par"), True)
+    assert new_catalog().load().names == ("osc-fr1", "scw-par")
 
 
 def test_the_token_of_the_platforms_cli_is_for_its_host(service: Service, home: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Serv
     for seconds, expected in ((0, 1), (290, 1), (300, 2), (0, 2)):
         age(home, seconds)
         catalog = new_catalog()
-        assert (catalog.find_remotes_region(""), catalog.find_remotes_region("nowhere")) == (None, None)
+        assert (catalog.find("", believed=300), catalog.find("nowhere", believed=300)) == (None, None)
         assert len(service.requests) == expected
     assert catalog.find("nowhere") is None
     assert len(service.requests) == 3

@@ -376,10 +376,10 @@ def test_a_list_finds_its_regions() -> None:
     """A list of regions knows its names in order, its default, and each region by name."""
     first = Region("r2", "", SshEndpoint("h2.example"))
     second = Region("r1", "", SshEndpoint("h1.example"), default=True)
-    regions = RegionList((first, second), ListSource.API, 0.0, anonymous=True)
+    regions = RegionList((first, second), ListSource.API, 0.0)
     assert (regions.names, regions.default) == (("r2", "r1"), second)
     assert (regions.find("r2"), regions.find("r3")) == (first, None)
-    assert RegionList((first,), ListSource.API, 0.0, anonymous=True).default is None
+    assert RegionList((first,), ListSource.API, 0.0).default is None
 
 
 # --- which region a url belongs to -----------------------------------------------------------------------------------

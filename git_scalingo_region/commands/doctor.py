@@ -195,7 +195,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     if catalog.context.warnings:
         reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
         return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
-    whose = "the public ones" if regions.anonymous else "the token is accepted"
+    whose = "the token is accepted" if catalog.token else "the public ones"
     return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
 
 

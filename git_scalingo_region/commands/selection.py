@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -25,7 +26,7 @@ from git_scalingo_region.scalingo.choice import (
     where_the_app_is,
 )
 from git_scalingo_region.scalingo.credentials import cli_region
-from git_scalingo_region.settings import DEFAULT_REMOTE
+from git_scalingo_region.settings import DEFAULT_REMOTE, LOOK_AGAIN_SECONDS
 
 
 class Selection(NamedTuple):
@@ -55,7 +56,9 @@ def read_or_warn(context: Context) -> Configuration:
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
     """Return what judges the remotes of a configuration by the regions of a catalog."""
-    return Examiner(configuration, catalog.platform(), catalog.find_remotes_region)
+    # Not every run asks the service again because a remote is in a region that is gone.
+    find_region = partial(catalog.find, believed=LOOK_AGAIN_SECONDS)
+    return Examiner(configuration, catalog.platform(), find_region)
 
 
 def default_remote(configuration: Configuration) -> str:

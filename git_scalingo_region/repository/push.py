@@ -25,8 +25,6 @@ _SUBMODULES = {
 # Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
 _ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 _EVERY_VALUE = (2, 44)
-# What these two may be besides a boolean, without harm.
-_HARMLESS = ("check", "if-asked")
 
 
 class Obstacle(NamedTuple):
@@ -91,29 +89,30 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
     """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
-    last = configuration.last_of("push.recursesubmodules", "submodule.recurse")
-    for key in ("push.recursesubmodules", "submodule.recurse"):
-        how = configuration.get(key) if key.startswith("push.") else "on-demand"
-        for found in _enabled(repository, configuration, key, _SUBMODULES.get(how, _REFUSED)):
-            # Without submodules there is nothing to push as well.
-            is_idle = found.why == _SUBMODULES["on-demand"] and not repository.has_submodules()
-            if found.why == _REFUSED or (key == last and not is_idle):
-                yield found
+    push, submodule = "push.recursesubmodules", "submodule.recurse"
+    last = configuration.last_of(push, submodule)
+    for key in (push, submodule):
+        value = configuration.get(key)
+        how = value if key == push else "on-demand" if key == last and repository.last_boolean(value) else ""
+        if bad := refused(repository, configuration, key):
+            yield Obstacle(key, ", ".join(bad), _REFUSED)
+        elif key == last and (how == "only" or (how == "on-demand" and repository.has_submodules())):
+            yield Obstacle(key, value, _SUBMODULES[how])
 
 
 def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
-    """Yield a setting that is on, or that git refuses to read."""
+    """Yield a boolean setting that is on, or that git refuses to read."""
     held = configuration.get(key)
     if bad := refused(repository, configuration, key):
         yield Obstacle(key, ", ".join(bad), _REFUSED)
-    elif configuration.entries(key) and held.lower() not in _HARMLESS and repository.last_boolean(held) is not False:
+    elif configuration.entries(key) and repository.last_boolean(held):
         yield Obstacle(key, held, why)
 
 
 def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
-    """Return the values of a setting with which git refuses to push, even if a later value overrides them."""
+    """Return the values of a boolean setting with which git refuses to push, even if a good one follows them."""
     values = [entry.value for entry in configuration.entries(key)]
-    if not reads_every_value(key):
+    if len(values) > 1 and not reads_every_value(key):
         values = values[-1:]
     return [value for value in values if not _takes(repository, key, value)]
 
@@ -124,7 +123,8 @@ def reads_every_value(key: str) -> bool:
 
 
 def _takes(repository: Repository, key: str, value: str) -> bool:
-    value_of = repository.last_boolean
     if key == "push.recursesubmodules":
-        return value == "check" or value in _SUBMODULES or value_of(value) is False
-    return (key == "push.gpgsign" and value.lower() == "if-asked") or value_of(value) is not None
+        return value in ("check", *_SUBMODULES) or repository.last_boolean(value) is False
+    if key == "push.gpgsign" and value.lower() == "if-asked":
+        return True
+    return repository.last_boolean(value) is not None

@@ -45,7 +45,7 @@ class Service:
     """The authentication service as one account uses it: the token is exchanged once, however much is asked."""
 
     def __init__(self, url: str, token: Token | None) -> None:
-        """Take the address of the service; without a token it is asked as anybody may ask it."""
+        """Take the address of the service; without a token, it answers only what is public."""
         self.url = url
         self._token = token
         self._session = _Session(url)
@@ -67,7 +67,7 @@ class Service:
     def account_keys(self, seconds: float) -> list[str]:
         """Return the ssh keys of the account, each as `TYPE BASE64`.
 
-        Raises like `fetch_regions`, but a token that may not read the keys is a mere `ServiceError`.
+        Raises like `fetch_regions`, but a token that may not read the keys is only a `ServiceError`.
         """
         deadline = time.monotonic() + seconds
         headers = self._headers(deadline)

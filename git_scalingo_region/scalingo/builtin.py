@@ -26,7 +26,7 @@ REGIONS = (
     _region("osc-fr1", "Paris - Outscale", default=True),
     _region("osc-secnum-fr1", "Paris - SecNumCloud - Outscale"),
 )
-LIST = RegionList(REGIONS, ListSource.BUILT_IN, None, anonymous=True)
+LIST = RegionList(REGIONS, ListSource.BUILT_IN, None)
 
 # Section "SSH Endpoints" of the same page: the SHA256 fingerprint of each key of an endpoint, by the type of the key.
 FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {

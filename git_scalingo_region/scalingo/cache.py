@@ -61,7 +61,7 @@ class Cache(NamedTuple):
             regions, fetched_at = parse_regions(value), value["fetched_at"]
             # A number that is not a date (infinite, or beyond the calendar) could not even be shown.
             if self._head.items() <= value.items() and 0 <= fetched_at < YEAR_10000:
-                return RegionList(regions, ListSource.CACHE, float(fetched_at), anonymous=self.account == PUBLIC)
+                return RegionList(regions, ListSource.CACHE, float(fetched_at))
         except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidInput):
             pass
         return None

@@ -15,7 +15,7 @@ from git_scalingo_region.model import ListSource, Platform, Region, RegionList
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache, is_fresh
 from git_scalingo_region.scalingo.credentials import Token, find_token
-from git_scalingo_region.settings import CACHE_FRESH_SECONDS, LOOK_AGAIN_SECONDS
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS
 
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
@@ -64,15 +64,11 @@ class Catalog:
         regions, so the built-in table adds to its list.
         """
         regions = self.load()
-        region = regions.find(name) or (builtin.LIST.find(name) if regions.anonymous else None)
+        region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
         if region or not name or not self._may_ask_again or is_fresh(regions, seconds=believed):
             return region
         self._regions = self._choose_list(refresh=True)
         return self.find(name)
-
-    def find_remotes_region(self, name: str) -> Region | None:
-        """Return the region that a remote's url names. If it is gone, only one run in some minutes asks again."""
-        return self.find(name, believed=LOOK_AGAIN_SECONDS)
 
     def known(self, name: str) -> bool:
         """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
@@ -80,11 +76,10 @@ class Catalog:
 
     def is_restricted(self, name: str) -> bool:
         """Return whether the region exists, but the list of this account does not have it."""
-        regions = self.load()
-        return not regions.anonymous and not regions.find(name) and bool(builtin.LIST.find(name))
+        return bool(self.token and not self.load().find(name) and builtin.LIST.find(name))
 
     def platform(self) -> Platform:
-        """Return what tells the platform's hosts: the regions of the list first, then the built-in ones."""
+        """Return what recognises the platform's hosts: the regions of the list first, then the built-in ones."""
         return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
 
     def account_keys(self) -> list[str] | None:
@@ -142,12 +137,12 @@ class Catalog:
             regions = self._ask(lambda service, seconds: service.fetch_regions(seconds))
             fetched_at = time.time()
             self._cache.store(regions, fetched_at)
-        return RegionList(regions, ListSource.API, fetched_at, anonymous=self.token is None)
+        return RegionList(regions, ListSource.API, fetched_at)
 
     def _fall_back(self, cached: RegionList | None, reason: str) -> RegionList:
         if cached is None:
             self.context.warn(f"{reason}; using the built-in list of regions ({builtin.SOURCE})")
-            return builtin.LIST._replace(anonymous=self.token is None)
+            return builtin.LIST
         if is_fresh(cached, seconds=CACHE_FRESH_SECONDS):
             self.context.warn(f"{reason}; using the cached list of regions")
             return cached

@@ -17,6 +17,8 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import Whereabouts
 from git_scalingo_region.scalingo.catalog import Catalog
 
+LookUp = Callable[[], "Whereabouts | None"]
+
 
 class RegionSource(Enum):
     """Why a region was chosen, in the order of precedence: its name in JSON, and its phrase for a person."""
@@ -112,8 +114,6 @@ def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff
 RESTRICTED = "exists, but this account does not see it"
 ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
 
-LookUp = Callable[[], "Whereabouts | None"]
-
 
 def choose(
     context: Context, catalog: Catalog, wishes: Iterable[Wish], cli_region: str, look_up: LookUp | None = None
@@ -163,7 +163,7 @@ def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
         choice = _default(catalog, RegionSource.FALLBACK)
         context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
         return choice
-    raise _unknown_region(name, catalog.load(), place)
+    raise _unknown_region(catalog, name, place)
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
@@ -181,11 +181,12 @@ def _close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[st
     return get_close_matches(name, regions.names, n=3, cutoff=cutoff)
 
 
-def _unknown_region(name: str, regions: RegionList, place: str) -> RegionError:
+def _unknown_region(catalog: Catalog, name: str, place: str) -> RegionError:
+    regions = catalog.load()
     near = _close_names(name, regions)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {_listed(regions)}")
-    if regions.anonymous:
+    if not catalog.token:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
     return RegionError(f"there is no region '{name}'" + (f", which {place} names" if place else ""), *hints)
 

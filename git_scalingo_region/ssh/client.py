@@ -86,7 +86,7 @@ class HostKey(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """How ssh looks a host's key up: where it connects, the name it looks for, the user's file, all files it reads."""
+    """How ssh looks up a host's key: where it connects, the name it looks for, the user's file, all files it reads."""
 
     endpoint: SshEndpoint
     name: str
@@ -96,7 +96,7 @@ class Lookup(NamedTuple):
 
 
 def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
-    """Ask ssh how it looks the endpoint's key up; `ssh_command` is a line for `sh`, and "" means `ssh`.
+    """Ask ssh how it looks up the endpoint's key; `ssh_command` is a line for `sh`, and "" means `ssh`.
 
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
@@ -147,7 +147,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     """
     arguments = ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"]
     line = ssh_command.strip()
-    # git has a shell read GIT_SSH_COMMAND as well: only this way its quotes and variables mean the same.
+    # git has a shell read GIT_SSH_COMMAND too, so that is what gives its quotes and variables their meaning.
     answer = ask(*(["sh", "-c", f'{line} "$@"', "ssh"] if line else ["ssh"]), *arguments)
     options: dict[str, list[str]] = {}
     for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
@@ -269,7 +269,7 @@ def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
 
 
 def _silence(endpoint: SshEndpoint, answer: Answer) -> str:
-    """Return why a host gave no key; ssh-keyscan itself does not tell all of it."""
+    """Return why a host gave no key; ssh-keyscan itself does not always say."""
     import socket
 
     if answer.status == TIMED_OUT:

@@ -619,3 +619,18 @@ def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(
     assert named.stderr == TRUST.replace("--trust", "--trust staging")
     unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
     assert messages(unpublished, "hint") == [f"{unknown}; to see its keys: git scalingo-region trust scw-par"]
+
+
+def test_write_declares_only_what_setup_would_make(repo: Repo, run: Run) -> None:
+    """A remote that is fetched from elsewhere is left out: every clone has an `origin`, and would meet a conflict."""
+    repo.git("remote", "add", "origin", ELSEWHERE)
+    repo.git("remote", "set-url", "--push", "origin", OSC_FR1)
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+
+    named, written = run("setup", "--write", "origin", "--offline"), run("setup", "--write", "--offline")
+
+    reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
+    assert (named.status, messages(named, "error")) == (6, [reason])
+    assert messages(written, "warning")[1:] == [f"left out of .gitscalingo: {reason}"]
+    assert (repo.path / ".gitscalingo").read_text() == '[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n'
+    assert run("setup", "--offline").status == 0

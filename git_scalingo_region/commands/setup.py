@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, is_gone, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, examiner_of, is_gone, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -23,7 +23,7 @@ from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import OTHER_NAME, Examined
+from git_scalingo_region.repository.plan import OTHER_NAME, Examined, plan_add
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
@@ -149,7 +149,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     configuration = repository.read()
     catalog = Catalog(context)
     examined = examine(repository, catalog, configuration, names)
-    found, hints = _declarable(catalog, configuration, examined)
+    found, hints = _declarable(catalog, configuration, examined, are_named=bool(names))
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
@@ -167,17 +167,26 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 
 
 def _declarable(
-    catalog: Catalog, configuration: Configuration, examined: Iterable[Examined]
+    catalog: Catalog, configuration: Configuration, examined: Iterable[Examined], *, are_named: bool
 ) -> tuple[list[Declared], list[str]]:
-    """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
+    """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone was declared without it, a new clone would have it in another region.
+    If a remote whose region is gone was declared without it, a new clone would have it in another region. A remote that
+    `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict` if named.
     """
+    examiner = examiner_of(catalog, configuration)
     found, hints = [], []
     for item in examined:
         if is_gone(catalog, item):
             catalog.context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(move_hint(catalog, configuration, item))
+            continue
+        try:
+            plan_add(item.remote, item.url, examiner)
+        except RemoteConflict as conflict:
+            if are_named:
+                raise
+            catalog.context.warn(f"left out of {FILE}: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:

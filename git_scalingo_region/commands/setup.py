@@ -43,18 +43,7 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
     if write:
         return _write(context, repository, remotes, dry_run=dry_run)
     wanted = _wanted(read_declared(context, repository), remotes)
-    configuration, catalog = repository.read(), Catalog(context)
-
-    def choose(item: Declared) -> Target:
-        selection = select(context, catalog, configuration, item.remote)
-        return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
-
-    try:
-        targets = all_of(wanted, choose)
-        done = make_remotes(repository, configuration, targets, dry_run=dry_run)
-    except RemoteConflict as conflict:
-        hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
-        raise RemoteConflict(conflict.message, *hints) from None
+    targets, done = _make(context, repository, wanted, force=force, dry_run=dry_run)
     changed = [item for item in done if item.plan.outcome is not Outcome.UNCHANGED]
     regions = {target.choice.region.name: target for target in targets}
     advice = _advice(regions.values(), remotes) if changed and not trust else ()
@@ -66,6 +55,24 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
         hints=lambda: advice,
     )
     return _and_trust(context, made, tuple(regions), dry_run=dry_run) if trust else made
+
+
+def _make(
+    context: Context, repository: Repository, wanted: Sequence[Declared], *, force: bool, dry_run: bool
+) -> tuple[list[Target], list[Done]]:
+    """Make the remotes in one step, and return where they point, and what was done."""
+    configuration, catalog = repository.read(), Catalog(context)
+
+    def choose(item: Declared) -> Target:
+        selection = select(context, catalog, configuration, item.remote)
+        return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
+
+    try:
+        targets = all_of(wanted, choose)
+        return targets, make_remotes(repository, configuration, targets, dry_run=dry_run)
+    except RemoteConflict as conflict:
+        hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
+        raise RemoteConflict(conflict.message, *hints) from None
 
 
 def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:

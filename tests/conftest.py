@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -58,6 +60,16 @@ GITCONFIG = """\
 
 OSC_FR1 = "ssh://git@ssh.osc-fr1.scalingo.com:22/myapp.git"
 SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git"
+PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
+STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git"
+GONE = "git@scalingo.com:myapp.git"
+ELSEWHERE = "git@github.com:me/myapp.git"
+OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
+
+# An API token, which has to be exchanged, a token of three parts, and what the exchange answers.
+TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
+JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
+BEARER = "aaa.bbb.ccc"
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +155,15 @@ def repo(make_repo: Callable[[str], Repo], monkeypatch: pytest.MonkeyPatch) -> R
     return made
 
 
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty bare repository, for the many questions of a property test."""
+    path = tmp_path_factory.mktemp("bare")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "init", "--quiet", "--bare", "."], cwd=path, env=environment, check=True)
+    return path
+
+
 @dataclass(frozen=True)
 class Result:
     """What a run of the program came to."""
@@ -161,6 +182,36 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+# What a command may end with, whatever it meets: 1, a bug, is never among it.
+STATUSES = {
+    "add": {0, 2, 3, 5, 6},
+    "url": {0, 2, 3, 5},
+    "list": {0, 2, 5},
+    "show": {0, 2, 3, 5},
+    "status": {0, 5, 6, 7},
+    "sync": {0, 5, 6},
+    "doctor": {0, 2, 7},
+}
+# What a terminal could obey, a line break apart: C0, C1, invisible and bidirectional marks, broken characters.
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def assert_clean(result: Result, command: str, *, as_json: bool = False) -> None:
+    """Assert that a run worked, or ended with one sentence, and that no terminal can be harmed by what it wrote."""
+    written = result.stdout + result.stderr
+    assert not CONTROL.search(written)
+    assert "Traceback" not in written
+    assert TOKEN not in written
+    assert result.status in STATUSES[command]
+    if as_json:
+        assert isinstance(result.json if result.stdout else result.error, dict)
+        return
+    labels = [line.partition(": ")[0] for line in result.stderr.removesuffix("\n").split("\n") if result.stderr]
+    assert set(labels) <= {"warning", "error", "hint"}
+    # Without a result on stdout there is an error, and only then.
+    assert labels.count("error") == (not result.stdout)
+    assert result.status or result.stdout
 
 
 @pytest.fixture
@@ -220,7 +271,7 @@ class Service:
         default_factory=lambda: [region_json("osc-fr1", default=True), region_json("scw-par")]
     )
     apps: set[str] = field(default_factory=set)
-    routes: dict[tuple[str, str], Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
+    routes: dict[tuple[str, str], Respond] = field(default_factory=dict)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
@@ -231,7 +282,7 @@ class Service:
         elif (handler.command, handler.path) == ("GET", "/v1/regions"):
             send(handler, 200, {"regions": self.regions})
         elif (handler.command, handler.path) == ("POST", "/v1/tokens/exchange"):
-            send(handler, 200, {"token": "aaa.bbb.ccc"})
+            send(handler, 200, {"token": BEARER})
         elif handler.path.startswith("/v1/apps/") and handler.path.removeprefix("/v1/apps/") in self.apps:
             send(handler, 200, {"app": {"name": handler.path.removeprefix("/v1/apps/"), "status": "running"}})
         else:
@@ -248,6 +299,33 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str
     handler.wfile.write(data)
 
 
+Respond = Callable[[BaseHTTPRequestHandler], None]
+
+
+def answers(status: int, body: Any, **headers: str) -> Respond:
+    """Return the route that gives this answer."""
+    return lambda handler: send(handler, status, body, **headers)
+
+
+def writes(data: bytes) -> Respond:
+    """Return the route that writes these bytes, and no more than these."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
+
+    return respond
+
+
+def hang(handler: BaseHTTPRequestHandler) -> None:
+    """Wait until the client gives up."""
+    handler.rfile.read(1)
+
+
+def hang_up(handler: BaseHTTPRequestHandler) -> None:
+    """Close the connection instead of an answer."""
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
 @contextmanager
 def serve(service: Service, certificate: Path | None = None) -> Iterator[Service]:
     """Run a service; over TLS if there is a certificate (with its key in the same file)."""
@@ -256,7 +334,7 @@ def serve(service: Service, certificate: Path | None = None) -> Iterator[Service
         def do_GET(self) -> None:
             service.answer(self)
 
-        do_POST = do_GET  # noqa: N815 - likewise
+        do_POST = do_CONNECT = do_GET  # noqa: N815 - likewise
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -288,6 +366,13 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """Run the authentication service on loopback, and point the program at it."""
     with serve(Service()) as running:
         monkeypatch.setenv("SCALINGO_AUTH_URL", running.url)
+        yield running
+
+
+@pytest.fixture
+def other_server() -> Iterator[Service]:
+    """Run a server that no service vouches for; it can be a proxy, too, and records what it is to connect to."""
+    with serve(Service(apps={"myapp"})) as running:
         yield running
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import NO_SERVICE, Service, new_catalog, region_json, send, serve
+from conftest import (
+    BEARER,
+    JWT,
+    NO_SERVICE,
+    TOKEN,
+    Respond,
+    Service,
+    answers,
+    hang,
+    hang_up,
+    new_catalog,
+    region_json,
+    send,
+    writes,
+)
 
-from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.scalingo.apps import Whereabouts, find_app
 
-TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
-JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
-BEARER = "aaa.bbb.ccc"
 APP = ("GET", "/v1/apps/myapp")
 EXCHANGE = ("POST", "/v1/tokens/exchange")
 
@@ -31,7 +39,10 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(whereabouts: Whereabouts | None) -> list[tuple[str, ...]] | None:
     """Return the names of the regions with the app, without it, and without an answer."""
-    return whereabouts and [tuple(region.name for region in regions) for regions in whereabouts]
+    if whereabouts is None:
+        return None
+    groups = (whereabouts.present, whereabouts.absent, whereabouts.silent)
+    return [tuple(region.name for region in regions) for regions in groups]
 
 
 def paths(service: Service) -> list[tuple[str, str | None]]:
@@ -51,16 +62,23 @@ def test_the_region_that_has_the_app_is_found(service: Service, region_apis: Sta
     assert [path for path, _ in paths(service)] == ["/v1/tokens/exchange", "/v1/regions"]
 
 
-def test_a_jwt_and_a_cached_list_need_no_request_to_the_service(
-    service: Service, region_apis: StartApis, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", ["offline", "no token", "nothing to ask", "a token of three parts"])
+def test_nobody_is_asked_without_need(
+    service: Service, region_apis: StartApis, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    """Only the regions are asked if the list is fresh and the token is a bearer token already."""
-    monkeypatch.setenv("SCALINGO_API_TOKEN", JWT)
+    """If no region may be asked, no token is exchanged; a JWT and a fresh list need no request to the service."""
     (api,) = region_apis("a")
+    if reason == "no token":
+        monkeypatch.delenv("SCALINGO_API_TOKEN")
+    if reason == "nothing to ask":
+        service.regions = [region_json("a"), region_json("b", api="")]
+    if is_jwt := reason == "a token of three parts":
+        monkeypatch.setenv("SCALINGO_API_TOKEN", JWT)
     new_catalog().load()
     service.requests.clear()
-    assert names(find_app(new_catalog(), "myapp")) == [(), ("a",), ()]
-    assert (paths(api), paths(service)) == ([("/v1/apps/myapp", f"Bearer {JWT}")], [])
+    found = find_app(new_catalog(offline=reason == "offline"), "myapp")
+    assert names(found) == ([(), ("a",), ()] if is_jwt else None)
+    assert (paths(api), paths(service)) == ([("/v1/apps/myapp", f"Bearer {JWT}")] if is_jwt else [], [])
 
 
 def test_regions_are_asked_side_by_side(region_apis: StartApis) -> None:
@@ -80,36 +98,6 @@ def test_regions_are_asked_side_by_side(region_apis: StartApis) -> None:
     assert names(find_app(new_catalog(), "myapp")) == [("a", "b", "c"), (), ()]
 
 
-@pytest.mark.parametrize("reason", ["offline", "no token", "nothing to ask"])
-def test_nobody_is_asked_without_need(
-    service: Service, region_apis: StartApis, monkeypatch: pytest.MonkeyPatch, reason: str
-) -> None:
-    """Offline, without a token or without a region to ask, no token is exchanged and nothing is known."""
-    (api,) = region_apis("a")
-    if reason == "no token":
-        monkeypatch.delenv("SCALINGO_API_TOKEN")
-    if reason == "nothing to ask":
-        service.regions = [region_json("a"), region_json("b", api="")]
-    new_catalog().load()
-    service.requests.clear()
-    assert find_app(new_catalog(offline=reason == "offline"), "myapp") is None
-    assert service.requests == api.requests == []
-
-
-Respond = Callable[[BaseHTTPRequestHandler], None]
-
-
-def answers(status: int, body: Any, **headers: str) -> Respond:
-    return lambda handler: send(handler, status, body, **headers)
-
-
-def writes(data: bytes) -> Respond:
-    return lambda handler: void(handler.wfile.write(data))
-
-
-def void(_: object) -> None: ...
-
-
 ODD_BODIES: list[Any] = [
     *(b"", b"<html>Log in", b"[" * 100_000, b"null", b"1", [], {}, {"app": None}, {"app": []}, {"app": {}}),
     *({"app": "myapp"}, {"app": {"name": "other"}}, {"app": {"name": ["myapp"]}}, {"app": {"name": None}}),
@@ -124,7 +112,7 @@ RESPONSES: dict[str, tuple[Respond, bool | None]] = {
     **{f"status {status}": (answers(status, {"app": {"name": "myapp"}}), None) for status in (201, 204, 400, 500, 511)},
     **{f"refused {status}": (answers(status, {"error": "x"}), None) for status in (401, 403, 429, 503)},
     "redirect": (answers(302, b"", Location="/v1/apps/elsewhere"), None),
-    "closed": (lambda handler: handler.connection.shutdown(socket.SHUT_RDWR), None),
+    "closed": (hang_up, None),
     "no gzip": (answers(200, {"app": {"name": "myapp"}}, Content_Encoding="gzip"), None),
     "no HTTP": (writes(b"SSH-2.0-x\r\n"), None),
 }
@@ -135,29 +123,27 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
     """Only a documented answer counts. Any other one is a warning at most, and the other region is still believed."""
     odd, sound = region_apis("odd", "sound")
     odd.routes[APP], expected = RESPONSES[response]
-    catalog = new_catalog()
-    whereabouts = find_app(catalog, "myapp")
-    assert whereabouts
     places: dict[bool | None, list[tuple[str, ...]]] = {
         True: [("odd",), ("sound",), ()],
         False: [(), ("odd", "sound"), ()],
         None: [(), ("sound",), ("odd",)],
     }
-    assert (names(whereabouts), whereabouts.found) == (places[expected], expected)
     warning = "cannot tell whether the app is in odd: no usable answer"
-    assert catalog.context.warnings == ([warning] if expected is None else [])
-    assert "/v1/apps/elsewhere" not in [path for path, _ in paths(odd)]
-
-    sound.apps.add("myapp")
-    catalog = new_catalog()
-    found = find_app(catalog, "myapp")
-    assert found
-    assert (found.found, catalog.context.warnings) == (True, [])
+    for is_in_other, warnings in ((False, [warning] if expected is None else []), (True, [])):
+        catalog = new_catalog()
+        whereabouts = find_app(catalog, "myapp")
+        assert whereabouts
+        assert whereabouts.found == (is_in_other or expected)
+        assert catalog.context.warnings == warnings
+        if not is_in_other:
+            assert names(whereabouts) == places[expected]
+        sound.apps.add("myapp")
+    assert {path for path, _ in paths(odd)} == {"/v1/apps/myapp"}
 
 
 def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service, region_apis: StartApis) -> None:
     """A region that does not answer is silent after half of the network time, and the others count."""
-    region_apis("a", "b")[0].routes[APP] = lambda handler: void(handler.rfile.read(1))
+    region_apis("a", "b")[0].routes[APP] = hang
     catalog = new_catalog()
     catalog.load()
     catalog.context.network_seconds = 1.6
@@ -166,43 +152,22 @@ def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service,
     assert names(find_app(catalog, "other")) == [(), ("a", "b"), ()]
 
 
-@pytest.fixture
-def stranger() -> Iterator[Service]:
-    """Run a server that has every app, at an address that no service vouches for."""
-    with serve(Service(apps={"myapp"})) as running:
-        yield running
+STRANGE = [
+    *("http://127.0.0.2:PORT", "http://0.0.0.0:PORT", "http://127.1:PORT", "http://2130706433:PORT", "", "x"),
+    *("http://u:p@127.0.0.1:PORT", "http://localhost\\@127.0.0.1:PORT", "http://127.0.0.1:PORT?x="),
+    "http://127.0.0.1:PORT#x",
+]
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("http://127.0.0.2:PORT", "http://0.0.0.0:PORT", "http://127.1:PORT", "http://2130706433:PORT"),
-        *("http://u:p@127.0.0.1:PORT", "http://localhost\\@127.0.0.1:PORT", "http://127.0.0.1:PORT?x=", "", "x"),
-        "http://127.0.0.1:PORT#x",
-    ],
-)
 def test_a_region_at_a_strange_address_is_silent(
-    service: Service, region_apis: StartApis, stranger: Service, address: str
+    service: Service, region_apis: StartApis, other_server: Service
 ) -> None:
     """The token does not go to an address that is not vouched for; the other regions are asked."""
     region_apis("a")
-    service.regions.append(region_json("b", api=address.replace("PORT", stranger.url.rpartition(":")[2])))
-    assert names(find_app(new_catalog(), "myapp")) == [(), ("a",), ("b",)]
-    assert stranger.requests == []
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_rejected_token_is_an_error(
-    service: Service, region_apis: StartApis, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    """401 and 403 on the exchange are an error here too, and no region is asked."""
-    (api,) = region_apis("a")
-    new_catalog().load()
-    service.routes[EXCHANGE] = answers(status, {"error": TOKEN})
-    with pytest.raises(CredentialsError) as caught:
-        find_app(new_catalog(), "myapp")
-    assert caught.value.message == f"{service.url} rejected the API token from SCALINGO_API_TOKEN ({status})"
-    assert api.requests == []
+    port = other_server.url.rpartition(":")[2]
+    service.regions += [region_json(f"b{n}", api=text.replace("PORT", port)) for n, text in enumerate(STRANGE)]
+    assert names(find_app(new_catalog(), "myapp")) == [(), ("a",), tuple(f"b{n}" for n in range(len(STRANGE)))]
+    assert other_server.requests == []
 
 
 def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: StartApis) -> None:
@@ -218,21 +183,9 @@ def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: Sta
     assert api.requests == []
 
 
-@pytest.mark.usefixtures("service")
-def test_without_a_list_the_built_in_regions_are_not_asked_on_behalf_of_another_service(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A service on this machine does not vouch for the platform's regions."""
+def test_a_service_on_this_machine_does_not_vouch_for_the_built_in_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a list there are the platform's regions, which are not asked on behalf of another service."""
     monkeypatch.setenv("SCALINGO_AUTH_URL", NO_SERVICE)
     catalog = new_catalog()
     assert find_app(catalog, "myapp") is None
     assert catalog.load().names == ("osc-fr1", "osc-secnum-fr1")
-
-
-def test_no_file_holds_the_token(service: Service, region_apis: StartApis, tmp_path: Path) -> None:
-    """Neither the token nor the bearer token is written anywhere."""
-    region_apis("a")
-    find_app(new_catalog(), "myapp")
-    texts = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(texts) > 2
-    assert not [secret for secret in (TOKEN, BEARER, TOKEN[6:]) for text in texts if secret in text]

@@ -8,26 +8,24 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import OSC_FR1, Repo, Service, send
+from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, answers, send
+from ssh_server import needs_openssh, other_key
 
 from git_scalingo_region.ssh.client import HostKey
 
+__all__ = ["other_key"]
 pytestmark = pytest.mark.slow
 
 HUNDRED = 100
-STALE = OSC_FR1.replace(":22/", ":2200/")
+LIST = ("GET", "/v1/regions")
 
-
-class Outcome(NamedTuple):
-    status: int
-    stdout: str
-    stderr: str
+Task = list[str] | dict[str, list[tuple[str, str]]]
 
 
 class Killed(NamedTuple):
@@ -36,29 +34,9 @@ class Killed(NamedTuple):
     beside: list[str]
 
 
-Task = list[str] | dict[str, list[tuple[str, str]]]
-
-
 def adding(*remotes: tuple[str, str]) -> Task:
     """Return the run that adds these remotes, with their apps, in one step."""
     return {"remotes": list(remotes)}
-
-
-def crowd(runs: Sequence[Task]) -> list[Outcome]:
-    """Start all runs together; each has to succeed."""
-    outcomes = [Outcome(*outcome) for outcome in helper("crowd", {"runs": runs})]
-    assert [outcome.stderr for outcome in outcomes if outcome.status] == []
-    return outcomes
-
-
-def killed_at_each_step(run: Task, *files: tuple[Path, str | None]) -> list[Killed]:
-    """Run from the same state of the files again and again, killed at one step after the other; the last run lives."""
-    task = {"run": run, "files": [str(file) for file, _ in files], "old": [old for _, old in files]}
-    *killed, whole = (Killed(*row) for row in helper("kill", task))
-    assert whole.status == 0
-    assert {run.status for run in killed} == {-signal.SIGKILL}
-    assert whole.beside == []
-    return [*killed, whole]
 
 
 def helper(task: str, data: dict[str, Any]) -> Any:
@@ -67,46 +45,59 @@ def helper(task: str, data: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
-def left_over(repo: Repo) -> list[str]:
-    return [path.name for path in repo.config.parent.glob("config.*")]
+def crowd(runs: Sequence[Task]) -> list[Result]:
+    """Start all runs together; each has to succeed."""
+    results = [Result(*result) for result in helper("crowd", {"runs": runs})]
+    assert [result.stderr for result in results if result.status] == []
+    return results
 
 
-# --- the configuration -----------------------------------------------------------------------------------------------
+def crowd_of_adds(region: str, count: int = HUNDRED) -> list[Any]:
+    """Run `add` so many times, for a remote of its own each; return the answers."""
+    return [result.json for result in crowd([["add", region, "myapp", "--json", "-r", f"r{n}"] for n in range(count)])]
 
 
-def test_a_hundred_runs_in_one_repository(repo: Repo) -> None:
-    """A hundred runs at the same time, each with a remote of its own, all succeed and are all there."""
-    crowd([adding((f"r{n}", f"app-{n}")) for n in range(HUNDRED)])
+def killed_at_each_step(run: Task, *files: tuple[Path, str | None]) -> list[Killed]:
+    """Run from the same state of the files again and again, killed at one step after the other; the last run lives."""
+    task = {"run": run, "files": [str(file) for file, _ in files], "old": [old for _, old in files]}
+    *killed, whole = (Killed(*row) for row in helper("kill", task))
+    assert {run.status for run in killed} == {-signal.SIGKILL}
+    assert (whole.status, whole.beside) == (0, [])
+    return [*killed, whole]
 
-    assert set(repo.git("remote").split()) == {f"r{n}" for n in range(HUNDRED)}
-    for n in range(HUNDRED):
-        assert repo.git("config", "--get-all", f"remote.r{n}.url") == OSC_FR1.replace("myapp", f"app-{n}")
-        assert repo.git("config", "--get-all", f"remote.r{n}.fetch") == f"+refs/heads/*:refs/remotes/r{n}/*"
-    assert left_over(repo) == []
+
+def assert_old_then_new(texts: Sequence[str | None], old: str | None, new: str | None) -> None:
+    """Assert that the earlier a run was killed, the more likely it left the old text, and none left a third one."""
+    count = texts.count(new) if new != old else 0
+    assert list(texts) == [old] * (len(texts) - count) + [new] * count
 
 
 def test_a_hundred_runs_for_one_remote(repo: Repo) -> None:
     """A hundred runs that add the same remote make it once, and each says truly whether it was the one."""
-    outcomes = crowd([adding(("scalingo", "myapp"))] * HUNDRED)
+    results = crowd([adding(("scalingo", "myapp"))] * HUNDRED)
 
-    assert sorted(outcome.stdout for outcome in outcomes) == ["created\n", *["unchanged\n"] * (HUNDRED - 1)]
+    assert sorted(result.stdout for result in results) == ["created\n", *["unchanged\n"] * (HUNDRED - 1)]
     assert repo.git("config", "--get-all", "remote.scalingo.url") == OSC_FR1
     assert repo.git("config", "--get-all", "remote.scalingo.fetch") == "+refs/heads/*:refs/remotes/scalingo/*"
-    assert left_over(repo) == []
+    assert not list(repo.config.parent.glob("config.*"))
 
 
 def test_a_hundred_runs_in_several_files(repo: Repo) -> None:
-    """Runs that change two files each, and name them in either order, never wait for each other for ever."""
+    """A hundred runs that change two files each, and name them in either order, all succeed, and nothing is lost."""
     repo.git("config", "include.path", "team")
     team = repo.path / ".git" / "team"
-    for n in range(HUNDRED):
-        repo.git("config", "--file", str(team), f"remote.r{n}.url", STALE)
-    pairs = [((f"r{n}", "myapp"), (f"new{n}", "myapp")) for n in range(HUNDRED)]
+    team.write_text("".join(f'[remote "r{n}"]\n\turl = {STALE}\n' for n in range(HUNDRED)))
+    pairs = [((f"r{n}", f"app-{n}"), (f"new{n}", f"app-{n}")) for n in range(HUNDRED)]
     crowd([adding(*(pair if n % 2 else reversed(pair))) for n, pair in enumerate(pairs)])
 
-    assert repo.git("config", "--get-regexp", r"remote\..*\.url").split()[1::2] == [OSC_FR1] * (2 * HUNDRED)
-    assert team.read_text().count(OSC_FR1) == HUNDRED
-    assert left_over(repo) == []
+    found = repo.git("config", "--get-regexp", r"^remote\.").splitlines()
+    expected = [
+        f"remote.{name}{n}.url {OSC_FR1.replace('myapp', f'app-{n}')}" for n in range(100) for name in ("r", "new")
+    ]
+    expected += [f"remote.new{n}.fetch +refs/heads/*:refs/remotes/new{n}/*" for n in range(HUNDRED)]
+    assert sorted(found) == sorted(expected)
+    assert team.read_text().count("[remote") == HUNDRED
+    assert not [*repo.config.parent.glob("config.*"), *repo.config.parent.glob("team.*")]
 
 
 def test_other_writers_lose_nothing(repo: Repo) -> None:
@@ -115,9 +106,8 @@ def test_other_writers_lose_nothing(repo: Repo) -> None:
 
     def others() -> None:
         for n in range(HUNDRED):
-            key = f"other.k{n}"
-            done = subprocess.run(["git", "config", key, "v"], cwd=repo.path, check=False, stderr=subprocess.DEVNULL)
-            codes.append(done.returncode)
+            command = ["git", "config", f"other.k{n}", "v"]
+            codes.append(subprocess.run(command, cwd=repo.path, check=False, stderr=subprocess.DEVNULL).returncode)
 
     thread = threading.Thread(target=others)
     thread.start()
@@ -143,13 +133,9 @@ def test_killed_at_any_moment_the_configuration_is_whole(repo: Repo, remote: str
     new = runs[-1].texts
     assert (new[0] != old[0], new[1] != old[1]) == (True, remote == "scalingo")
     for before, after, texts in zip(old, new, zip(*(run.texts for run in runs))):
-        count = texts.count(after) if after != before else 0
-        assert texts == (*[before] * (len(texts) - count), *[after] * count)
+        assert_old_then_new(texts, before, after)
     # What is left is the lock, as when git itself is killed, and copies, which nobody reads.
     assert {name.split(".")[0] for run in runs for name in run.beside} <= {"config", "team"}
-
-
-# --- the list of regions ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -167,34 +153,22 @@ def limited(service: Service) -> Service:
         else:
             send(handler, 200, {"regions": service.regions})
 
-    service.routes["GET", "/v1/regions"] = answer
+    service.routes[LIST] = answer
     return service
 
 
-def test_a_hundred_runs_share_one_fetch(
-    make_repo: Callable[[str], Repo], limited: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hundred_runs_share_one_fetch(repo: Repo, limited: Service) -> None:
     """A hundred runs with an empty cache on one machine ask the service once, and all end with the right remote."""
-    repo = make_repo("shared")
-    monkeypatch.chdir(repo.path)
-
-    outcomes = crowd([["add", "scw-par", "myapp", "--json", "-r", f"r{n}"] for n in range(HUNDRED)])
-
-    assert {json.loads(outcome.stdout)["url"] for outcome in outcomes} == {OSC_FR1.replace("osc-fr1", "scw-par")}
+    assert {answer["url"] for answer in crowd_of_adds("scw-par")} == {PAR}
     assert len(limited.requests) == 1
 
 
-def test_over_the_limit_a_hundred_runs_fall_back(
-    make_repo: Callable[[str], Repo], limited: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_over_the_limit_a_hundred_runs_fall_back(repo: Repo, limited: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no cache can be kept and the service refuses, every run ends with the right remote, and a warning."""
-    repo = make_repo("uncached")
-    monkeypatch.chdir(repo.path)
     monkeypatch.delenv("HOME")
 
-    outcomes = crowd([["add", "osc-fr1", "myapp", "--json", "-r", f"r{n}"] for n in range(HUNDRED)])
+    answers = crowd_of_adds("osc-fr1")
 
-    answers = [json.loads(outcome.stdout) for outcome in outcomes]
     assert {answer["url"] for answer in answers} == {OSC_FR1}
     sources = [answer["list_source"] for answer in answers]
     assert 0 < sources.count("api") <= 60  # a request that breaks is made once more
@@ -202,16 +176,10 @@ def test_over_the_limit_a_hundred_runs_fall_back(
     assert all(len(answer["warnings"]) == (answer["list_source"] == "embedded") for answer in answers)
 
 
-def test_after_a_429_nobody_asks_for_a_while(
-    make_repo: Callable[[str], Repo], service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_429_nobody_asks_for_a_while(repo: Repo, service: Service) -> None:
     """One refusal is enough for all runs of the machine: the others fall back without a request."""
-    repo = make_repo("paused")
-    monkeypatch.chdir(repo.path)
-    service.routes["GET", "/v1/regions"] = lambda handler: send(handler, 429, b"Retry later", Retry_After="30")
-
-    crowd([["add", "osc-fr1", "myapp", "--json", "-r", f"r{n}"] for n in range(20)])
-
+    service.routes[LIST] = answers(429, b"Retry later", Retry_After="30")
+    crowd_of_adds("osc-fr1", 20)
     assert len(service.requests) == 1
 
 
@@ -223,61 +191,44 @@ def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -
 
     runs = killed_at_each_step(["list", "-q", "--refresh"], (folder / f"{place}-public.json", None))
 
-    texts = [run.texts[0] for run in runs]
-    assert texts[0] is None
-    assert [json.loads(text)["regions"] for text in texts if text is not None] == [service.regions] * (
-        len(texts) - texts.count(None)
-    )
+    lists = [json.loads(text)["regions"] if (text := run.texts[0]) else None for run in runs]
+    assert_old_then_new([list_ and json.dumps(list_) for list_ in lists], None, json.dumps(service.regions))
 
 
-def test_killed_at_any_moment_known_hosts_is_whole(home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@needs_openssh
+def test_killed_at_any_moment_known_hosts_is_whole(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other_key: HostKey
+) -> None:
     """A run of `trust` killed at each of its steps leaves the old file or the new one."""
-    key = subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")],
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    if key.returncode:
-        pytest.skip("ssh-keygen makes no key")
-    words = (tmp_path / "key.pub").read_text().split()
-    fingerprint = HostKey(words[0], words[1]).fingerprint
     scan = tmp_path / "bin" / "ssh-keyscan"
     scan.parent.mkdir()
-    scan.write_text(f"#!/bin/sh\necho host {words[0]} {words[1]}\n")
+    scan.write_text(f"#!/bin/sh\necho host {other_key}\n")
     scan.chmod(0o755)
     monkeypatch.setenv("PATH", f"{scan.parent}:{os.environ['PATH']}")
     known_hosts = home / "known" / "hosts"
     known_hosts.parent.mkdir()
-    old = f"other.example {words[0]} {words[1]}"  # without the end of its line
+    old = f"other.example {other_key}"  # without the end of its line
 
-    runs = killed_at_each_step(
-        ["trust", "osc-fr1", "-q", "--known-hosts", str(known_hosts), "--fingerprint", fingerprint], (known_hosts, old)
-    )
+    line = f"trust osc-fr1 -q --known-hosts {known_hosts} --fingerprint {other_key.fingerprint}"
+    runs = killed_at_each_step(line.split(), (known_hosts, old))
 
-    new = f"{old}\nssh.osc-fr1.scalingo.com {words[0]} {words[1]}\n"
-    texts = [run.texts[0] for run in runs]
-    assert texts == [old] * texts.count(old) + [new] * texts.count(new)
-    assert texts.count(new) > 0
+    assert_old_then_new([run.texts[0] for run in runs], old, f"{old}\nssh.osc-fr1.scalingo.com {other_key}\n")
+    assert runs[-1].texts != [old]
     assert all(run.beside == [] for run in runs)
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
 def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service, number: signal.Signals) -> None:
     """Ctrl-C and a termination end a run that waits for the service with 128 + the signal, without a traceback."""
-    asked = threading.Event()
-    released = threading.Event()
+    asked, released = threading.Event(), threading.Event()
 
     def hang(handler: BaseHTTPRequestHandler) -> None:
         asked.set()
         released.wait(30)
 
-    service.routes["GET", "/v1/regions"] = hang
-    process = subprocess.Popen(
-        [sys.executable, "-m", "git_scalingo_region", "add", "osc-fr1", "myapp"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
+    service.routes[LIST] = hang
+    command = [sys.executable, "-m", "git_scalingo_region", "add", "osc-fr1", "myapp"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert asked.wait(30)
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=30)

@@ -1,17 +1,17 @@
-"""The configuration as git lists it: entries, remotes, rewriting, and what an empty url means."""
+"""The configuration: how it is read, that git reads it so, and that none of it, however hostile, does any harm."""
 
 from __future__ import annotations
 
-import os
+import shlex
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import git
-from hypothesis import example, given, settings
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, TOKEN, Repo, Run, assert_clean, git
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from git_scalingo_region.model import RemoteUrl
 from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_items, parse_listing
 
 MAIN, WORKTREE, HOME = "file:.git/config", "file:.git/config.worktree", "file:/home/me/.gitconfig"
@@ -22,50 +22,29 @@ def entries(*pairs: tuple[str, str], scope: str = "local", origin: str = MAIN) -
 
 
 def test_a_listing_is_read_entry_by_entry() -> None:
-    """Values and origins may hold newlines and colons, and a variable without a value is true."""
-    text = "local\0file:a\nb:c\0k.x\nv\nw\0global\0file:/g\0k.y\0command\0command line:\0k.z\n\0"
+    """Values, origins and names may hold newlines, colons and dots, and a variable without a value is true."""
+    text = "local\0file:a\nb:c\0k.x\nv\nw\0global\0file:/g\0k.y\0command\0command line:\0remote.a.b.url\n\0"
     found = list(parse_listing(text))
     assert found == [
         Entry("local", "file:a\nb:c", "k.x", "v\nw"),
         Entry("global", "file:/g", "k.y", "true"),
-        Entry("command", "command line:", "k.z", ""),
+        Entry("command", "command line:", "remote.a.b.url", ""),
     ]
-    assert [entry.own for entry in found] == [True, False, False]
-    assert [entry.place for entry in found] == ["a\nb:c", "/g", "the command line"]
-    assert list(parse_listing("")) == []
+    assert [(entry.own, entry.place) for entry in found] == [
+        *((True, "a\nb:c"), (False, "/g"), (False, "the command line")),
+    ]
     assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
-
-
-def test_a_remote_is_all_that_is_said_of_it() -> None:
-    """A remote gathers its settings from all scopes, and names with dots and without settings are no trouble."""
-    own = entries(("remote.a.b.url", "1"), ("remote.a.b.fetch", "f"), ("remote.pushdefault", "a.b"))
-    inherited = entries(
-        ("remote.a.b.pushurl", "2"), ("remote.a.b.vcs", "hg"), ("remote.c.proxy", ""), scope="global", origin=HOME
-    )
-    configuration = Configuration([*own, *inherited])
-    remote = configuration.remote("a.b")
-    assert (remote.urls, remote.pushurls, remote.helper, remote.exists) == ((own[0],), (inherited[0],), "hg", True)
-    assert remote.located == (own[0], inherited[0])
-    assert [entry.variable for entry in remote.located] == ["url", "pushurl"]
-    assert remote.inherited == (inherited[0],)
-    assert (remote.held(MAIN, "url"), remote.held(HOME, "url")) == (("1",), ())
-    assert remote.key("pushurl") == "remote.a.b.pushurl"
-    assert list(configuration.remote_names) == ["a.b", "c"]
-    for name in ("absent", "c"):
-        assert not configuration.remote(name).exists
+    configuration = Configuration(found)
+    assert (list(configuration.remote_names), configuration.remote("a.b").urls) == (["a.b"], (found[2],))
 
 
 def test_the_last_value_counts() -> None:
     """Of several values, and of several keys, git takes the last; the user's own come from outside the repository."""
-    configuration = Configuration(
-        [*entries(("k.a", "1"), scope="system"), *entries(("k.a", "2"), ("k.b", "3")), *entries(("k.a", "4"))]
-    )
+    mine, own = entries(("k.a", "1"), scope="system"), entries(("k.a", "2"), ("k.b", "3"), ("k.a", "4"))
+    configuration = Configuration([*mine, *own, *entries(("remote.r.vcs", "x"), ("remote.r.vcs", "y"))])
     assert (configuration.get("k.a"), configuration.get("k.c"), configuration.users_own("k.a")) == ("4", "", "1")
-    assert [entry.value for entry in configuration.entries("k.a")] == ["1", "2", "4"]
-    assert (configuration.last_of("k.a", "k.b"), configuration.last_of("k.b"), configuration.last_of()) == (
-        *("k.a", "k.b"),
-        "",
-    )
+    assert [configuration.last_of(*keys) for keys in (("k.a", "k.b"), ("k.b",), ())] == ["k.a", "k.b", ""]
+    assert configuration.remote("r").helper == "y"
 
 
 @pytest.mark.parametrize(
@@ -92,60 +71,251 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
         assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 
-# --- where git push goes ---------------------------------------------------------------------------------------------
-
 URLS = ["sc:app", "sc:x/app", "sc", "git@h.example:app.git", "ssh://git@h.example:22/app.git", "https://h.example/app"]
-PREFIXES = [
-    "s",
-    "sc:",
-    "sc:x/",
-    "git@",
-    "git@h.example:",
-    "ssh://",
-    "ssh://git@h.example:22/",
-    "https://h.example/",
-    "",
-]
+PREFIXES = ["", "s", "sc:", "sc:x/", "git@", "git@h.example:", "ssh://", "ssh://git@h.example:22/", "https:"]
 BASES = ["ssh://git@b1.example/", "sc:", "b2:", "/local/"]
 
 rules = st.tuples(st.sampled_from(BASES), st.sampled_from(["insteadOf", "pushInsteadOf"]), st.sampled_from(PREFIXES))
 remotes = st.lists(st.tuples(st.sampled_from(["url", "pushurl"]), st.sampled_from(URLS)), min_size=1, max_size=4)
 
 
-@pytest.fixture(scope="module")
-def write_config(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives the one repository of this module a configuration."""
-    path = tmp_path_factory.mktemp("bare")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
-    subprocess.run(["git", "init", "--quiet", "--bare", "."], cwd=path, env=environment, check=True)
-    original = (path / "config").read_text()
-
-    def write(text: str) -> Path:
-        (path / "config").write_text(original + text)
-        return path
-
-    return write
-
-
 @settings(max_examples=60)
 @given(st.lists(rules, max_size=6), st.lists(remotes, min_size=1, max_size=6))
 @example([("b2:", "insteadOf", "s"), ("sc:", "insteadOf", "sc:"), ("b2:", "insteadOf", "sc:")], [[("url", "sc:app")]])
 def test_push_urls_are_those_of_git(
-    write_config: Callable[[str], Path], rewriting: list[tuple[str, str, str]], drawn: list[list[tuple[str, str]]]
+    bare: Path, rewriting: list[tuple[str, str, str]], drawn: list[list[tuple[str, str]]]
 ) -> None:
     """Whatever url, pushurl, insteadOf and pushInsteadOf say, the push urls are those that git finds."""
     lines = [f'[url "{base}"]\n\t{variable} = "{prefix}"\n' for base, variable, prefix in rewriting]
     for number, settings_of_remote in enumerate(drawn):
         lines += [f'[remote "r{number}"]\n', *(f"\t{variable} = {url}\n" for variable, url in settings_of_remote)]
-    path = write_config("".join(lines))
+    (bare / "config").write_text("".join(["[core]\n\tbare\n", *lines]))
     said: dict[str, list[str]] = {}
-    for line in git("remote", "-v", cwd=path).splitlines():
+    for line in git("remote", "-v", cwd=bare).splitlines():
         name, _, rest = line.partition("\t")
         if rest.endswith(" (push)"):
             said.setdefault(name, []).append(rest.removesuffix(" (push)"))
-    configuration = Configuration(parse_listing(git(*LISTING, cwd=path)))
+    configuration = Configuration(parse_listing(git(*LISTING, cwd=bare)))
     found = {name: configuration.remote(name) for name in configuration.remote_names}
     assert said == {
         name: list(configuration.push_urls([url.value for url in remote.urls], [url.value for url in remote.pushurls]))
         for name, remote in found.items()
     }
+
+
+OPTIONS = ("--upload-pack=touch x", "-oProxyCommand=touch x", "--exec=touch${IFS}x")
+NAMES = (
+    *("scalingo", *OPTIONS, "$(touch${IFS}x)", "`touch x`", "../../x", "x.lock", "a b", "q\\\"\\\\'", "", "n" * 5000),
+    *("\x1b]0;x\x07", "\x9b2J\r\b", "\u202e\u200b", "\x7f", "日本"),
+)
+OURS = (OSC_FR1, STALE, SECNUM.replace(":22/", ":2200/"), "git@ssh.agora-fr1.scalingo.com:gone.git")
+NOT_OURS = (
+    *(ELSEWHERE, *OPTIONS, "ext::sh -c touch% x", "file:///etc/passwd", "", "x" * 70_000, "\u202etig.ppaym"),
+    "ssh://-oProxyCommand=touch${IFS}x/myapp.git",
+    "ssh://git@-oProxyCommand=x.scalingo.com:22/myapp.git",
+    "-oProxyCommand=x@ssh.osc-fr1.scalingo.com:myapp.git",
+    "ssh://git@ssh.osc-fr1.scalingo.com:99999/myapp.git",
+    "ssh://git@ssh.osc-fr1.scalingo.com:٢٢/myapp.git",
+    "git@ssh.osc-fr1.scalingo.com:--upload-pack=x.git",
+    "git@evil\x1b[2J.scalingo.com:\x9bapp.git",
+    "ssh://git@\u017fcalingo.com:22/myapp.git",
+)
+VARIABLES = ("url", "URL", "pushurl", "vcs", "fetch", "push", "proxy", "uploadpack", "receivepack", "x-y")
+FRAGMENTS = (
+    *(b"[remote]\n\turl = x\n", b'[remote "scalingo"]\n\turl\n', b"= x\n", b"\x1b[2J\n", b"[", b'[remote "'),
+    b'[remote "scalingo"]\n\turl = git@scalingo.com:\xff\xfe.git\n',
+    b'[remote "\xff\x80"]\n\turl = git@scalingo.com:app.git\n\tpushurl = \xe2\x80\n',
+    b'[remote "nul"]\n\turl = git@scalingo.com:a\0b.git\n',
+    b'[remote "scal\0ingo"]\n\turl = git@scalingo.com:a.git\n',
+    b'[remote "crlf"]\r\n\turl = git@scalingo.com:a.git\r\n',
+    *(b"\xef\xbb\xbf[core]\n", b'[remote "x"]\n\turl = "never closed\n', b"[core]\n\tx = \\q\n"),
+    *(b"[include]\n\tpath" + path + b"\n" for path in (b"", b"= missing.cfg", b"= config", b"= ..", b"= side.cfg")),
+    b"[include]\n\tpath = ~nobody-at-all/x\n",
+    b'[includeIf "hasconfig:remote.*.url:**"]\n\tpath = side.cfg\n',
+    b'[includeIf "gitdir:**"]\n\tpath = side.cfg\n',
+    b"[core]\n\trepositoryformatversion = 9\n",
+    b"[core]\n\trepositoryformatversion = 1\n[extensions]\n\tnonsense = true\n",
+    b"[extensions]\n\tworktreeConfig = true\n",
+    *(b"[core]\n\tbare = perhaps\n", b"[core]\n\tbare = true\n", b"[core]\n\tworktree = /nonexistent\n"),
+    *(b"[scalingo]\n\tregion = " + name + b"\n" for name in (b"osc-secnum-fr1", b"-oProxyCommand=x", b"\x1b[2J", b"x")),
+    b"[scalingo]\n\tregion\n",
+    b'[url "ext::sh -c touch% x "]\n\tinsteadOf = ssh://\n',
+    b'[url "\x1b[2J"]\n\tpushInsteadOf = git@\n\tinsteadOf\n',
+    b'[url "git@ssh.osc-fr1.scalingo.com:"]\n\tinsteadOf = ""\n',
+    b"[push]\n\tfollowTags = perhaps\n",
+)
+LINES = (
+    *("add osc-fr1 myapp", "add myapp", "add osc-fr1 myapp --force", "url myapp"),
+    *("list", "show", "status", "sync", "doctor"),
+)
+
+
+def section(name: str, *lines: str) -> bytes:
+    """Return a remote's section as git writes it."""
+    escaped = name if "\\" in name else name.replace('"', '\\"')
+    return "".join([f'[remote "{escaped}"]\n', *(f"\t{line}\n" for line in lines)]).encode()
+
+
+def variable(name: str, value: str) -> str:
+    return f'{name} = "{value}"'
+
+
+remote_sections = st.builds(
+    section,
+    st.sampled_from(NAMES),
+    st.builds(variable, st.sampled_from(VARIABLES), st.sampled_from((*OURS, *NOT_OURS, "x.scalingo.com:a.git\\n\\b"))),
+    st.sampled_from(["", variable("url", STALE), variable("pushurl", ELSEWHERE), variable("fetch", "+refs/*:refs/*")]),
+)
+
+
+def append(repo: Repo, *fragments: bytes) -> bytes:
+    """Append the fragments to a repository's configuration, and return it."""
+    with repo.config.open("ab") as file:
+        file.write(b"\n".join((b"", *fragments, b"")))
+    return repo.config.read_bytes()
+
+
+def pushed_to(repo: Repo) -> list[RemoteUrl | None] | None:
+    """Return where git pushes to; None if git refuses to push at all, as it does for a refspec that is none."""
+    try:
+        return [RemoteUrl.try_parse(url) for url in repo.push_urls()]
+    except subprocess.CalledProcessError:
+        return None
+
+
+def refused_by_git(repo: Repo) -> bool:
+    """Return whether git refuses the repository's configuration, or to list its remotes."""
+    commands = [["git", "config", "--list"], ["git", "remote", "--verbose"]]
+    return any(subprocess.run(c, cwd=repo.path, check=False, capture_output=True).returncode for c in commands)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fragments=st.lists(st.sampled_from(FRAGMENTS) | remote_sections, min_size=1, max_size=4),
+    line=st.sampled_from(LINES),
+    as_json=st.booleans(),
+)
+def test_whatever_the_configuration_says(
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, fragments: list[bytes], line: str, *, as_json: bool
+) -> None:
+    """Of hundreds of configurations none breaks a command, none is half-written, and a success of `add` is one."""
+    monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
+    side, was, beside = repo.config.with_name("side.cfg"), repo.config.read_bytes(), section("scalingo", f"url={STALE}")
+    side.write_bytes(beside)
+    command = line.partition(" ")[0]
+    try:
+        written = append(repo, *fragments)
+        result = run(*line.split(), "--offline", *(["--json"] if as_json else []))
+        assert_clean(result, command, as_json=as_json)
+        after = repo.config.read_bytes(), side.read_bytes()
+        if command not in ("add", "sync") or (command == "add" and result.status):
+            # git refuses a refspec that is none, or a rule without a prefix, only when it is asked about remotes.
+            assert after == (written, beside) or (command == "add" and refused_by_git(repo))
+            # If git has no objection, there is none to writing either: but git reads no further than a NUL.
+            assert result.status != 5 or b"[include" in written or b"\0" in written or refused_by_git(repo)
+        elif line.startswith("add osc-fr1"):
+            expected = (None, [RemoteUrl.parse(OSC_FR1)])
+            assert pushed_to(repo) in expected or "goes to" in result.stdout + result.stderr
+    finally:
+        repo.config.write_bytes(was)
+
+
+def test_remotes_with_names_and_urls_made_to_mislead(repo: Repo, run: Run) -> None:
+    """Option-like, escaping and malformed remotes are listed by what they are, and none is taken for Scalingo's."""
+    names = [name for name in NAMES if name not in ("", "scalingo") and "\\" not in name]
+    append(repo, *(section(name, variable("url", SECNUM)) for name in names))
+    append(repo, *(section(f"u{n}", variable("url", url)) for n, url in enumerate((*OURS, *NOT_OURS))))
+
+    found = run("status", "--offline", "--json").json["remotes"]
+
+    ours = dict.fromkeys(names, SECNUM) | {f"u{n}": url for n, url in enumerate(OURS)}
+    assert {item["remote"]: item["url"] for item in found} == ours
+    for name in names:
+        assert_clean(shown := run("status", "--offline", "--", name), "status")
+        assert shown.status == 0
+        added = run("add", "osc-fr1", "myapp", "--offline", f"--remote={name}")
+        assert_clean(added, "add")
+        assert added.status in ((2,) if name[0] == "-" else (0, 2))
+
+
+@pytest.mark.slow
+def test_ten_thousand_remotes(repo: Repo, run: Run) -> None:
+    """Every Scalingo remote of ten thousand is found with its state, and of the stale ones those named are updated."""
+    urls = (ELSEWHERE, OSC_FR1, STALE, SECNUM)
+    before = append(repo, *(section(f"r{n}", f"url = {urls[n % 4]}") for n in range(10_000)))
+
+    found = run("status", "--offline", "--json").json["remotes"]
+    assert [item["remote"] for item in found] == [f"r{n}" for n in range(10_000) if n % 4]
+    assert [item["state"] for item in found] == ["current", "stale", "current"] * 2500
+    assert run("sync", "r9998", "r9999", "--offline").stdout.endswith("\n1 remote updated, 1 left as it was\n")
+    assert repo.config.read_bytes() == OSC_FR1.encode().join(before.rsplit(STALE.encode(), 1))
+    assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'scalingo'\n")
+
+
+def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) -> None:
+    """If git refuses the remote, because of a refspec that is none, the output does not say that it works."""
+    append(repo, section("scalingo", "fetch = :::"))
+    result = run("add", "osc-fr1", "myapp", "--offline")
+    assert (result.status, result.stdout, "error: git says: invalid refspec ':::'\n" in result.stderr) == (5, "", True)
+
+
+def arm(repo: Repo, marker: Path) -> None:
+    """Set all that makes git run a command to one that makes the marker."""
+    script = repo.path / "script"
+    script.write_text(f"#!/bin/sh\nexec touch {shlex.quote(str(marker))}\n")
+    hooks = repo.path / ".git" / "hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("pre-commit", "post-checkout", "pre-push", "post-index-change", "reference-transaction", "fsmonitor"):
+        (hooks / name).write_bytes(script.read_bytes())
+    for file in (script, *hooks.iterdir()):
+        file.chmod(0o755)
+    (repo.path / ".gitattributes").write_text("* filter=f diff=f merge=f\n")
+    (repo.path / "file").write_text("text\n")
+    repo.git("add", ".")
+    keys = ["core.sshCommand", "core.fsmonitor", "core.editor", "core.pager", "core.askPass", "core.gitProxy"]
+    keys += ["credential.helper", "diff.external", "diff.f.textconv", "filter.f.clean", "filter.f.smudge"]
+    keys += ["filter.f.process", "merge.f.driver", "gpg.program", "sequence.editor", "uploadpack.packObjectsHook"]
+    keys += [f"pager.{verb}" for verb in ("config", "remote", "rev-parse", "ls-remote")]
+    keys += [f"alias.{verb}" for verb in ("config", "remote", "rev-parse", "symbolic-ref")]
+    for remote in ("scalingo", "stale", "evil"):
+        keys += [f"remote.{remote}.{name}" for name in ("uploadpack", "receivepack", "proxy")]
+    for key in keys:
+        repo.git("config", key, f"!{script}" if key.startswith(("alias.", "credential.")) else str(script))
+    urls = {"scalingo": OSC_FR1, "stale": STALE, "evil": f"ext::{script}", "helped": OSC_FR1}
+    for remote, url in urls.items():
+        repo.git("config", f"remote.{remote}.url", url)
+    repo.git("config", "core.hooksPath", str(hooks))
+    repo.git("config", "remote.helped.vcs", "ext")
+    repo.git("config", f"url.ext::{script} .insteadOf", "ssh://git@ssh.osc-secnum-fr1")
+    repo.git("config", "protocol.allow", "always")
+
+
+def test_nothing_of_a_repository_is_executed(
+    repo: Repo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever command the configuration, the hooks and the attributes name, no command of ours runs it."""
+    marker = tmp_path / "marker"
+    monkeypatch.delenv("GIT_SSH_COMMAND")
+    arm(repo, marker)
+    for armed in (["status"], ["ls-remote", "evil"], ["ls-remote", "scalingo"], ["commit", "-qm", "x"]):
+        subprocess.run(["git", *armed], check=False, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+        assert marker.exists(), armed
+        marker.unlink()
+
+    statuses = {
+        "add osc-fr1 myapp": 0,
+        "add osc-secnum-fr1 myapp": 0,
+        "add osc-fr1 myapp -r evil": 6,
+        "add osc-fr1 myapp -r evil --force": 0,
+        "add osc-fr1 myapp -r helped": 6,
+        "status": 7,
+        "sync": 0,
+        "list": 0,
+        "show": 0,
+        "url myapp": 0,
+        "doctor": 7,
+        "doctor stale": 7,
+    }
+    assert {line: run(*line.split(), "--offline").status for line in statuses} == statuses
+    assert not marker.exists()

@@ -1,12 +1,15 @@
-"""`credentials`: where the token comes from, and which odd files count as missing."""
+"""`credentials`: where the token comes from, which odd files count as missing, and that no token gets anywhere."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Repo, Respond, Run, Service, answers, hang_up
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
@@ -89,17 +92,75 @@ def test_text_that_cannot_be_a_token_is_an_error_that_does_not_quote_it(home: Pa
         assert caught.value.hints == ("copy it again, or log in again with the Scalingo CLI",)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [("eyJh.eyJp.c2ln-_", True), ("tk-us-abc", False), ("a.b", False), ("a.b.c.d", False), ("a..c", False)],
-)
-def test_a_jwt_is_recognised_by_its_three_parts(value: str, expected: bool) -> None:
+def test_a_jwt_is_recognised_by_its_three_parts() -> None:
     """Three parts with dots between them are a bearer token; anything else is exchanged."""
-    assert Token(value, "x").is_bearer is expected
+    assert [text for text in (JWT, TOKEN, "a.b", "a.b.c.d", "a..c") if Token(text, "x").is_bearer] == [JWT]
 
 
 def test_the_token_is_not_shown() -> None:
     """Neither the token nor the settings show its value."""
-    token = Token("tk-us-secret", "SCALINGO_API_TOKEN")
-    settings = Settings(api_token="tk-us-secret")
-    assert "secret" not in f"{token} {token!r} {settings} {settings!r}"
+    settings = Settings.from_environ({"SCALINGO_API_TOKEN": TOKEN})
+    assert TOKEN not in f"{Token(TOKEN, '')} {Token(TOKEN, '')!r} {settings} {settings!r}"
+
+
+BREAKAGES: list[Respond | None] = [
+    None,
+    answers(401, {"error": f"{TOKEN} {BEARER}"}),
+    answers(500, f"{TOKEN} {BEARER}".encode()),
+    answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"),
+    answers(429, b""),
+    answers(200, b"not json"),
+    hang_up,
+    answers(200, {"regions": []}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["environment", "cli"])
+def test_the_token_gets_nowhere(
+    run: Run,
+    repo: Repo,
+    service: Service,
+    region_apis: Callable[..., list[Service]],
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    """No output, no file and no argument list of a run that goes well or wrong holds the token or the bearer token."""
+    own = home / ".config" / "scalingo" / "auth"
+    if where == "cli":
+        own.parent.mkdir(parents=True)
+        own.write_text(auth_file(TOKEN, "127.0.0.1"))
+    else:
+        monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
+    (api, _) = region_apis("osc-fr1", "scw-par")
+    commands: list[str] = []
+    start = subprocess.Popen.__init__
+
+    def spy(self: Any, arguments: Any, *more: Any, **options: Any) -> None:
+        commands.append(repr(arguments))
+        start(self, arguments, *more, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", spy)
+    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "git-trace"))
+    outputs = []
+    for number, breakage in enumerate(BREAKAGES):
+        for method, path in (("GET", "/v1/regions"), ("POST", "/v1/tokens/exchange")):
+            service.routes = {(method, path): breakage} if breakage else {}
+            outputs += [
+                run("add", "osc-fr1", "myapp", "-r", f"r{number}", "--refresh"),
+                run("add", "nowhere", "myapp", "--json"),
+                run("list", "--json", "--refresh"),
+                run("doctor", "--refresh"),
+            ]
+    assert len(service.requests) > 20
+    assert [headers["Authorization"] for _, _, headers in api.requests][:1] == [f"Bearer {BEARER}"]
+    assert {result.status for result in outputs} >= {0, 3, 4}
+    assert commands
+    texts = [repr(outputs), repr(commands)]
+    texts += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file() and path != own]
+    assert list((home / ".cache" / "git-scalingo-region").glob("*.json"))
+    assert (tmp_path / "git-trace").exists()
+    secrets = (TOKEN, BEARER, TOKEN.removeprefix("tk-us-"))
+    assert [secret for secret in secrets for text in texts if secret in text] == []

@@ -642,7 +642,7 @@ def test_rejected_token(
     assert found["regions"]["status"] == "problem"
     assert found["regions"]["detail"].startswith(f"{account.url} rejected the API token")
     what = (found["regions"]["fix"], found["regions"]["try"])
-    assert what == ((None, "scalingo login") if kept_by_cli else ("unset SCALINGO_API_TOKEN", None))
+    assert what == ((None, "scalingo login") if kept_by_cli else ("export SCALINGO_API_TOKEN=", None))
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
     if not kept_by_cli:
@@ -996,7 +996,8 @@ def test_connection_unreachable(
                 peer.settimeout(5)
                 while peer.recv(4096):
                     pass  # until ssh has hung up
-    assert found == problem(detail.replace("PORT", port), None, f"ssh -v -p {number} git@{host}")
+    ssh = os.environ["GIT_SSH_COMMAND"]
+    assert found == problem(detail.replace("PORT", port), None, f"{ssh} -v -p {number} git@{host}")
 
 
 @pytest.mark.parametrize(
@@ -1086,3 +1087,29 @@ def test_the_ssh_of_the_repository(
     assert found["host-key"] == finding("warning", detail, None, None)
     assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
     assert found["connection"]["status"] == "ok"
+
+
+@needs_ssh_server
+def test_connection_to_where_ssh_is_sent(
+    app: Endpoint, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the command names another port, that one is unreachable, and the probe is made with the same command."""
+    ssh = os.environ["GIT_SSH_COMMAND"] + " -o Port=9"
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
+    probe = f"{ssh} -v -p {app.port} git@127.0.0.1"
+    assert connection() == problem("port 9 of 127.0.0.1 is unreachable", None, probe)
+
+
+def test_a_current_folder_that_was_made_anew(tmp_path: Path, program: Run) -> None:
+    """If the folder was deleted, and one of the same name is there again, doctor still says what git says."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    def replace() -> None:
+        folder.rmdir()
+        folder.mkdir()
+
+    result = program("doctor", "--offline", cwd=folder, preexec_fn=replace, env={**os.environ, "PWD": str(folder)})
+
+    assert (result.status, result.stderr) == (7, "")
+    assert "Unable to read current working directory" in result.stdout

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo, Run
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run
 from pasting import Paste, field, paste
-from test_plan import ELSEWHERE, STALE
 from test_undo import listing
 
 from git_scalingo_region.repository.git import version

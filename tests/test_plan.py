@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo, git
+from conftest import ELSEWHERE, GONE, OSC_FR1, SECNUM, STALE, Repo, git
 
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import Outcome, Platform, Region, RemoteUrl, SshEndpoint
@@ -23,39 +24,35 @@ REGIONS = (
 PLATFORM = Platform(REGIONS, "scalingo.com", {"scalingo.com": "agora-fr1"})
 BY_NAME = {region.name: region for region in REGIONS}
 URL = RemoteUrl.parse(OSC_FR1)
-ELSEWHERE = "git@github.com:me/myapp.git"
-STALE = OSC_FR1.replace(":22/", ":2200/")
+NO_USER = OSC_FR1.replace("git@", "")
 OTHER_APP = OSC_FR1.replace("myapp", "other")
-GONE = "git@scalingo.com:myapp.git"
+STALE_OTHER = STALE.replace("myapp", "other")
 SCP = "git@ssh.osc-fr1.scalingo.com:myapp.git"
 NO_SUFFIX = OSC_FR1.removesuffix(".git")
-PREFIX = "ssh://git@ssh.osc-fr1.scalingo.com:22/"
-FETCH = "+refs/heads/*:refs/remotes/scalingo/*"
-MAIN, INCLUDED, WORKTREE, HOME = (
-    "file:.git/config",
-    "file:shared",
-    "file:.git/config.worktree",
-    "file:/home/me/.gitconfig",
-)
+SHORT = "sc:myapp.git"
+RIGHT, OLD, EVIL = OSC_FR1.removesuffix("myapp.git"), STALE.removesuffix("myapp.git"), "git@evil.example:"
+MAIN, INCLUDED, WORKTREE = "file:.git/config", "file:shared", "file:.git/config.worktree"
 
 # (scope, origin, variable, value) of remote.scalingo, or of another key with a dot.
 Setting = tuple[str, str, str, str]
 
 
-def local(variable: str, value: str, origin: str = MAIN) -> Setting:
-    return ("local", origin, variable, value)
+def setter(variable: str, scope: str = "local", origin: str = MAIN) -> Callable[..., Setting]:
+    """Return a function of a value that is the setting of the remote, in another file if one is named."""
+    return lambda value, place=origin: (scope, place, variable, value)
 
 
-def from_home(variable: str, value: str) -> Setting:
-    return ("global", HOME, variable, value)
+url, pushurl, helper = setter("url"), setter("pushurl"), setter("vcs")
+home_url, home_pushurl = (setter(variable, "global", "file:/home/me/.gitconfig") for variable in ("url", "pushurl"))
+command_url, command_pushurl = (setter(variable, "command", "command line:") for variable in ("url", "pushurl"))
 
 
 def instead(base: str, prefix: str) -> Setting:
-    return local(f"url.{base}.insteadof", prefix)
+    return ("local", MAIN, f"url.{base}.insteadof", prefix)
 
 
 def push_instead(base: str, prefix: str) -> Setting:
-    return local(f"url.{base}.pushinsteadof", prefix)
+    return ("local", MAIN, f"url.{base}.pushinsteadof", prefix)
 
 
 def examiner_of(configuration: Configuration) -> Examiner:
@@ -63,13 +60,9 @@ def examiner_of(configuration: Configuration) -> Examiner:
 
 
 def configured(*items: Setting, resets: bool = False) -> Configuration:
-    return Configuration(
-        (
-            Entry(scope, origin, key if "." in key else f"remote.scalingo.{key}", value)
-            for scope, origin, key, value in items
-        ),
-        empty_resets=resets,
-    )
+    keys = (key if "." in key else f"remote.scalingo.{key}" for _, _, key, _ in items)
+    entries = (Entry(scope, origin, key, value) for key, (scope, origin, _, value) in zip(keys, items))
+    return Configuration(entries, empty_resets=resets)
 
 
 def plan(*items: Setting, force: bool = False, resets: bool = False) -> Plan:
@@ -77,177 +70,164 @@ def plan(*items: Setting, force: bool = False, resets: bool = False) -> Plan:
     return plan_add(configuration.remote("scalingo"), URL, examiner_of(configuration), force=force)
 
 
-def change(variable: str, old: list[str], new: list[str], origin: str = MAIN) -> Change:
-    return Change(origin, f"remote.scalingo.{variable}", tuple(old), tuple(new))
+def change(variable: str, *old: str, to: str = OSC_FR1, origin: str = MAIN) -> Change:
+    """Return the change of the old values to the new one, "" for none."""
+    return Change(origin, f"remote.scalingo.{variable}", old, (to,) if to else ())
 
 
-# --- the state of a remote -------------------------------------------------------------------------------------------
+def refusal(*items: Setting, force: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Return message and hints of the conflict that adding the remote is."""
+    with pytest.raises(RemoteConflict) as caught:
+        plan(*items, force=force)
+    return caught.value.message, tuple(caught.value.hints)
 
 
-@pytest.mark.parametrize(
-    ("items", "url", "region", "state"),
-    [
-        ([local("url", OSC_FR1)], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", SCP)], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", NO_SUFFIX)], NO_SUFFIX, "osc-fr1", State.CURRENT),
-        ([from_home("url", OSC_FR1)], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", STALE)], STALE, "osc-fr1", State.STALE),
-        ([from_home("url", STALE)], STALE, "osc-fr1", State.STALE),
-        ([local("url", OSC_FR1.replace("git@", ""))], OSC_FR1.replace("git@", ""), "osc-fr1", State.STALE),
-        # url and pushurl: the push counts, in a region of its own, but a stale url to fetch from is stale as well
-        ([local("url", OSC_FR1), local("pushurl", SECNUM)], SECNUM, "osc-secnum-fr1", State.CURRENT),
-        ([local("url", ELSEWHERE), local("pushurl", SECNUM)], SECNUM, "osc-secnum-fr1", State.CURRENT),
-        ([local("url", SECNUM), local("pushurl", STALE)], STALE, "osc-fr1", State.STALE),
-        ([local("url", STALE), local("pushurl", SECNUM)], SECNUM, "osc-secnum-fr1", State.STALE),
-        ([local("url", OSC_FR1), local("pushurl", ELSEWHERE)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        ([local("url", STALE), from_home("pushurl", ELSEWHERE)], STALE, "osc-fr1", State.DIVERTED),
-        # several urls, and a helper
-        ([local("url", OSC_FR1), local("url", OSC_FR1)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        ([local("url", OSC_FR1), local("url", STALE, INCLUDED)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        ([local("url", ELSEWHERE), local("url", OSC_FR1)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        ([local("url", OSC_FR1), local("vcs", "foo")], OSC_FR1, "osc-fr1", State.DIVERTED),
-        # a region that is gone, or that the url does not tell
-        ([local("url", GONE)], GONE, "agora-fr1", State.UNKNOWN_REGION),
-        ([local("url", GONE), local("url", OSC_FR1)], GONE, "agora-fr1", State.UNKNOWN_REGION),
-        ([local("url", "git@ssh.scalingo.com:a.git")], "git@ssh.scalingo.com:a.git", "", State.UNKNOWN_REGION),
-        ([local("url", "git@two.example:a.git")], "git@two.example:a.git", "", State.UNKNOWN_REGION),
-        ([local("url", "ssh://git@two.example:2202/a.git")], "[git@two.example:2202]:a.git", "second", State.CURRENT),
-        # insteadOf and pushInsteadOf: away from the region, to it, and between others
-        ([local("url", OSC_FR1), instead(STALE[:-9], PREFIX)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        ([local("url", OSC_FR1), push_instead("git@evil.example:", PREFIX)], OSC_FR1, "osc-fr1", State.DIVERTED),
-        (
-            [local("pushurl", OSC_FR1), push_instead("git@evil.example:", PREFIX)],
-            *(OSC_FR1, "osc-fr1", State.CURRENT),  # git does not apply pushInsteadOf to a pushurl
-        ),
-        ([local("url", STALE), instead(PREFIX, STALE[:-9])], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", STALE), push_instead(PREFIX, STALE[:-9])], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", "sc:myapp.git"), instead(PREFIX, "sc:")], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", "sc:myapp.git"), push_instead(PREFIX, "sc:")], OSC_FR1, "osc-fr1", State.CURRENT),
-        ([local("url", "sc:myapp.git"), push_instead(STALE[:-9], "sc:")], STALE, "osc-fr1", State.STALE),
-        ([local("url", "sc:myapp.git"), instead(STALE[:-9], "sc:")], STALE, "osc-fr1", State.STALE),
-        ([local("url", OSC_FR1), instead(PREFIX[:-3], PREFIX[:-3])], OSC_FR1, "osc-fr1", State.CURRENT),
-        (
-            [local("url", OSC_FR1), local("pushurl", SECNUM), instead("git@evil.example:", PREFIX)],
-            *(SECNUM, "osc-secnum-fr1", State.CURRENT),
-        ),
-    ],
-)
-def test_the_state_of_a_remote(items: list[Setting], url: str, region: str, state: State) -> None:
+FR1, SEC = "osc-fr1", "osc-secnum-fr1"
+# The remote, the url and the region that it points at, and its state.
+STATES = [
+    ([url(OSC_FR1)], OSC_FR1, FR1, State.CURRENT),
+    ([url(SCP)], OSC_FR1, FR1, State.CURRENT),
+    ([url(NO_SUFFIX)], NO_SUFFIX, FR1, State.CURRENT),
+    ([home_url(OSC_FR1)], OSC_FR1, FR1, State.CURRENT),
+    ([url(STALE)], STALE, FR1, State.STALE),
+    ([home_url(STALE)], STALE, FR1, State.STALE),
+    ([url(NO_USER)], NO_USER, FR1, State.STALE),
+    # url and pushurl: the push counts, in a region of its own, but a stale url to fetch from is stale as well
+    ([url(OSC_FR1), pushurl(SECNUM)], SECNUM, SEC, State.CURRENT),
+    ([url(ELSEWHERE), pushurl(SECNUM)], SECNUM, SEC, State.CURRENT),
+    ([url(SECNUM), pushurl(STALE)], STALE, FR1, State.STALE),
+    ([url(STALE), pushurl(SECNUM)], SECNUM, SEC, State.STALE),
+    ([url(OSC_FR1), pushurl(ELSEWHERE)], OSC_FR1, FR1, State.DIVERTED),
+    ([url(STALE), home_pushurl(ELSEWHERE)], STALE, FR1, State.DIVERTED),
+    # several urls, and a helper
+    ([url(OSC_FR1), url(OSC_FR1)], OSC_FR1, FR1, State.DIVERTED),
+    ([url(OSC_FR1), url(STALE, INCLUDED)], OSC_FR1, FR1, State.DIVERTED),
+    ([url(ELSEWHERE), url(OSC_FR1)], OSC_FR1, FR1, State.DIVERTED),
+    ([url(OSC_FR1), helper("foo")], OSC_FR1, FR1, State.DIVERTED),
+    # a region that is gone, or that the url does not tell
+    ([url(GONE)], GONE, "agora-fr1", State.UNKNOWN_REGION),
+    ([url(GONE), url(OSC_FR1)], GONE, "agora-fr1", State.UNKNOWN_REGION),
+    ([url("git@ssh.scalingo.com:a.git")], "git@ssh.scalingo.com:a.git", "", State.UNKNOWN_REGION),
+    ([url("git@two.example:a.git")], "git@two.example:a.git", "", State.UNKNOWN_REGION),
+    ([url("ssh://git@two.example:2202/a.git")], "[git@two.example:2202]:a.git", "second", State.CURRENT),
+    # insteadOf and pushInsteadOf (not for a pushurl): away from the region, to it, and between others
+    ([url(OSC_FR1), instead(OLD, RIGHT)], OSC_FR1, FR1, State.DIVERTED),
+    ([url(OSC_FR1), push_instead(EVIL, RIGHT)], OSC_FR1, FR1, State.DIVERTED),
+    ([pushurl(OSC_FR1), push_instead(EVIL, RIGHT)], OSC_FR1, FR1, State.CURRENT),
+    ([url(STALE), instead(RIGHT, OLD)], OSC_FR1, FR1, State.CURRENT),
+    ([url(STALE), push_instead(RIGHT, OLD)], OSC_FR1, FR1, State.CURRENT),
+    ([url(SHORT), instead(RIGHT, "sc:")], OSC_FR1, FR1, State.CURRENT),
+    ([url(SHORT), push_instead(RIGHT, "sc:")], OSC_FR1, FR1, State.CURRENT),
+    ([url(SHORT), push_instead(OLD, "sc:")], STALE, FR1, State.STALE),
+    ([url(SHORT), instead(OLD, "sc:")], STALE, FR1, State.STALE),
+    ([url(OSC_FR1), instead(RIGHT[:-3], RIGHT[:-3])], OSC_FR1, FR1, State.CURRENT),
+    ([url(OSC_FR1), pushurl(SECNUM), instead(EVIL, RIGHT)], SECNUM, SEC, State.CURRENT),
+]
+NOT_OURS = [
+    *([], [helper("foo")], [url(ELSEWHERE)], [url("true")]),
+    [url(SHORT), instead(EVIL, "sc:")],
+    [pushurl(SHORT), push_instead(RIGHT, "sc:")],
+]
+
+
+@pytest.mark.parametrize(("items", "place", "region", "state"), STATES)
+def test_the_state_of_a_remote(items: list[Setting], place: str, region: str, state: State) -> None:
     """A remote is judged by where its push goes, then by its other urls, each in its own region."""
     found = examiner_of(configured(*items)).examine("scalingo")
     assert found
-    assert (found.url, found.region, found.state) == (RemoteUrl.parse(url), region, state)
+    assert (found.url, found.region, found.state) == (RemoteUrl.parse(place), region, state)
     assert found.held_url == items[0][3]
 
 
-@pytest.mark.parametrize(
-    "items",
-    [
-        [],
-        [local("vcs", "foo")],
-        [local("url", ELSEWHERE)],
-        [local("url", "true")],
-        [local("url", "sc:myapp.git"), instead("git@evil.example:", "sc:")],
-        [local("pushurl", "sc:myapp.git"), push_instead(PREFIX, "sc:")],
-    ],
-)
+@pytest.mark.parametrize("items", NOT_OURS)
 def test_other_remotes_are_not_judged(items: list[Setting]) -> None:
     """A remote is Scalingo's only if one of its urls is, as it is or as git rewrites it."""
     assert examiner_of(configured(*items)).examine("scalingo") is None
 
 
-def test_push_urls_of_a_remote_know_of_empty_urls() -> None:
-    """What an empty url takes out of force does not count for the state."""
-    items = [local("url", STALE), local("url", ""), local("url", OSC_FR1)]
-    found = examiner_of(configured(*items, resets=True)).examine("scalingo")
+def test_a_url_is_judged_by_its_use() -> None:
+    """`pushInsteadOf` counts for a url that is pushed to, not for one that is only fetched from or a pushurl."""
+    states = []
+    for items in ([url(OSC_FR1), pushurl(OSC_FR1)], [url(OSC_FR1)]):
+        configuration = configured(push_instead(EVIL, RIGHT), *items)
+        remote = configuration.remote("scalingo")
+        judged = [examiner_of(configuration).judge(remote, entry) for entry in remote.located]
+        states += [judgement and judgement.state for judgement in judged]
+    assert states == [State.CURRENT, State.CURRENT, State.DIVERTED]
+
+
+def test_an_empty_url_empties_the_list() -> None:
+    """What an empty url takes out of force does not count; a new url is added behind it, so that it is in force."""
+    found = examiner_of(configured(url(STALE), url(""), url(OSC_FR1), resets=True)).examine("scalingo")
     assert found
     assert (found.state, found.remote.push_urls) == (State.CURRENT, (OSC_FR1,))
+    planned = plan(url(ELSEWHERE), url("", INCLUDED), resets=True)
+    assert planned.changes[0] == Change(INCLUDED, "remote.scalingo.url", ("",), ("", OSC_FR1))
+    assert planned.push_urls == (OSC_FR1,)
 
 
-# --- add -------------------------------------------------------------------------------------------------------------
+FETCH = change("fetch", to="+refs/heads/*:refs/remotes/scalingo/*", origin="")
 
 
 @pytest.mark.parametrize(
-    ("items", "changes"),
+    ("items", "fetch"),
     [
-        ([], [change("url", [], [OSC_FR1], ""), change("fetch", [], [FETCH], "")]),
-        ([local("fetch", "mine")], [change("url", [], [OSC_FR1], "")]),
-        ([from_home("prune", "true")], [change("url", [], [OSC_FR1], ""), change("fetch", [], [FETCH], "")]),
+        ([], [FETCH]),
+        ([("local", MAIN, "fetch", "mine")], []),
+        ([("global", "file:/home/me/.gitconfig", "prune", "true")], [FETCH]),
     ],
 )
-def test_a_remote_without_urls_is_created(items: list[Setting], changes: list[Change]) -> None:
+def test_a_remote_without_urls_is_created(items: list[Setting], fetch: list[Change]) -> None:
     """A remote that has no url gets one, and git's own refspec unless it has one, in the main configuration file."""
-    assert plan(*items) == Plan("scalingo", Outcome.CREATED, URL, OSC_FR1, None, tuple(changes), (OSC_FR1,))
-
-
-def test_a_url_is_added_behind_the_value_that_emptied_the_list() -> None:
-    """If the file's last url is empty, the new one follows it, so that it is in force."""
-    planned = plan(local("url", ELSEWHERE), local("url", "", INCLUDED), resets=True)
-    assert planned.changes[0] == change("url", [""], ["", OSC_FR1], INCLUDED)
-    assert planned.push_urls == (OSC_FR1,)
+    changes = (change("url", origin=""), *fetch)
+    assert plan(*items) == Plan("scalingo", Outcome.CREATED, URL, OSC_FR1, None, changes, (OSC_FR1,))
 
 
 @pytest.mark.parametrize(
     "items",
     [
-        [local("url", OSC_FR1)],
-        [local("url", SCP)],
-        [local("url", "[git@SSH.osc-fr1.scalingo.com:22]:myapp.git")],
-        [local("url", "git+ssh://git@ssh.osc-fr1.scalingo.com/~/myapp.git/")],
-        [local("pushurl", OSC_FR1)],
-        [local("url", OSC_FR1, INCLUDED), local("pushurl", OSC_FR1)],
-        [from_home("url", OSC_FR1)],
-        [local("url", "sc:myapp.git"), instead(PREFIX, "sc:")],
-        [local("url", "sc:myapp.git"), push_instead(PREFIX, "sc:")],
+        [url(OSC_FR1)],
+        [url(SCP)],
+        [url("[git@SSH.osc-fr1.scalingo.com:22]:myapp.git")],
+        [url("git+ssh://git@ssh.osc-fr1.scalingo.com/~/myapp.git/")],
+        [pushurl(OSC_FR1)],
+        [url(OSC_FR1, INCLUDED), pushurl(OSC_FR1)],
+        [home_url(OSC_FR1)],
+        [url(SHORT), instead(RIGHT, "sc:")],
+        [url(SHORT), push_instead(RIGHT, "sc:")],
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
 def test_an_equal_remote_is_left_alone(items: list[Setting], force: bool) -> None:
     """A remote that leads to the app already, in whatever spelling, file or scope, is unchanged, forced or not."""
     held = items[0][3]
-    push_urls = (OSC_FR1,) if held.startswith("sc:") else (items[-1][3],)
+    push_urls = (OSC_FR1,) if held == SHORT else (items[-1][3],)
     assert plan(*items, force=force) == Plan("scalingo", Outcome.UNCHANGED, URL, held, held, (), push_urls)
 
 
+MIRROR = "git@mirror.example:"
+
+
 @pytest.mark.parametrize(
-    ("items", "changes", "push_url"),
+    ("items", "changes"),
     [
-        ([local("url", STALE)], [change("url", [STALE], [OSC_FR1])], OSC_FR1),
-        ([local("url", GONE)], [change("url", [GONE], [OSC_FR1])], OSC_FR1),
-        ([local("url", SECNUM, INCLUDED)], [change("url", [SECNUM], [OSC_FR1], INCLUDED)], OSC_FR1),
-        ([local("url", NO_SUFFIX)], [change("url", [NO_SUFFIX], [OSC_FR1])], OSC_FR1),
-        ([local("pushurl", STALE)], [change("pushurl", [STALE], [OSC_FR1])], OSC_FR1),
-        (
-            [local("url", STALE), local("pushurl", SECNUM, INCLUDED)],
-            [change("url", [STALE], [OSC_FR1]), change("pushurl", [SECNUM], [OSC_FR1], INCLUDED)],
-            OSC_FR1,
-        ),
-        ([local("url", OSC_FR1), local("pushurl", STALE)], [change("pushurl", [STALE], [OSC_FR1])], OSC_FR1),
-        (
-            [local("url", "sc:myapp.git"), instead("git@scalingo.com:", "sc:")],
-            [change("url", ["sc:myapp.git"], [OSC_FR1])],
-            OSC_FR1,
-        ),
-        (
-            [local("url", "sc:myapp.git"), push_instead(STALE[:-9], "sc:")],
-            [change("url", ["sc:myapp.git"], [OSC_FR1])],
-            OSC_FR1,
-        ),
-        (
-            [local("url", STALE), instead("git@mirror.example:", PREFIX)],
-            [change("url", [STALE], [OSC_FR1])],
-            "git@mirror.example:myapp.git",
-        ),
-        (
-            [local("url", STALE), push_instead("git@mirror.example:", PREFIX)],
-            [change("url", [STALE], [OSC_FR1])],
-            "git@mirror.example:myapp.git",
-        ),
+        ([url(STALE)], [change("url", STALE)]),
+        ([url(GONE)], [change("url", GONE)]),
+        ([url(SECNUM, INCLUDED)], [change("url", SECNUM, origin=INCLUDED)]),
+        ([url(NO_SUFFIX)], [change("url", NO_SUFFIX)]),
+        ([pushurl(STALE)], [change("pushurl", STALE)]),
+        ([url(STALE), pushurl(SECNUM, INCLUDED)], [change("url", STALE), change("pushurl", SECNUM, origin=INCLUDED)]),
+        ([url(OSC_FR1), pushurl(STALE)], [change("pushurl", STALE)]),
+        ([url(SHORT), instead("git@scalingo.com:", "sc:")], [change("url", SHORT)]),
+        ([url(SHORT), push_instead(OLD, "sc:")], [change("url", SHORT)]),
+        ([url(STALE), instead(MIRROR, RIGHT)], [change("url", STALE)]),
+        ([url(STALE), push_instead(MIRROR, RIGHT)], [change("url", STALE)]),
     ],
 )
-def test_a_scalingo_remote_is_updated(items: list[Setting], changes: list[Change], push_url: str) -> None:
+def test_a_scalingo_remote_is_updated(items: list[Setting], changes: list[Change]) -> None:
     """Each url that is Scalingo's is replaced in its own file, and the plan knows where a push will go."""
     previous = changes[0].old[0]
+    push_url = f"{MIRROR}myapp.git" if MIRROR in items[-1][2] else OSC_FR1
     planned = plan(*items)
     assert planned == Plan("scalingo", Outcome.UPDATED, URL, OSC_FR1, previous, tuple(changes), (push_url,))
     assert planned.replacements[0] == (changes[0].variable, f"{previous} -> {OSC_FR1}")
@@ -261,51 +241,37 @@ REPLACE_ALL = f"{OTHER}, or replace them all with --force"
 @pytest.mark.parametrize(
     ("items", "reason", "hint"),
     [
-        ([local("url", ELSEWHERE)], f"points elsewhere: {ELSEWHERE}", REPLACE),
-        ([local("url", "")], "points elsewhere: ", REPLACE),
-        ([local("url", OSC_FR1), local("pushurl", ELSEWHERE)], f"points elsewhere: {ELSEWHERE}", REPLACE),
-        ([local("pushurl", "sc:a"), push_instead(PREFIX, "sc:")], "points elsewhere: sc:a", REPLACE),
-        ([local("url", OSC_FR1), local("url", OSC_FR1)], f"has several urls: {OSC_FR1}, {OSC_FR1}", REPLACE_ALL),
-        (
-            [local("url", OSC_FR1), ("worktree", WORKTREE, "url", OSC_FR1)],
-            *(f"has several urls: {OSC_FR1}, {OSC_FR1}", REPLACE_ALL),
-        ),
-        (
-            [local("url", STALE), local("pushurl", STALE), from_home("pushurl", ELSEWHERE)],
-            *(f"has several urls: {STALE}, {STALE}, {ELSEWHERE}", OTHER),
-        ),
-        ([from_home("url", STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
-        (
-            [("command", "command line:", "url", STALE)],
-            *("comes from the command configuration (the command line)", OTHER),
-        ),
-        (
-            [local("url", OSC_FR1), ("system", "file:/etc/gitconfig", "pushurl", STALE)],
-            *("comes from the system configuration (/etc/gitconfig)", OTHER),
-        ),
-        ([local("url", OSC_FR1), local("vcs", "hg")], "is reached through the remote helper 'hg'", OTHER),
-        ([local("vcs", "hg")], "is reached through the remote helper 'hg'", OTHER),
+        ([url(ELSEWHERE)], f"points elsewhere: {ELSEWHERE}", REPLACE),
+        ([url("")], "points elsewhere: ", REPLACE),
+        ([url(OSC_FR1), pushurl(ELSEWHERE)], f"points elsewhere: {ELSEWHERE}", REPLACE),
+        ([pushurl("sc:a"), push_instead(RIGHT, "sc:")], "points elsewhere: sc:a", REPLACE),
+        ([url(OSC_FR1), url(OSC_FR1)], f"has several urls: {OSC_FR1}, {OSC_FR1}", REPLACE_ALL),
+        ([url(SECNUM), ("worktree", WORKTREE, "url", GONE)], f"has several urls: {SECNUM}, {GONE}", REPLACE_ALL),
+        ([url(STALE), pushurl(GONE), home_pushurl("x")], f"has several urls: {STALE}, {GONE}, x", OTHER),
+        ([home_url(STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
+        ([command_url(STALE)], "comes from the command configuration (the command line)", OTHER),
+        ([url(OSC_FR1), home_pushurl(STALE)], "comes from the global configuration (/home/me/.gitconfig)", OTHER),
+        ([url(OSC_FR1), helper("hg")], "is reached through the remote helper 'hg'", OTHER),
+        ([helper("hg")], "is reached through the remote helper 'hg'", OTHER),
     ],
 )
 def test_another_remote_is_a_conflict(items: list[Setting], reason: str, hint: str) -> None:
     """A remote that points elsewhere, has several urls, is inherited or has a helper is refused, with the reason."""
-    with pytest.raises(RemoteConflict) as caught:
-        plan(*items)
-    assert (caught.value.message, caught.value.hints) == (f"the remote 'scalingo' {reason}", (hint,))
+    assert refusal(*items) == (f"the remote 'scalingo' {reason}", (hint,))
 
 
 @pytest.mark.parametrize(
     ("items", "changes"),
     [
-        ([local("url", ELSEWHERE)], [change("url", [ELSEWHERE], [OSC_FR1])]),
-        ([local("url", OSC_FR1), local("pushurl", ELSEWHERE)], [change("pushurl", [ELSEWHERE], [])]),
-        ([local("pushurl", ELSEWHERE)], [change("url", [], [OSC_FR1], ""), change("pushurl", [ELSEWHERE], [])]),
+        ([url(ELSEWHERE)], [change("url", ELSEWHERE)]),
+        ([url(OSC_FR1), pushurl(ELSEWHERE)], [change("pushurl", ELSEWHERE, to="")]),
+        ([pushurl(ELSEWHERE)], [change("url", origin=""), change("pushurl", ELSEWHERE, to="")]),
         (
-            [local("url", STALE), local("url", ELSEWHERE, INCLUDED), local("url", STALE)],
-            [change("url", [STALE, STALE], [OSC_FR1]), change("url", [ELSEWHERE], [], INCLUDED)],
+            [url(STALE), url(ELSEWHERE, INCLUDED), url(STALE)],
+            [change("url", STALE, STALE), change("url", ELSEWHERE, to="", origin=INCLUDED)],
         ),
-        ([from_home("url", ELSEWHERE)], [change("url", [], [OSC_FR1], ""), change("pushurl", [], [OSC_FR1], "")]),
-        ([from_home("url", ELSEWHERE), local("url", OSC_FR1)], [change("pushurl", [], [OSC_FR1], "")]),
+        ([home_url(ELSEWHERE)], [change("url", origin=""), change("pushurl", origin="")]),
+        ([home_url(ELSEWHERE), url(OSC_FR1)], [change("pushurl", origin="")]),
     ],
 )
 def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) -> None:
@@ -316,57 +282,58 @@ def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) 
 
 def test_force_keeps_the_empty_values_that_hide_inherited_ones() -> None:
     """Since git 2.46 an empty value may be all that keeps the user's own urls out of force."""
-    inherited = from_home("url", ELSEWHERE), from_home("pushurl", ELSEWHERE)
-    own = local("url", ""), local("pushurl", ""), local("url", ELSEWHERE)
+    inherited, own = (home_url(ELSEWHERE), home_pushurl(ELSEWHERE)), (url(""), pushurl(""), url(ELSEWHERE))
     planned = plan(*inherited, *own, force=True, resets=True)
-    assert (planned.changes, planned.push_urls) == ((change("url", ["", ELSEWHERE], ["", OSC_FR1]),), (OSC_FR1,))
+    changed = Change(MAIN, "remote.scalingo.url", ("", ELSEWHERE), ("", OSC_FR1))
+    assert (planned.changes, planned.push_urls) == ((changed,), (OSC_FR1,))
 
 
 @pytest.mark.parametrize(
     ("items", "place"),
     [
-        ([local("url", ELSEWHERE), from_home("pushurl", ELSEWHERE)], " from /home/me/.gitconfig"),
-        ([local("url", ELSEWHERE), ("command", "command line:", "pushurl", STALE)], " from the command line"),
-        ([local("url", OSC_FR1), local("vcs", "hg")], ""),
+        ([url(ELSEWHERE), home_pushurl(ELSEWHERE)], " from /home/me/.gitconfig"),
+        ([url(ELSEWHERE), command_pushurl(STALE)], " from the command line"),
+        ([url(OSC_FR1), helper("hg")], ""),
     ],
 )
 def test_force_does_not_claim_what_it_cannot_do(items: list[Setting], place: str) -> None:
     """An inherited pushurl and a helper cannot be replaced from here, and --force says so."""
-    with pytest.raises(RemoteConflict) as caught:
-        plan(*items, force=True)
-    assert caught.value.message == (f"--force cannot replace the remote 'scalingo' from here: remove it{place} first")
+    message = f"--force cannot replace the remote 'scalingo' from here: remove it{place} first"
+    assert refusal(*items, force=True)[0] == message
 
 
-@pytest.mark.parametrize(
-    ("own", "worktree", "inherited", "possible"),
-    [
-        (f"url = {ELSEWHERE}", "", "", True),
-        (f"url = {ELSEWHERE}\n url = {STALE}\n pushurl = {ELSEWHERE}", "", "", True),
-        (f"pushurl = {ELSEWHERE}\n pushurl = {STALE}", "", "", True),
-        (f"url = {OSC_FR1}", f"url = {OSC_FR1}", "", True),
-        (f"url = {OSC_FR1}", f"pushurl = {ELSEWHERE}", "", True),
-        ("", f"url = {ELSEWHERE}\n pushurl = {ELSEWHERE}", "", True),
-        ("", "", f"url = {ELSEWHERE}", True),
-        (f"url = {OSC_FR1}", "", f"url = {ELSEWHERE}", True),
-        (f"url = {ELSEWHERE}\n pushurl = {STALE}", f"pushurl = {STALE}", f"url = {ELSEWHERE}", True),
-        ("url", "", "", True),
-        ("url = ", "", "", True),
-        (f"url = {ELSEWHERE}", "", f"pushurl = {ELSEWHERE}", False),
-        ("vcs = hg", "", "", False),
-        ("[include]\n path = once\n[include]\n path = once", "", "", False),
-    ],
-)
+# What the main file, the worktree's and the user's own say of the remote, and whether --force can replace it.
+FORCED = [
+    (f"url = {ELSEWHERE}", "", "", True),
+    (f"url = {ELSEWHERE}\n url = {STALE}\n pushurl = {ELSEWHERE}", "", "", True),
+    (f"pushurl = {ELSEWHERE}\n pushurl = {STALE}", "", "", True),
+    (f"url = {OSC_FR1}", f"url = {OSC_FR1}", "", True),
+    (f"url = {OSC_FR1}", f"pushurl = {ELSEWHERE}", "", True),
+    ("", f"url = {ELSEWHERE}\n pushurl = {ELSEWHERE}", "", True),
+    ("", "", f"url = {ELSEWHERE}", True),
+    (f"url = {OSC_FR1}", "", f"url = {ELSEWHERE}", True),
+    (f"url = {ELSEWHERE}\n pushurl = {STALE}", f"pushurl = {STALE}", f"url = {ELSEWHERE}", True),
+    ("url", "", "", True),
+    ("url = ", "", "", True),
+    (f"url = {ELSEWHERE}", "", f"pushurl = {ELSEWHERE}", False),
+    ("vcs = hg", "", "", False),
+    ("[include]\n path = once\n[include]\n path = once", "", "", False),
+]
+
+
+@pytest.mark.parametrize(("own", "worktree", "inherited", "possible"), FORCED)
 def test_after_force_a_push_only_goes_to_the_app(
-    repo: Repo, home: Path, own: str, worktree: str, inherited: str, possible: bool
+    repo: Repo, own: str, worktree: str, inherited: str, possible: bool
 ) -> None:
     """--force, carried out for real, leaves the app as the one push url, or it refuses and changes nothing."""
     repo.git("config", "extensions.worktreeConfig", "true")
-    (repo.path / ".git" / "once").write_text(f'[remote "scalingo"]\n url = {STALE}\n')
-    files = {repo.config: own, repo.path / ".git" / "config.worktree": worktree, home / ".gitconfig": inherited}
-    for path, text in files.items():
+    folder = repo.config.parent
+    (folder / "once").write_text(f'[remote "scalingo"]\n url = {STALE}\n')
+    (Path.home() / ".gitconfig").write_text(f'[remote "scalingo"]\n {inherited}\n')
+    for path, text in ((repo.config, own), (folder / "config.worktree", worktree)):
         with path.open("a") as file:
             file.write(f'[remote "scalingo"]\n {text}\n')
-    before = {path: path.read_bytes() for path in files}
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     repository = Repository()
 
     def decide(now: Configuration) -> list[Plan]:
@@ -379,10 +346,7 @@ def test_after_force_a_push_only_goes_to_the_app(
     else:
         with pytest.raises((RemoteConflict, RepositoryError)):
             carry_out(repository, repository.read(), decide, dry_run=False)
-        assert {path: path.read_bytes() for path in files} == before
-
-
-# --- sync ------------------------------------------------------------------------------------------------------------
+        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
 def sync(*items: Setting) -> Plan:
@@ -393,52 +357,28 @@ def sync(*items: Setting) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("items", "changes", "url"),
+    ("items", "changes", "push_url"),
     [
-        ([local("url", STALE)], [change("url", [STALE], [OSC_FR1])], OSC_FR1),
-        ([local("url", STALE.replace(".git", ""))], [change("url", [STALE[:-4]], [OSC_FR1])], OSC_FR1),
+        ([url(STALE)], [change("url", STALE)], OSC_FR1),
+        ([url(STALE[:-4])], [change("url", STALE[:-4])], OSC_FR1),
         # each value keeps its own app and region
         (
-            [local("url", STALE), local("pushurl", STALE.replace("myapp", "other"))],
-            [change("url", [STALE], [OSC_FR1]), change("pushurl", [STALE.replace("myapp", "other")], [OTHER_APP])],
+            [url(STALE), pushurl(STALE_OTHER)],
+            [change("url", STALE), change("pushurl", STALE_OTHER, to=OTHER_APP)],
             OTHER_APP,
         ),
-        ([local("url", SECNUM), local("pushurl", STALE)], [change("pushurl", [STALE], [OSC_FR1])], OSC_FR1),
-        ([local("url", STALE), local("pushurl", SECNUM)], [change("url", [STALE], [OSC_FR1])], SECNUM),
-        ([from_home("url", ELSEWHERE), local("pushurl", STALE)], [change("pushurl", [STALE], [OSC_FR1])], OSC_FR1),
-        (
-            [local("url", "sc:myapp.git"), instead(STALE[:-9], "sc:")],
-            *([change("url", ["sc:myapp.git"], [OSC_FR1])], OSC_FR1),
-        ),
-        (
-            [local("url", "sc:myapp.git"), push_instead(STALE[:-9], "sc:")],
-            *([change("url", ["sc:myapp.git"], [OSC_FR1])], OSC_FR1),
-        ),
+        ([url(SECNUM), pushurl(STALE)], [change("pushurl", STALE)], OSC_FR1),
+        ([url(STALE), pushurl(SECNUM)], [change("url", STALE)], SECNUM),
+        ([home_url(ELSEWHERE), pushurl(STALE)], [change("pushurl", STALE)], OSC_FR1),
+        ([url(SHORT), instead(OLD, "sc:")], [change("url", SHORT)], OSC_FR1),
+        ([url(SHORT), push_instead(OLD, "sc:")], [change("url", SHORT)], OSC_FR1),
         # what only git's rewriting diverts has nothing to be brought up to date
-        ([local("url", OSC_FR1), instead(STALE[:-9], PREFIX)], [], OSC_FR1),
+        ([url(OSC_FR1), instead(OLD, RIGHT)], [], OSC_FR1),
     ],
 )
-def test_sync_changes_only_what_is_stale(items: list[Setting], changes: list[Change], url: str) -> None:
+def test_sync_changes_only_what_is_stale(items: list[Setting], changes: list[Change], push_url: str) -> None:
     """Only a stale value changes, to its own app in its own region."""
     planned = sync(*items)
-    assert (planned.changes, planned.url) == (tuple(changes), RemoteUrl.parse(url))
+    assert (planned.changes, planned.url) == (tuple(changes), RemoteUrl.parse(push_url))
     if changes:
-        assert planned.push_urls == (url,)
-
-
-def test_sync_leaves_what_it_cannot_change() -> None:
-    """A stale url from outside the repository is a conflict that names the place."""
-    with pytest.raises(RemoteConflict, match=r"comes from the global configuration \(/home/me/\.gitconfig\)$"):
-        sync(from_home("url", STALE), local("pushurl", OSC_FR1))
-
-
-def test_a_url_is_judged_by_its_use() -> None:
-    """`pushInsteadOf` counts for a url that is pushed to, not for one that is only fetched from or a pushurl."""
-    rule, url, pushurl = push_instead("git@evil.example:", PREFIX), local("url", OSC_FR1), local("pushurl", OSC_FR1)
-    states = []
-    for items in ([url, pushurl], [url]):
-        configuration = configured(rule, *items)
-        remote = configuration.remote("scalingo")
-        judged = [examiner_of(configuration).judge(remote, entry) for entry in remote.located]
-        states += [judgement and judgement.state for judgement in judged]
-    assert states == [State.CURRENT, State.CURRENT, State.DIVERTED]
+        assert planned.push_urls == (push_url,)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo
-from test_plan import ELSEWHERE, STALE, examiner_of
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo
+from test_plan import examiner_of
 
 from git_scalingo_region.model import Outcome, RemoteUrl
 from git_scalingo_region.repository.changes import carry_out

@@ -97,9 +97,7 @@ def test_url_asks_where_the_app_is_only_if_nobody_says(run: Run, account: Accoun
         ],
     )
     account.add_app("osc-fr1", "myapp")
-    assert run("url", "myapp").stderr == (
-        "error: an app of that name is in osc-fr1 and scw-par: say which region you mean\n"
-    )
+    assert run("url", "myapp").stderr == ("error: the app myapp is in osc-fr1 and scw-par: say which region you mean\n")
 
 
 def test_url_of_a_gone_region(repo: Repo, run: Run, account: Account) -> None:

@@ -177,8 +177,8 @@ def _expect_a_push(subject: Subject) -> None:
 
 def _unreached(subject: Subject, detail: str) -> Finding:
     endpoint = subject.region.ssh
-    probe = shell.command("ssh", "-v", "-p", str(endpoint.port), f"git@{endpoint.host}")
-    return Finding(PROBLEM, detail, "", probe)
+    line = f"{_ssh(subject).strip() or 'ssh'} {shell.command('-v', '-p', str(endpoint.port), f'git@{endpoint.host}')}"
+    return Finding(PROBLEM, detail, "", line if line.isprintable() else "")
 
 
 def _changed(subject: Subject, detail: str) -> Finding:
@@ -216,7 +216,8 @@ def _explain(subject: Subject, said: str) -> Finding:
     words = next((line for line in reversed(said.splitlines()) if not _NOISE.match(line)), "it does not say why")
     for pattern, meaning, finding in _FAILURES:
         if re.search(pattern, said, re.MULTILINE):
-            return finding(subject, meaning.format(host=endpoint.host, port=endpoint.port, said=words))
+            host, port = client.lookup(endpoint, _ssh(subject)).endpoint  # ssh's configuration may name another place
+            return finding(subject, meaning.format(host=host, port=port, said=words))
     if re.search(r"^ ! \[rejected\]", said, re.MULTILINE):
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
         return Finding(PROBLEM, detail, "", shell.git("fetch", remote), accepted=True)

@@ -205,7 +205,8 @@ def _without_token(settings: Settings) -> tuple[str, str]:
         is_only_one = settings.api_token and not find_token(settings._replace(api_token=""))
     except CredentialsError:
         is_only_one = False
-    return ("unset SCALINGO_API_TOKEN", "") if is_only_one else ("", "scalingo login")
+    # An empty variable counts as not set, and fish has no unset.
+    return ("export SCALINGO_API_TOKEN=", "") if is_only_one else ("", "scalingo login")
 
 
 def _kept_catalog(settings: Settings) -> Catalog:

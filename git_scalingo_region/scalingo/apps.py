@@ -11,8 +11,9 @@ from git_scalingo_region.scalingo.credentials import vouches_for
 
 
 class Whereabouts(NamedTuple):
-    """The regions that have the app, those that do not, and those that gave no usable answer or may not be asked."""
+    """An app, the regions that have it, those that do not, and those that gave no usable answer or may not be asked."""
 
+    app: str
     present: tuple[Region, ...]
     absent: tuple[Region, ...]
     silent: tuple[Region, ...]
@@ -41,7 +42,7 @@ def find_app(catalog: Catalog, app: str) -> Whereabouts | None:
     def those(answer: bool | None) -> tuple[Region, ...]:
         return tuple(region for region in regions if answers.get(region.name) is answer)
 
-    whereabouts = Whereabouts(present=those(True), absent=those(False), silent=those(None))
+    whereabouts = Whereabouts(app, present=those(True), absent=those(False), silent=those(None))
     if whereabouts.found is None:
         names = ", ".join(region.name for region in whereabouts.silent)
         context.warn(f"cannot tell whether the app is in {names}: no usable answer")

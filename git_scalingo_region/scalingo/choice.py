@@ -17,6 +17,9 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import Whereabouts
 from git_scalingo_region.scalingo.catalog import Catalog
 
+RESTRICTED = "exists, but this account does not see it"
+ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
+
 LookUp = Callable[[], "Whereabouts | None"]
 
 
@@ -111,10 +114,6 @@ def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff
         context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
 
 
-RESTRICTED = "exists, but this account does not see it"
-ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
-
-
 def choose(
     context: Context, catalog: Catalog, wishes: Iterable[Wish], cli_region: str, look_up: LookUp | None = None
 ) -> Choice:
@@ -144,7 +143,7 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
         return None
     if len(whereabouts.present) > 1:
         names = " and ".join(region.name for region in whereabouts.present)
-        raise RegionError(f"an app of that name is in {names}: say which region you mean")
+        raise RegionError(f"the app {whereabouts.app} is in {names}: say which region you mean")
     return Choice(whereabouts.present[0], RegionSource.APP, catalog.load(), app_found=True)
 
 

@@ -474,6 +474,13 @@ def test_write_of_a_remote_whose_region_is_gone(
     assert path.read_text() == declared
 
 
+def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
+    """Such a region is still there, so the remote is declared with it."""
+    repo.git("remote", "add", "scalingo", "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git")
+
+    assert run("setup", "--write").stdout == "Created .gitscalingo\n  scalingo  myapp in osc-secnum-fr1\n"
+
+
 def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, service: Service) -> None:
     """A remote whose name `.gitscalingo` cannot hold is an error: the file would be one that nobody can use."""
     repo.git("config", "remote.a b.url", STAGING)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, examiner_of, move_hint, select
+from git_scalingo_region.commands.selection import add_form, examine, examiner_of, is_gone, move_hint, select
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -23,7 +23,7 @@ from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import OTHER_NAME, Examined, State, plan_add
+from git_scalingo_region.repository.plan import OTHER_NAME, Examined, plan_add
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
@@ -43,18 +43,7 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
     if write:
         return _write(context, repository, remotes, dry_run=dry_run)
     wanted = _wanted(read_declared(context, repository), remotes)
-    configuration, catalog = repository.read(), Catalog(context)
-
-    def choose(item: Declared) -> Target:
-        selection = select(context, catalog, configuration, item.remote)
-        return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
-
-    try:
-        targets = all_of(wanted, choose)
-        done = make_remotes(repository, configuration, targets, dry_run=dry_run)
-    except RemoteConflict as conflict:
-        hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
-        raise RemoteConflict(conflict.message, *hints) from None
+    targets, done = _make(context, repository, wanted, force=force, dry_run=dry_run)
     changed = [item for item in done if item.plan.outcome is not Outcome.UNCHANGED]
     regions = {target.choice.region.name: target for target in targets}
     advice = _advice(regions.values(), remotes) if changed and not trust else ()
@@ -66,6 +55,24 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
         hints=lambda: advice,
     )
     return _and_trust(context, made, tuple(regions), dry_run=dry_run) if trust else made
+
+
+def _make(
+    context: Context, repository: Repository, wanted: Sequence[Declared], *, force: bool, dry_run: bool
+) -> tuple[list[Target], list[Done]]:
+    """Make the remotes in one step, and return where they point, and what was done."""
+    configuration, catalog = repository.read(), Catalog(context)
+
+    def choose(item: Declared) -> Target:
+        selection = select(context, catalog, configuration, item.remote)
+        return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
+
+    try:
+        targets = all_of(wanted, choose)
+        return targets, make_remotes(repository, configuration, targets, dry_run=dry_run)
+    except RemoteConflict as conflict:
+        hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
+        raise RemoteConflict(conflict.message, *hints) from None
 
 
 def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
@@ -147,7 +154,9 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
         raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
-    found, hints = _declarable(context, repository, configuration, names)
+    catalog = Catalog(context)
+    examined = examine(repository, catalog, configuration, names)
+    found, hints = _declarable(catalog, configuration, examined, are_named=bool(names))
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
@@ -165,36 +174,31 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 
 
 def _declarable(
-    context: Context, repository: Repository, configuration: Configuration, names: Sequence[str]
+    catalog: Catalog, configuration: Configuration, examined: Iterable[Examined], *, are_named: bool
 ) -> tuple[list[Declared], list[str]]:
-    """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
+    """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone was declared without it, a new clone would have it in another region.
+    If a remote whose region is gone was declared without it, a new clone would have it in another region. A remote that
+    `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict` if named.
     """
+    examiner = examiner_of(catalog, configuration)
     found, hints = [], []
-    catalog = Catalog(context)
-    for item in examine(repository, catalog, configuration, names):
-        if item.state is State.UNKNOWN_REGION:
-            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+    for item in examined:
+        if is_gone(catalog, item):
+            catalog.context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(move_hint(catalog, configuration, item))
-        elif reason := _refusal(catalog, configuration, item):
-            if names:
-                raise RemoteConflict(reason)
-            context.warn(f"left out of {FILE}: {reason}")
+            continue
+        try:
+            plan_add(item.remote, item.url, examiner)
+        except RemoteConflict as conflict:
+            if are_named:
+                raise
+            catalog.context.warn(f"left out of {FILE}: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:
         raise RepositoryError("there is no Scalingo remote to declare", *(hints or [add_form()]))
     return found, hints
-
-
-def _refusal(catalog: Catalog, configuration: Configuration, item: Examined) -> str:
-    """Return why `setup` would refuse the remote if it were declared, such as a url that is not Scalingo's, or ""."""
-    try:
-        plan_add(item.remote, item.url, examiner_of(catalog, configuration))
-    except RemoteConflict as conflict:
-        return conflict.message
-    return ""
 
 
 def _values(items: Iterable[Declared]) -> dict[str, str]:

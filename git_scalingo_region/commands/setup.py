@@ -192,7 +192,7 @@ def _declarable(
             plan_add(item.remote, item.url, examiner)
         except RemoteConflict as conflict:
             if are_named:
-                raise
+                raise RemoteConflict(conflict.message) from None  # its hints are about options that are not for --write
             catalog.context.warn(f"left out of {FILE}: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))

@@ -191,8 +191,8 @@ def _declarable(
         try:
             plan_add(item.remote, item.url, examiner)
         except RemoteConflict as conflict:
-            if are_named:
-                raise RemoteConflict(conflict.message) from None  # its hints are about options that are not for --write
+            if are_named:  # its hints are about `add`
+                raise RemoteConflict(conflict.message) from None
             catalog.context.warn(f"left out of {FILE}: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))

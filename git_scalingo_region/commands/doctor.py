@@ -13,7 +13,14 @@ from git_scalingo_region.commands import access, checks
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Skip, Subject
 from git_scalingo_region.commands.selection import examiner_of, select
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
+from git_scalingo_region.errors import (
+    CredentialsError,
+    ExitStatus,
+    InvalidInput,
+    MissingProgram,
+    RepositoryError,
+    ScalingoRegionError,
+)
 from git_scalingo_region.model import check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import MINIMUM, Repository
@@ -105,9 +112,9 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
         return check(subject)
     except Skip as skip:
         return Finding(SKIPPED, str(skip))
+    except MissingProgram as error:  # that is the problem of a check of its own
+        return Finding(SKIPPED, error.message)
     except ScalingoRegionError as error:
-        if "is not installed" in error.message:  # that is the problem of a check of its own
-            return Finding(SKIPPED, error.message)
         return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
@@ -160,9 +167,9 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
+    except MissingProgram:
+        return None, Finding(SKIPPED, "git is not installed")
     except RepositoryError as error:
-        if "not installed" in error.message:
-            return None, Finding(SKIPPED, "git is not installed")
         ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
         return None, Finding(PROBLEM, error.message, fix, "" if fix else shell.git("status"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import InvalidInput, MissingProgram, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository, read_configuration
@@ -48,10 +48,11 @@ def read_or_warn(context: Context) -> Configuration:
     """Return git's configuration; an empty one, with a warning, if git refuses its own."""
     try:
         return read_configuration()
+    except MissingProgram:
+        pass  # what needs no repository needs no git either
     except RepositoryError as error:
-        if "not installed" not in error.message:
-            context.warn(f"ignoring your git configuration: {error.message}")
-        return Configuration([])
+        context.warn(f"ignoring your git configuration: {error.message}")
+    return Configuration([])
 
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:

@@ -250,7 +250,7 @@ def test_gives_examples_that_the_program_takes() -> None:
 
 
 def test_says_the_versions_and_days_of_the_release() -> None:
-    """The heading has the package's version, with its day in the change log; so do the examples of the action."""
+    """The manual, the change log and the examples of the action agree on them, and so does the built-in data."""
     heading = shlex.split(MANUAL.read_text().partition("\n")[0].replace(r"\-", "-"))
     release = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert release

@@ -13,12 +13,12 @@ from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryErr
 from git_scalingo_region.model import Outcome, Region
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.settings import SCAN_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
 from git_scalingo_region.ssh.client import HostKey, Lookup
 from git_scalingo_region.ssh.known_hosts import KnownKey, is_fingerprint
 from git_scalingo_region.terminal import GREEN, Result, Style, plural, record
 
-SCAN_SECONDS = 5.0
 DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
 # Who vouches for the keys.
 GIVEN = "the fingerprint given"

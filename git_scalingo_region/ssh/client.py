@@ -16,10 +16,9 @@ from typing import NamedTuple
 from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import MissingProgram, RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
+from git_scalingo_region.settings import PROBE_SECONDS, SSH_SECONDS
 
 KEY_TYPES = "rsa,ecdsa,ed25519"
-SSH_SECONDS = 5.0
-PROBE_SECONDS = 1.0
 TIMED_OUT = 124  # as timeout(1) says it
 
 

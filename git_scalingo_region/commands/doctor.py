@@ -219,7 +219,7 @@ def _kept_catalog(settings: Settings) -> Catalog:
 def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
     repository, configuration = place
     examiner = examiner_of(catalog, configuration)
-    selection = select(context, catalog, configuration, remote, existing=True)
+    selection = select(catalog, configuration, remote, existing=True)
     ours = [name for name in configuration.remote_names if examiner.examine(name)]
     if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))

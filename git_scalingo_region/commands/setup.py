@@ -61,7 +61,7 @@ def _make(
     configuration, catalog = repository.read(), Catalog(context)
 
     def choose(item: Declared) -> Target:
-        selection = select(context, catalog, configuration, item.remote)
+        selection = select(catalog, configuration, item.remote)
         return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
 
     try:

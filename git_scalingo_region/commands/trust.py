@@ -130,7 +130,7 @@ def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequ
         raise RepositoryError(
             "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
         )
-    found = (select_region(context, catalog, name).region for name in names)
+    found = (select_region(catalog, name).region for name in names)
     return list({region.name: region for region in found}.values())
 
 

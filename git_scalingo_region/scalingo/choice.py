@@ -66,35 +66,37 @@ class Choice(NamedTuple):
         return {"region": self.region.name, "region_source": source, "list_source": list_source}
 
 
-def read_arguments(catalog: Catalog, command: str, region: str, app: str, *, remote_app: str) -> tuple[str, str]:
+def read_arguments(
+    catalog: Catalog, region: str, app: str, *, words: Sequence[str], remote_app: str
+) -> tuple[str, str]:
     """Tell REGION and APP apart, and return both; an empty region leaves the choice to what comes next.
 
     A single word is the app if that app is known already, or if nothing else says which app it is and no region has
     that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
-    neither, or if no app is known.
+    neither, or if no app is known; `words` are the words of the command, up to the region, for its hints.
     """
     if app:
         found = region and check_region_name(region), check_app_name(app)
         if region and catalog.known(app) and is_app_name(region) and not catalog.find(region):
-            usage = shell.plugin(command, app, region)
+            usage = shell.plugin(*words, app, region)
             raise InvalidInput(f"'{app}' is a region, but it is given as the app: REGION comes first", usage)
         return found
     apps = [name for name in (catalog.context.settings.app, remote_app) if name]
     if region:
-        return _read_word(catalog, command, region, apps)
+        return _read_word(catalog, region, apps, words)
     if apps:
         return "", check_app_name(apps[0], "SCALINGO_APP")
-    usage = f"{shell.plugin(command)} [REGION] APP"
+    usage = f"{shell.plugin(*words)} [REGION] APP"
     raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
 
 
-def _read_word(catalog: Catalog, command: str, word: str, apps: Sequence[str]) -> tuple[str, str]:
+def _read_word(catalog: Catalog, word: str, apps: Sequence[str], words: Sequence[str]) -> tuple[str, str]:
     if word in apps:
         return "", check_app_name(word)
     if not apps:
         check_app_name(word)
         if catalog.known(word):
-            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
+            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(*words, word)} APP")
         _warn_of_near_names(catalog, word, cutoff=0.8)  # here the word is most likely an app
         return "", word
     if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
@@ -187,17 +189,17 @@ def _listed(regions: RegionList) -> str:
     return ", ".join(sorted(regions.names))
 
 
-def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, commands: Sequence[str] = ()) -> Choice:
+def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, words: Sequence[str] = ()) -> Choice:
     """Return the choice with `app_found`, and warn if the account does not see the app in the chosen region.
 
-    `commands` are the words of the command to repeat for another region, up to the region.
+    `words` are the words of the command to repeat for another region, up to the region.
     """
     context, whereabouts = catalog.context, find_app(catalog, app)
     if whereabouts is None:
         return choice
     here, present = choice.region, sorted(region.name for region in whereabouts.present)
     if present and here.name not in present:
-        command = shell.plugin(*commands, present[0], app) if commands and len(present) == 1 else ""
+        command = shell.plugin(*words, present[0], app) if words and len(present) == 1 else ""
         not_here = "gives no usable answer" if here in whereabouts.silent else "does not have it"
         context.warn(
             f"the app {app} is in {' and '.join(present)}, and {here.name} {not_here}"

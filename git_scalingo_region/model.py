@@ -273,6 +273,14 @@ class RegionList(NamedTuple):
         """The names, in the platform's order."""
         return tuple(region.name for region in self.regions)
 
+    def source_json(self) -> dict[str, str | None]:
+        """Return where the list came from, and when it was fetched (UTC), as in the JSON of a command."""
+        from datetime import datetime, timezone
+
+        at = self.fetched_at
+        stamp = datetime.fromtimestamp(at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else None
+        return {"list_source": self.source.value, "fetched_at": stamp}
+
 
 class Platform(NamedTuple):
     """Tells which region a remote url belongs to: from its ssh endpoint, then from its host.

@@ -22,7 +22,7 @@ def run(context: Context, *, names: bool) -> Result:
     listed = catalog.load()
     return Result(
         text=lambda style: "".join(f"{name}\n" for name in listed.names) if names else _table(listed, selected, style),
-        json=lambda: {"regions": [region.to_json() for region in listed.regions], **source_json(listed)},
+        json=lambda: {"regions": [region.to_json() for region in listed.regions], **listed.source_json()},
     )
 
 
@@ -36,15 +36,6 @@ def _note(region: Region, selected: Wish) -> str:
     if region.name == selected.name:
         notes.append(f"selected {selected.source.phrase}")
     return ", ".join(notes)
-
-
-def source_json(regions: RegionList) -> dict[str, str | None]:
-    """Return where a list came from, and when it was fetched (UTC)."""
-    from datetime import datetime, timezone
-
-    moment = regions.fetched_at
-    stamp = datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ") if moment is not None else None
-    return {"list_source": regions.source.value, "fetched_at": stamp}
 
 
 def _is_known(catalog: Catalog, wish: Wish) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from git_scalingo_region.commands.list import source_json
 from git_scalingo_region.commands.selection import select_region
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput
@@ -22,7 +21,7 @@ def run(context: Context, *, region: str, field: str) -> Result:
     source = choice.source.key
     return Result(
         text=lambda style: _text(choice.region, field, style),
-        json=lambda: {**choice.region.to_json(), "region_source": source, **source_json(choice.regions)},
+        json=lambda: {**choice.region.to_json(), "region_source": source, **choice.regions.source_json()},
     )
 
 

@@ -72,7 +72,7 @@ def _ssh(subject: Subject) -> str:
     return ssh_command(subject.context, subject.configuration)
 
 
-def refused(subject: Subject, detail: str) -> Finding:
+def key_refused(subject: Subject, detail: str) -> Finding:
     """Return the problem that the host accepts no key: which one to add, and where."""
     found = _add_a_key(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
     return found._replace(accepted=False)
@@ -195,7 +195,7 @@ _FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
     (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", "the host key is not the one known", _changed),
     (r"Host key verification failed|No .* host key is known", "the host key is unknown", _untrusted),
     (r"ssh: connect to host|Connection timed out", "port {port} of {host} is unreachable", _unreached),
-    (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", refused),
+    (r"Permission denied \(|Too many authentication failures", "{host} accepts none of your ssh keys", key_refused),
     (r"Connection closed|Connection reset|Broken pipe", "{host} closed the connection", _unreached),
     (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", _unreached),
     (r"^(fatal|error): (bad|invalid|malformed|unable to parse|ssh variant)", "git does not push: {said}", _unpushed),

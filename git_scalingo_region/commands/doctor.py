@@ -138,7 +138,7 @@ def _key(subject: Subject, accepted: bool | None) -> Finding:
     if accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
     if accepted is False and found.status != PROBLEM:
-        return access.refused(subject, f"{subject.region.ssh.host} accepts none of your ssh keys")
+        return access.key_refused(subject, f"{subject.region.ssh.host} accepts none of your ssh keys")
     return found
 
 

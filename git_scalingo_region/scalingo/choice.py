@@ -113,13 +113,15 @@ def _warn_of_near_names(catalog: Catalog, word: str, *, cutoff: float) -> None:
 
 
 def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
-    """Choose the first region that is wished for; else the one where the app is, if one is given; else a default.
+    """Choose the region of the wish that comes first in the order of precedence, whatever their own order is.
 
-    Raises `InvalidInput` for a name that no region can have, and `RegionError` for an unknown one, for an app in
-    several regions, or if there is no default.
+    If there is no wish, choose the region where the app is, if an app is given; else a default. Raises `InvalidInput`
+    for a name that no region can have, and `RegionError` for an unknown one, for an app in several regions, or if there
+    is no default.
     """
-    if wish := next((wish for wish in wishes if wish.name), None):
-        return named(catalog, wish)
+    wished = {wish.source: wish for wish in wishes if wish.name}
+    if first := next((source for source in RegionSource if source in wished), None):
+        return named(catalog, wished[first])
     whereabouts = find_app(catalog, app) if app else None
     if choice := where_the_app_is(catalog, whereabouts):
         return choice

@@ -919,6 +919,10 @@ def test_the_ssh_of_the_repository(
     assert found["host-key"] == finding("warning", detail)
     assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
     assert found["connection"]["status"] == "ok"
+    repo.git("config", "core.sshCommand", str(users))
+    found = doctor("--connect")
+    assert found["connection"]["detail"] == "the host key is unknown"
+    assert found["host-key"] == finding("warning", f"{unknown}, but {why}")
 
 
 @pytest.mark.slow

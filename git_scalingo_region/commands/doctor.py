@@ -95,8 +95,8 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     yield "regions", regions
     yield "app", look(access.app)
     connection = look(access.connect) if connect else Finding(SKIPPED, "only with --connect")
-    yield "host-key", look(partial(_host_key, accepted=connection.accepted))
-    yield "key", look(partial(_key, accepted=connection.accepted))
+    yield "host-key", look(partial(_host_key, connection=connection))
+    yield "key", look(partial(_key, connection=connection))
     yield "history", look(checks.history)
     yield "refspec", look(checks.refspec)
     yield "follow-tags", look(checks.follow_tags)
@@ -121,26 +121,29 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
         return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
-def _host_key(subject: Subject, accepted: bool | None) -> Finding:
-    return _doubted(subject, _look(subject, access.host_key), accepted)
+def _host_key(subject: Subject, connection: Finding) -> Finding:
+    return _doubted(subject, _look(subject, access.host_key), connection)
 
 
-def _doubted(subject: Subject, found: Finding, accepted: bool | None = None) -> Finding:
+def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
     """Return a finding about ssh, given that git may run another one than the one that was asked."""
     if found.status != PROBLEM or not access.has_own_ssh(subject):
         return found
-    if accepted is not None:
+    if connection.accepted is not None:
         return Finding(WARNING, f"{found.detail}, but this repository's core.sshCommand accepts the host")
-    detail = f"{found.detail}, but git runs this repository's core.sshCommand, which only --connect tries"
-    return Finding(WARNING, detail, "", shell.plugin("doctor", "--connect", subject.remote))
+    detail = f"{found.detail}, but git runs this repository's core.sshCommand"
+    if connection.status != SKIPPED:
+        return Finding(WARNING, detail)
+    probe = shell.plugin("doctor", "--connect", subject.remote)
+    return Finding(WARNING, f"{detail}, which only --connect tries", "", probe)
 
 
-def _key(subject: Subject, accepted: bool | None) -> Finding:
+def _key(subject: Subject, connection: Finding) -> Finding:
     """Look at the user's key. What the host says of it counts more than the account's list."""
-    found = _doubted(subject, _look(subject, access.key))
-    if accepted and found.status != OK:
+    found = _doubted(subject, _look(subject, access.key), connection)
+    if connection.accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
-    if accepted is False and found.status != PROBLEM:
+    if connection.accepted is False and found.status != PROBLEM:
         return access.refused(subject, f"{subject.region.ssh.host} accepts none of your ssh keys")
     return found
 

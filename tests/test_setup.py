@@ -330,7 +330,7 @@ def test_nothing_is_declared_in_a_new_bare_repository(run: Run) -> None:
     """Before the first push there is no file, and none can be written."""
     git("init", "--quiet", "--bare")
     assert run("setup").status == 5
-    reason = ".gitscalingo belongs into a work tree, and this repository has none"
+    reason = ".gitscalingo belongs in a work tree, and this repository has none"
     assert run("setup", "--write") == refusal(5, reason)
 
 
@@ -430,7 +430,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     remotes = "  staging  myapp-staging in osc-fr1\n"
     assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    hint = "hint: commit it, and everybody sets up with: git scalingo-region setup\n"
+    hint = "hint: commit it, and everybody can set up with: git scalingo-region setup\n"
     assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'

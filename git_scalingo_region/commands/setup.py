@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool, force: bool, dry_run: bool) -> Result:
-    """Make the declared remotes, or only those named; with `write`, declare the remotes that there are.
+    """Make the declared remotes, or only those named; with `write`, declare the existing remotes.
 
     Raises `RepositoryError` without a usable file, `InvalidInput` for a bad one, `RegionError`, and `RemoteConflict`,
     which names every conflict, with nothing changed.
@@ -100,7 +100,7 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
 
 
 def _and_trust(context: Context, made: Result, regions: tuple[str, ...], *, dry_run: bool) -> Result:
-    """Trust the host keys of the regions, and add what comes of it; the exit status is that of `trust`."""
+    """Trust the host keys of the regions, and add the result; the exit status is that of `trust`."""
     trusted = _trust(context, regions, dry_run=dry_run)
     return Result(
         text=lambda style: "\n".join(filter(None, (made.text(style), trusted.text(style)))),
@@ -131,7 +131,7 @@ def _trust(context: Context, regions: tuple[str, ...], *, dry_run: bool) -> Trus
 def _write(context: Context, repository: Repository, names: tuple[str, ...], *, dry_run: bool) -> Result:
     """Declare the Scalingo remotes of the repository, or those named."""
     if not repository.has_work_tree:
-        raise RepositoryError(f"{FILE} belongs into a work tree, and this repository has none")
+        raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
     configuration = repository.read()
     found, hints = _declarable(context, examine(repository, Catalog(context), configuration, names), configuration)
@@ -139,7 +139,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
-        hints.append(f"commit it, and everybody sets up with: {shell.PROGRAM} setup")
+        hints.append(f"commit it, and everybody can set up with: {shell.PROGRAM} setup")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     title = headline(FILE, outcome, dry_run=dry_run)
     fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
@@ -156,7 +156,7 @@ def _declarable(
 ) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move the remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone was declared without it, a new clone would have it in another region.
+    If a remote whose region is gone were declared without a region, a new clone would have it in another region.
     """
     found, hints = [], []
     for item in examined:

@@ -130,7 +130,7 @@ COMMANDS = (
     Command("list", "List the regions.", (), (NAMES, *USUAL)),
     Command("show", "Show every field of one region.", (REGION,), (FIELD, *USUAL, FALLBACK)),
     Command("status", "Show this repository's Scalingo remotes and their state.", (DECLARED,), USUAL),
-    Command("sync", "Bring remotes whose ssh endpoint has moved up to date.", (REMOTES,), (DRY_RUN, *USUAL)),
+    Command("sync", "Update remotes whose ssh endpoint has moved.", (REMOTES,), (DRY_RUN, *USUAL)),
     Command(
         "setup",
         "Make the remotes that .gitscalingo declares.",

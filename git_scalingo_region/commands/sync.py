@@ -1,4 +1,4 @@
-"""`sync`: bring the remotes whose ssh endpoint has moved up to date. All changes are written in one step."""
+"""`sync`: update the remotes whose ssh endpoint has moved. All changes are written in one step."""
 
 from __future__ import annotations
 

@@ -25,15 +25,15 @@ class Context:
         self.warnings: list[str] = []
 
     def warn(self, text: str) -> None:
-        """Note a warning for stderr, or for the JSON; one that is there already is not repeated."""
+        """Note a warning for stderr, or for the JSON; the same warning is not repeated."""
         if text not in self.warnings:
             self.warnings.append(text)
 
     @contextlib.contextmanager
     def network(self) -> Iterator[float]:
-        """Yield the seconds left for the network, and take off what the block uses.
+        """Yield the seconds left for the network, and deduct what the block uses.
 
-        The limit is for the whole run. Only the block counts: loading a library on a busy machine is not the network.
+        The limit is for the whole run. Only the block counts: loading a library, slow on a busy machine, does not.
         """
         begun = time.monotonic()
         try:

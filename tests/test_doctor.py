@@ -754,7 +754,7 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
     detail = f"{app.ssh} lets you in, but scalingo has commits that are not in this branch"
     assert doctor("--connect")["connection"] == problem(detail, None, "git fetch scalingo")
     shutil.rmtree(app.apps / "myapp.git")
-    detail = "there is no app myapp, or you have no right on it: app not found"
+    detail = "there is no app myapp, or you have no rights to it: app not found"
     assert doctor("--connect")["connection"] == problem(detail, None, "scalingo --region osc-fr1 apps")
     client_key.unlink()
     make_key(client_key)
@@ -831,7 +831,7 @@ def test_connection_skipped(connection: Callable[[], Check], paste: Paste, comma
     ("place", "detail"),
     [
         ("127.0.0.1:9", "port 9 of 127.0.0.1 is unreachable"),
-        ("ssh.invalid:22", "the name ssh.invalid is not resolved"),
+        ("ssh.invalid:22", "the name ssh.invalid cannot be resolved"),
         ("127.0.0.1:PORT", "127.0.0.1:PORT did not answer within 0 seconds"),
     ],
 )
@@ -870,9 +870,9 @@ def test_connection_unreachable(
             "command-line: line 0: Bad configuration option: x",
             "ssh cannot be run: command-line: line 0: Bad configuration option: x",
         ),
-        ("remote: Permission denied", "there is no app myapp, or you have no right on it: remote: Permission denied"),
-        ("** WARNING: not post-quantum\nno {app}", "there is no app myapp, or you have no right on it: no {app}"),
-        ("", "there is no app myapp, or you have no right on it: it does not say why"),
+        ("remote: Permission denied", "there is no app myapp, or you have no rights to it: remote: Permission denied"),
+        ("** WARNING: not post-quantum\nno {app}", "there is no app myapp, or you have no rights to it: no {app}"),
+        ("", "there is no app myapp, or you have no rights to it: it does not say why"),
     ],
 )
 @pytest.mark.usefixtures("remote", "known")

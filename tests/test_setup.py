@@ -430,7 +430,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     remotes = "  staging  myapp-staging in osc-fr1\n"
     assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    hint = "hint: commit it, and everybody sets up with: git scalingo-region setup\n"
+    hint = "hint: commit it, and everybody can set up with: git scalingo-region setup\n"
     assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'

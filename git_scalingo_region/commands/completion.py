@@ -40,7 +40,7 @@ class Script(NamedTuple):
 
 
 def run(context: Context, *, shell: str) -> Script:
-    """Return the script; raise `InvalidInput` for a shell that there is none for."""
+    """Return the script; raise `InvalidInput` for a shell without one."""
     if shell not in SCRIPTS:
         raise InvalidInput(f"there is no completion script for '{shell}'", f"the shells are {', '.join(SCRIPTS)}")
     return Script(shell, "".join(map(_read, SCRIPTS[shell])))

@@ -36,17 +36,17 @@ _INSTALLERS = {
 
 
 class Diagnosis(NamedTuple):
-    """What each check comes to, by its name, which is stable; in the order in which they are shown."""
+    """The result of each check, by the check's name, in the order in which they are shown. The names are stable."""
 
     findings: Mapping[str, Finding]
 
     @property
     def exit_status(self) -> ExitStatus:
-        """7 if there is a problem; a warning is none."""
+        """7 if there is a problem; a warning does not count."""
         return ExitStatus.PROBLEM if self._count(PROBLEM) else ExitStatus.DONE
 
     def text(self, style: Style) -> str:
-        """Show every check, and the sum."""
+        """Show every check, and a summary."""
         lines = []
         for name, (status, detail, fix, probe, _) in self.findings.items():
             lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
@@ -83,7 +83,7 @@ def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
 
 
 def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
-    """Yield the checks; what cannot be looked at is skipped."""
+    """Yield the checks; a check that cannot be made is skipped."""
     yield "git", _program("git", "git", git_version, MINIMUM)
     yield "ssh", _program("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
     repository, finding = _find_repository()
@@ -108,7 +108,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
 
 
 def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
-    """Run one check. If it fails, that is its problem, and the others are still run."""
+    """Run one check. If it fails, that is reported as its problem, and the others are still run."""
     if subject is None:
         return Finding(SKIPPED, "there is no repository")
     try:
@@ -116,7 +116,7 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
     except Skip as skip:
         return Finding(SKIPPED, str(skip))
     except ScalingoRegionError as error:
-        if "is not installed" in error.message:  # that is the problem of a check of its own
+        if "is not installed" in error.message:  # another check reports that
             return Finding(SKIPPED, error.message)
         return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
@@ -126,7 +126,7 @@ def _host_key(subject: Subject, connection: Finding) -> Finding:
 
 
 def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
-    """Return a finding about ssh, given that git may run another one than the one that was asked."""
+    """Return a finding about ssh; git may run a different ssh from the one that was asked."""
     if found.status != PROBLEM or not access.has_own_ssh(subject):
         return found
     if connection.accepted is not None:
@@ -139,7 +139,7 @@ def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
 
 
 def _key(subject: Subject, connection: Finding) -> Finding:
-    """Look at the user's key. What the host says of it counts more than the account's list."""
+    """Check the user's key. What the host says about it counts more than the account's list."""
     found = _doubted(subject, _look(subject, access.key), connection)
     if connection.accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
@@ -154,7 +154,7 @@ def _ssh_version() -> tuple[int, int]:
 
 
 def _program(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
-    """Look whether a program is there and new enough. Whether the command that installs it works is not known."""
+    """Check whether a program is installed and new enough. It is not known whether the command to install it works."""
     try:
         version = ask()
     except RepositoryError as error:
@@ -182,7 +182,7 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:
-    """Ask for the list anew: only then it is known whether the token is accepted.
+    """Fetch the list again: only then is it known whether the token is accepted.
 
     The catalog has a context of its own, since its warnings are findings here.
     """
@@ -203,7 +203,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:
-    """Return the command that gets rid of a bad token as a fix, or else the one that gets a new one as a probe."""
+    """Return the command that removes a bad token, as a fix, or else the one that gets a new token, as a probe."""
     try:
         is_only_one = settings.api_token and not find_token(settings._replace(api_token=""))
     except CredentialsError:

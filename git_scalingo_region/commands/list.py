@@ -39,7 +39,7 @@ def _note(region: Region, selected: Wish) -> str:
 
 
 def source_json(regions: RegionList) -> dict[str, str | None]:
-    """Return where a list came from, and when it was fetched (UTC)."""
+    """Return where the list came from, and when it was fetched (UTC)."""
     from datetime import datetime, timezone
 
     moment = regions.fetched_at

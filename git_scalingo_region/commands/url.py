@@ -19,7 +19,7 @@ def run(context: Context, *, region: str, app: str) -> Result:
     selection = select(context, catalog, read_or_warn(context), existing=True)
     region, app = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
     choice = choose_region(selection, Wish(RegionSource.ARGUMENT, region), lambda: find_app(catalog, app), app)
-    if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, in vain
+    if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, but not found
         choice = warn_if_elsewhere(context, choice, app, find_app(catalog, app))
     url = str(choice.region.remote_url(app))
     return Result(

@@ -43,7 +43,7 @@ class RegionSource(Enum):
 
 
 class Wish(NamedTuple):
-    """A region that something names; an empty name is no wish."""
+    """A region that something names; an empty name stands for no region."""
 
     source: RegionSource
     name: str
@@ -117,7 +117,7 @@ def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff
 def choose(
     context: Context, catalog: Catalog, wishes: Iterable[Wish], cli_region: str, look_up: LookUp | None = None
 ) -> Choice:
-    """Choose the first region that is wished for; else the one where the app is; else a default.
+    """Choose the first region that is named; or else the one where the app is; or else a default.
 
     Raises `InvalidInput` for a name that no region can have, and `RegionError` for an unknown one, for an app in
     several regions, or if there is no default.
@@ -148,7 +148,7 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
 
 
 def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
-    """Return the region that is wished for by name; raise `InvalidInput` or `RegionError` as `choose` does."""
+    """Return the region that is named; raise `InvalidInput` or `RegionError` as `choose` does."""
     name, place = check_region_name(wish.name, wish.source.place), wish.source.place
     if region := catalog.find(name):
         regions = catalog.load()
@@ -166,7 +166,7 @@ def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
-    """Return the default region; raise `RegionError` if none is marked so: a guess would send code elsewhere."""
+    """Return the default region; raise `RegionError` if none is marked so: a guess could send code elsewhere."""
     regions = catalog.load()
     if regions.default:
         return Choice(regions.default, source, regions)

@@ -77,6 +77,10 @@ class RepositoryError(ScalingoRegionError):
     kind = "repository"
 
 
+class MissingProgram(RepositoryError):
+    """git or an OpenSSH program is not installed."""
+
+
 class RemoteConflict(ScalingoRegionError):
     """The remote exists and the program must not change it without `--force`."""
 

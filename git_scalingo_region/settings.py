@@ -1,6 +1,6 @@
 """What the environment says, read once into an immutable value.
 
-Every default of the program is a named constant here. Nothing is read at import time.
+The defaults, and how long a run waits for something, are named constants here. Nothing is read at import time.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ CACHE_FRESH_SECONDS = 24 * 60 * 60
 LOOK_AGAIN_SECONDS = 5 * 60
 NETWORK_SECONDS = 10.0
 LOCK_SECONDS = 5.0
+SSH_SECONDS = 5.0  # for an answer of ssh, ssh-keygen or ssh-add, which connect to nothing
+SCAN_SECONDS = 5.0
+PROBE_SECONDS = 1.0
+CONNECT_SECONDS = 20.0
 
 # Plain http would send the token unencrypted, so it is allowed only for this machine itself.
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")

@@ -275,6 +275,19 @@ def test_which_word_is_the_region_and_which_the_app(
         assert f"{result.json['region']} {result.json['app']}" == expected
 
 
+@pytest.mark.parametrize("remote", ["scalingo", "staging"])
+def test_a_wrong_order_keeps_the_remote(repo: Repo, run: Run, service: Service, paste: Paste, remote: str) -> None:
+    """What the hints about REGION and APP say is about the remote that was named."""
+    words = "add" if remote == "scalingo" else f"add -r {remote}"
+    form = f"git scalingo-region {words} scw-par APP"
+    assert messages(run("add", "scw-par", "--remote", remote), "hint") == [form]
+    assert messages(run("add", "--remote", remote), "hint") == [form.replace("scw-par", "[REGION]")]
+    result = run("add", "myapp", "scw-par", "--remote", remote)
+    assert messages(result, "hint") == [form.replace("APP", "myapp")]
+    assert paste(printed(result)[-1]).returncode == 0
+    assert repo.push_urls(remote) == [PAR]
+
+
 def test_a_mistyped_region_is_pointed_at(
     repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from terminals import in_terminal
 import git_scalingo_region
 from git_scalingo_region import signals
 from git_scalingo_region.cli import parser
-from git_scalingo_region.cli.options import COMMANDS
+from git_scalingo_region.cli.options import BY_NAME, COMMANDS
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, InvalidInput, RegionError
 from git_scalingo_region.terminal import Style
@@ -153,6 +153,7 @@ MISTAKES = {
     "": ("missing command",),
     "ad": ("no such command 'ad'", "did you mean add?"),
     "statsu -q": ("no such command 'statsu'", "did you mean status?"),
+    "lst add": ("no such command 'lst'", "did you mean list?"),
     "zzz": ("no such command 'zzz'",),
     "-x": ("no such option: -x",),
     "--offline list": (
@@ -172,7 +173,8 @@ MISTAKES = {
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str) -> None:
     """A line that cannot be read is an error in one sentence and some hints, with exit 2; nothing is done."""
-    command = next((f"{command.name} " for command in COMMANDS if command.name in line.split()), "")
+    first = next((word for word in line.split() if not word.startswith("-")), "")
+    command = f"{first} " if first in BY_NAME else ""
     assert run(*line.split()) == refusal(2, *MISTAKES[line], f"git scalingo-region {command}-h")
     assert calls == []
 

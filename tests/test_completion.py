@@ -18,7 +18,7 @@ from conftest import Repo, executable, load_tool
 from terminals import DEADLINE, in_terminal
 
 from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
-from git_scalingo_region.model import Region
+from git_scalingo_region.model import REGION_FIELDS
 from git_scalingo_region.scalingo.builtin import REGIONS
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -232,7 +232,7 @@ def test_the_scripts_follow_from_the_declaration() -> None:
 @pytest.mark.slow
 def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
     """Commands in both ways to call the program, exactly the options of each, and values; an app is offered nothing."""
-    names, fields = sorted(command.name for command in COMMANDS), sorted(Region._fields)
+    names, fields = sorted(command.name for command in COMMANDS), sorted(REGION_FIELDS)
     places = {
         "sr ": names,
         "git-scalingo-region ": names,

@@ -250,7 +250,7 @@ def test_gives_examples_that_the_program_takes() -> None:
 
 
 def test_says_the_versions_and_days_of_the_release() -> None:
-    """The heading has the package's version, with its day in the change log, and the day of the built-in data."""
+    """The manual, the change log and the examples of the action agree on them, and so does the built-in data."""
     heading = shlex.split(MANUAL.read_text().partition("\n")[0].replace(r"\-", "-"))
     release = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert release
@@ -258,6 +258,8 @@ def test_says_the_versions_and_days_of_the_release() -> None:
     assert release[1] == __version__
     (day,) = re.findall(r"\d{4}-\d\d-\d\d", builtin.SOURCE)
     assert day in "".join(text for _, text in PAGE["SECURITY"])
+    for page in ("README.md", "action.yml"):
+        assert re.findall(r"git-scalingo-region@(\S+)", (ROOT / page).read_text()) == [f"v{__version__}"]
 
 
 LINTS = {"mandoc": ["-T", "lint", "-W", "warning"], "groff": ["-man", "-ww", "-T", "utf8", "-z"]}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION, Argument, Command, Option
-from git_scalingo_region.model import Region
+from git_scalingo_region.model import REGION_FIELDS
 from git_scalingo_region.scalingo.builtin import REGIONS
 
 FOLDER = Path(__file__).resolve().parents[1] / "git_scalingo_region" / "completions"
@@ -23,7 +23,7 @@ ASKED = ("regions", "remotes", "declared", "files")
 
 def words(offers: str) -> str:
     """Return the words that are offered, separated by spaces, if they are known in advance."""
-    return " ".join(Region._fields) if offers == "fields" else "" if offers in ASKED else offers
+    return " ".join(REGION_FIELDS) if offers == "fields" else "" if offers in ASKED else offers
 
 
 def text(declared: Command | Option) -> str:

@@ -109,13 +109,15 @@ def _parameter(declared: Argument | Option) -> Parameter:
 
 def _mistake(error: Any, arguments: Sequence[str]) -> InvalidInput:
     """Return Typer's complaint in the program's own voice, with a guess as a hint."""
-    command = next((BY_NAME[word] for word in arguments if word in BY_NAME), None)
+    first = next(iter(arguments), "")
+    # Options may stand before the command by mistake. Any other word in its place is taken for the command.
+    words = arguments if first.startswith("-") else [first]
+    command = next((BY_NAME[word] for word in words if word in BY_NAME), None)
     guesses = list(getattr(error, "possibilities", None) or ())
     text = " ".join((error.message if guesses else error.format_message()).split()).rstrip(".")
     hints: list[str] = []
     if error.ctx and error.ctx.parent is None:
-        word = next((word for word in arguments if not word.startswith("-")), "")
-        guesses = [] if command else get_close_matches(word, BY_NAME)
+        guesses = [] if command else get_close_matches(first, BY_NAME)
         if command:
             hints = [f"options come after the command: {PROGRAM} {command.name} [OPTIONS]"]
     elif command:

@@ -13,11 +13,11 @@ from git_scalingo_region.repository.push import refspec, shown
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.settings import CONNECT_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
 from git_scalingo_region.ssh.client import Lookup, PublicKey
 from git_scalingo_region.ssh.known_hosts import KnownKey
 
-CONNECT_SECONDS = 20.0
 KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
 

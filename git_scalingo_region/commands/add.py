@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import select
+from git_scalingo_region.commands.selection import add_words, select
 from git_scalingo_region.commands.target import Done, choose_target, host_key_advice, make_remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.model import Outcome
@@ -24,8 +24,9 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     repository = Repository()
     configuration = repository.read()
     catalog = Catalog(context)
-    selection = select(context, catalog, configuration, remote)
-    region, app = read_arguments(context, catalog, "add", region, app, remote_app=selection.app)
+    selection = select(catalog, configuration, remote)
+    words = add_words(configuration, selection.remote)
+    region, app = read_arguments(catalog, region, app, words=words, remote_app=selection.app)
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
     plan, head = done.plan, repository.head()

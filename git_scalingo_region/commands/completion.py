@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import ExitStatus, InvalidInput
-from git_scalingo_region.terminal import Style
+from git_scalingo_region.errors import InvalidInput
+from git_scalingo_region.terminal import Result
 
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(__file__)), "completions")
 SCRIPTS = {
@@ -19,31 +17,12 @@ SCRIPTS = {
 }
 
 
-class Script(NamedTuple):
-    """The completion script of a shell."""
-
-    shell: str
-    script: str
-    exit_status: ExitStatus = ExitStatus.DONE
-
-    def text(self, style: Style) -> str:
-        """Show the script and nothing else."""
-        return self.script
-
-    def json(self) -> dict[str, Any]:
-        """Return the shell and its script."""
-        return {"shell": self.shell, "script": self.script}
-
-    def hints(self) -> Sequence[str]:
-        """Return nothing: the output is for the shell."""
-        return ()
-
-
-def run(context: Context, *, shell: str) -> Script:
+def run(context: Context, *, shell: str) -> Result:
     """Return the script; raise `InvalidInput` for a shell without one."""
     if shell not in SCRIPTS:
         raise InvalidInput(f"there is no completion script for '{shell}'", f"the shells are {', '.join(SCRIPTS)}")
-    return Script(shell, "".join(map(_read, SCRIPTS[shell])))
+    script = "".join(map(_read, SCRIPTS[shell]))
+    return Result(text=lambda style: script, json=lambda: {"shell": shell, "script": script})
 
 
 def _read(name: str) -> str:

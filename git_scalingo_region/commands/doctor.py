@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands import access, checks
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Skip, Subject
 from git_scalingo_region.commands.selection import examiner_of, select
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import CredentialsError, ExitStatus, InvalidInput, RepositoryError, ScalingoRegionError
+from git_scalingo_region.errors import (
+    CredentialsError,
+    ExitStatus,
+    InvalidInput,
+    MissingProgram,
+    RepositoryError,
+    ScalingoRegionError,
+)
 from git_scalingo_region.model import check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import MINIMUM, Repository
@@ -23,7 +30,7 @@ from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
 from git_scalingo_region.ssh.client import version as ssh_version
-from git_scalingo_region.terminal import GREEN, RED, Style, plural, printable
+from git_scalingo_region.terminal import GREEN, RED, Result, Style, plural, printable
 
 MINIMUM_SSH = (7, 2)  # the signatures rsa-sha2-256 and rsa-sha2-512
 
@@ -35,55 +42,45 @@ _INSTALLERS = {
 }
 
 
-class Diagnosis(NamedTuple):
-    """The result of each check, by the check's name, in the order in which they are shown. The names are stable."""
-
-    findings: Mapping[str, Finding]
-
-    @property
-    def exit_status(self) -> ExitStatus:
-        """7 if there is a problem; a warning does not count."""
-        return ExitStatus.PROBLEM if self._count(PROBLEM) else ExitStatus.DONE
-
-    def text(self, style: Style) -> str:
-        """Show every check, and a summary."""
-        lines = []
-        for name, (status, detail, fix, probe, _) in self.findings.items():
-            lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
-            lines += [f"{' ' * 22}{label}: {command}\n" for label, command in (("fix", fix), ("try", probe)) if command]
-        problems, warnings = self._count(PROBLEM), self._count(WARNING)
-        total = f"{plural(problems, 'problem')} found" if problems else "No problem found"
-        more = f", {plural(warnings, 'warning')}" if warnings else ""
-        return "".join(lines) + style.paint(total, RED if problems else GREEN) + f"{more}\n"
-
-    def json(self) -> dict[str, Any]:
-        """Return the checks; a `fix` or `try` that does not exist is null."""
-        shown = [
-            {"check": name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
-            for name, (status, detail, fix, probe, _) in self.findings.items()
-        ]
-        return {"checks": shown}
-
-    def hints(self) -> Sequence[str]:
-        """Return nothing: each check has its own command."""
-        return ()
-
-    def _count(self, status: str) -> int:
-        return sum(finding.status == status for finding in self.findings.values())
-
-
-def run(context: Context, *, remote: str, connect: bool) -> Diagnosis:
+def run(context: Context, *, remote: str, connect: bool) -> Result:
     """Check everything that a push to the remote needs; with `connect`, try a connection as well.
 
-    Raises `InvalidInput` for a name that no remote can have, and if it is not clear which remote is meant.
+    The exit status is 7 if there is a problem; a warning is none. Raises `InvalidInput` for a name that no remote can
+    have, and if it is not clear which remote is meant.
     """
     if remote:
         check_remote_name(remote)
-    return Diagnosis(dict(_findings(context, remote, connect=connect)))
+    findings = dict(_findings(context, remote, connect=connect))
+    return Result(
+        text=lambda style: _text(findings, style),
+        json=lambda: {"checks": [_json(*item) for item in findings.items()]},
+        exit_status=ExitStatus.PROBLEM if _count(findings, PROBLEM) else ExitStatus.DONE,
+    )
+
+
+def _text(findings: Mapping[str, Finding], style: Style) -> str:
+    """Show every check, and the sum."""
+    lines = []
+    for name, (status, detail, fix, probe, _) in findings.items():
+        lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
+        lines += [f"{' ' * 22}{label}: {command}\n" for label, command in (("fix", fix), ("try", probe)) if command]
+    problems, warnings = _count(findings, PROBLEM), _count(findings, WARNING)
+    total = f"{plural(problems, 'problem')} found" if problems else "No problem found"
+    more = f", {plural(warnings, 'warning')}" if warnings else ""
+    return "".join(lines) + style.paint(total, RED if problems else GREEN) + f"{more}\n"
+
+
+def _json(name: str, finding: Finding) -> dict[str, Any]:
+    status, detail, fix, probe, _ = finding
+    return {"check": name, "status": status, "detail": detail, "fix": fix or None, "try": probe or None}
+
+
+def _count(findings: Mapping[str, Finding], status: str) -> int:
+    return sum(finding.status == status for finding in findings.values())
 
 
 def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
-    """Yield the checks; a check that cannot be made is skipped."""
+    """Yield the checks by their names, which are stable; a check that cannot be made is skipped."""
     yield "git", _program("git", "git", git_version, MINIMUM)
     yield "ssh", _program("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
     repository, finding = _find_repository()
@@ -115,9 +112,9 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
         return check(subject)
     except Skip as skip:
         return Finding(SKIPPED, str(skip))
+    except MissingProgram as error:  # that is the problem of a check of its own
+        return Finding(SKIPPED, error.message)
     except ScalingoRegionError as error:
-        if "is not installed" in error.message:  # another check reports that
-            return Finding(SKIPPED, error.message)
         return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
@@ -173,9 +170,9 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
+    except MissingProgram:
+        return None, Finding(SKIPPED, "git is not installed")
     except RepositoryError as error:
-        if "not installed" in error.message:
-            return None, Finding(SKIPPED, "git is not installed")
         ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
         return None, Finding(PROBLEM, error.message, fix, "" if fix else shell.git("status"))
@@ -225,7 +222,7 @@ def _kept_catalog(settings: Settings) -> Catalog:
 def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
     repository, configuration = place
     examiner = examiner_of(catalog, configuration)
-    selection = select(context, catalog, configuration, remote, existing=True)
+    selection = select(catalog, configuration, remote, existing=True)
     ours = [name for name in configuration.remote_names if examiner.examine(name)]
     if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))

@@ -17,7 +17,7 @@ def run(context: Context, *, names: bool) -> Result:
     selected = Wish(RegionSource.ENVIRONMENT, context.settings.region)
     if not selected.name:
         selected = Wish(RegionSource.GIT_CONFIG, read_or_warn(context).get("scalingo.region"))
-    if selected.name and not _is_known(context, catalog, selected):
+    if selected.name and not _is_known(catalog, selected):
         selected = Wish(selected.source, "")
     listed = catalog.load()
     return Result(
@@ -47,14 +47,14 @@ def source_json(regions: RegionList) -> dict[str, str | None]:
     return {"list_source": regions.source.value, "fetched_at": stamp}
 
 
-def _is_known(context: Context, catalog: Catalog, wish: Wish) -> bool:
+def _is_known(catalog: Catalog, wish: Wish) -> bool:
     """Return whether the selected region exists, and warn if it does not: the list is still worth showing."""
     if is_region_name(wish.name) and catalog.find(wish.name):
         if not catalog.load().find(wish.name):
-            context.warn(f"{wish.name}, which {wish.source.place} names, is not among the public regions")
+            catalog.context.warn(f"{wish.name}, which {wish.source.place} names, is not among the public regions")
         return True
     try:
-        named(context, catalog, wish)
+        named(catalog, wish)
     except (RegionError, InvalidInput) as error:
-        context.warn(error.message)
+        catalog.context.warn(error.message)
     return False

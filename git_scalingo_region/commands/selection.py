@@ -8,31 +8,29 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import InvalidInput, RegionError, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import InvalidInput, MissingProgram, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
+from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import (
     ASK_FOR_ACCESS,
     RESTRICTED,
     Choice,
-    LookUp,
     RegionSource,
     Wish,
     choose,
     named,
     where_the_app_is,
 )
-from git_scalingo_region.scalingo.credentials import cli_region
 from git_scalingo_region.settings import DEFAULT_REMOTE, LOOK_AGAIN_SECONDS
 
 
 class Selection(NamedTuple):
     """The remote that a command is about, whether or not it exists, and what it is if it is Scalingo's."""
 
-    context: Context
     catalog: Catalog
     configuration: Configuration
     remote: str
@@ -48,10 +46,11 @@ def read_or_warn(context: Context) -> Configuration:
     """Return git's configuration; an empty one, with a warning, if git refuses its own."""
     try:
         return read_configuration()
+    except MissingProgram:
+        pass  # what needs no repository needs no git either
     except RepositoryError as error:
-        if "not installed" not in error.message:
-            context.warn(f"ignoring your git configuration: {error.message}")
-        return Configuration([])
+        context.warn(f"ignoring your git configuration: {error.message}")
+    return Configuration([])
 
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
@@ -66,9 +65,7 @@ def default_remote(configuration: Configuration) -> str:
     return configuration.get("scalingo.remote") or DEFAULT_REMOTE
 
 
-def select(
-    context: Context, catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False
-) -> Selection:
+def select(catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False) -> Selection:
     """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
 
     With `existing`, for a command that needs an existing remote, the only Scalingo remote counts as well.
@@ -82,7 +79,7 @@ def select(
     if existing and not remote and name not in configuration.remote_names:
         ours = [other for other in configuration.remote_names if examiner.examine(other)]
         name = ours[0] if len(ours) == 1 else name
-    return Selection(context, catalog, configuration, name, examiner.examine(name))
+    return Selection(catalog, configuration, name, examiner.examine(name))
 
 
 def examine(
@@ -154,45 +151,45 @@ def move_command(examiner: Examiner, configuration: Configuration, remote: str, 
     return shell.plugin(*add_words(configuration, remote), region.name, app)
 
 
-def choose_region(selection: Selection, wish: Wish, look_up: LookUp | None = None, app: str = "") -> Choice:
+def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
     """Choose the region by the order of precedence; warn if the environment or git's configuration names another.
 
-    If the remote's region is gone, only a look-up of the app can tell where it went: without an answer, `RegionError`
-    names the regions.
+    The app is looked up only if it is given. If the remote's region is gone, only that can tell where the app went:
+    without an answer, `RegionError` names the regions.
     """
-    context, examined = selection.context, selection.examined
-    app = app or selection.app
-    if examined and not wish.name and is_gone(selection.catalog, examined):
-        return _moved(selection, examined, look_up, app)
+    catalog, examined = selection.catalog, selection.examined
+    if examined and not wish.name and is_gone(catalog, examined):
+        return _moved(selection, examined, app)
     settings = (
-        Wish(RegionSource.ENVIRONMENT, context.settings.region),
+        Wish(RegionSource.ENVIRONMENT, catalog.context.settings.region),
         Wish(RegionSource.GIT_CONFIG, selection.configuration.get("scalingo.region")),
     )
     here = Wish(RegionSource.REMOTE, examined.region if examined else "")
     if here.name and not wish.name:
         for setting in settings:
             if setting.name not in ("", here.name):
-                _warn_of_other(selection, here.name, setting, app)
-    return choose(context, selection.catalog, (wish, here, *settings), cli_region(context.settings), look_up)
+                _warn_of_other(selection, here.name, setting, app or selection.app)
+    return choose(catalog, (wish, here, *settings), app)
 
 
 def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -> None:
     """Warn that a setting names another region; give the command that moves the remote if that is known to work."""
-    _, catalog, configuration, remote, _ = selection
+    catalog, configuration, remote, _ = selection
     is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
     there = catalog.find(setting.name) if is_usable else None
     examiner = examiner_of(catalog, configuration)
     command = move_command(examiner, configuration, remote, there, app) if there else ""
-    selection.context.warn(
+    catalog.context.warn(
         f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
         + (f"; to move it: {command}" if command else "")
     )
 
 
-def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app: str) -> Choice:
+def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
     """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
-    if choice := where_the_app_is(selection.catalog, look_up() if look_up else None):
+    if choice := where_the_app_is(selection.catalog, find_app(selection.catalog, app) if app else None):
         return choice
+    app = app or selection.app
     names = ", ".join(sorted(selection.catalog.load().names))
     where = f"the region {examined.region}, which is gone" if examined.region else "an unknown region"
     raise RegionError(
@@ -201,11 +198,11 @@ def _moved(selection: Selection, examined: Examined, look_up: LookUp | None, app
     )
 
 
-def select_region(context: Context, catalog: Catalog, region: str) -> Choice:
+def select_region(catalog: Catalog, region: str) -> Choice:
     """Choose a region for a command that only needs one, such as `show`."""
     if region:
-        return named(context, catalog, Wish(RegionSource.ARGUMENT, region))
-    selection = select(context, catalog, read_or_warn(context), existing=True)
+        return named(catalog, Wish(RegionSource.ARGUMENT, region))
+    selection = select(catalog, read_or_warn(catalog.context), existing=True)
     return choose_region(selection, Wish(RegionSource.ARGUMENT, ""))
 
 

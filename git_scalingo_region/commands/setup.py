@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import add_form, examine, examiner_of, is_gone, move_hint, select
@@ -18,7 +18,7 @@ from git_scalingo_region.commands.target import (
 )
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RemoteConflict, RepositoryError, ScalingoRegionError
-from git_scalingo_region.model import Outcome, check_remote_name
+from git_scalingo_region.model import Outcome, Region, check_remote_name
 from git_scalingo_region.repository.changes import write_values
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
@@ -28,9 +28,6 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish
 from git_scalingo_region.terminal import GREEN, Result, error_json, plural, record
-
-if TYPE_CHECKING:
-    from git_scalingo_region.commands.trust import Trusted
 
 
 def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool, force: bool, dry_run: bool) -> Result:
@@ -45,7 +42,7 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
     wanted = _wanted(read_declared(context, repository), remotes)
     targets, done = _make(context, repository, wanted, force=force, dry_run=dry_run)
     changed = [item for item in done if item.plan.outcome is not Outcome.UNCHANGED]
-    regions = {target.choice.region.name: target for target in targets}
+    regions = {target.choice.region: target for target in targets}
     advice = _advice(regions.values(), remotes) if changed and not trust else ()
     made = Result(
         text=lambda style: "\n".join(
@@ -54,7 +51,7 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
         json=lambda: {"remotes": [_json(*pair) for pair in zip(done, targets)], "dry_run": dry_run},
         hints=lambda: advice,
     )
-    return _and_trust(context, made, tuple(regions), dry_run=dry_run) if trust else made
+    return _and_trust(context, made, list(regions), dry_run=dry_run) if trust else made
 
 
 def _make(
@@ -64,7 +61,7 @@ def _make(
     configuration, catalog = repository.read(), Catalog(context)
 
     def choose(item: Declared) -> Target:
-        selection = select(context, catalog, configuration, item.remote)
+        selection = select(catalog, configuration, item.remote)
         return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
 
     try:
@@ -119,7 +116,7 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
     }
 
 
-def _and_trust(context: Context, made: Result, regions: tuple[str, ...], *, dry_run: bool) -> Result:
+def _and_trust(context: Context, made: Result, regions: Sequence[Region], *, dry_run: bool) -> Result:
     """Trust the host keys of the regions, and add the result; the exit status is that of `trust`."""
     trusted = _trust(context, regions, dry_run=dry_run)
     return Result(
@@ -130,12 +127,12 @@ def _and_trust(context: Context, made: Result, regions: tuple[str, ...], *, dry_
     )
 
 
-def _trust(context: Context, regions: tuple[str, ...], *, dry_run: bool) -> Trusted | Result:
+def _trust(context: Context, regions: Sequence[Region], *, dry_run: bool) -> Result:
     """Return the result of `trust`; if it fails, one that says why: the remotes are made all the same, and shown."""
-    from git_scalingo_region.commands import trust  # ssh is only loaded if it is wanted
+    from git_scalingo_region.commands.trust import trust_regions  # ssh is only loaded if it is wanted
 
     try:
-        trusted = trust.run(context, regions=regions, all=False, known_hosts="", fingerprint=(), dry_run=dry_run)
+        return trust_regions(context, regions, dry_run=dry_run)
     except ScalingoRegionError as failure:
         error = failure
         context.warn(error.message)
@@ -145,7 +142,6 @@ def _trust(context: Context, regions: tuple[str, ...], *, dry_run: bool) -> Trus
             hints=lambda: error.hints,
             exit_status=error.exit_status,
         )
-    return trusted._replace(is_list=True)  # the same JSON for one region and for several
 
 
 def _write(context: Context, repository: Repository, names: tuple[str, ...], *, dry_run: bool) -> Result:

@@ -18,7 +18,7 @@ def run(context: Context, *, region: str, field: str) -> Result:
     """
     if field and field not in REGION_FIELDS:
         raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
-    choice = select_region(context, Catalog(context), region)
+    choice = select_region(Catalog(context), region)
     source = choice.source.key
     return Result(
         text=lambda style: _text(choice.region, field, style),

@@ -17,7 +17,6 @@ from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
 from git_scalingo_region.terminal import GREEN, Style, record
 
@@ -45,18 +44,18 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
 
     A remote that is not Scalingo's is refused first. Raises what `choose_region` raises, and `RemoteConflict`.
     """
-    context, catalog, configuration, remote, examined = selection
+    catalog, configuration, remote, examined = selection
     if not configuration.remote(remote).exists and (file := repository.legacy_file(remote)):
         raise RemoteConflict(f"the remote '{remote}' is defined by the file {file}", OTHER_NAME)
     listed = catalog.load()
     if examined is None:  # a conflict does not depend on the region, so any region will do
         Target(selection, app, Choice(listed.regions[0], wish.source, listed), force).plan(configuration)
-    choice = choose_region(selection, wish, lambda: find_app(catalog, app), app)
+    choice = choose_region(selection, wish, app)
     target = Target(selection, app, choice, force)
     if choice.app_found or not target.plan(configuration).changes:
         return target
     words = add_words(configuration, remote)
-    return target._replace(choice=warn_if_elsewhere(context, choice, app, find_app(catalog, app), words))
+    return target._replace(choice=warn_if_elsewhere(catalog, choice, app, words))
 
 
 class Done(NamedTuple):
@@ -122,7 +121,7 @@ def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
 
 def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     """Warn if the change affects other repositories, or if the push goes somewhere other than to the app."""
-    context = target.selection.context
+    context = target.selection.catalog.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
     for url in plan.elsewhere:
@@ -140,7 +139,7 @@ def host_key_advice(target: Target) -> Sequence[str]:
 
     endpoint, selection = target.choice.region.ssh, target.selection
     try:
-        place = client.lookup(endpoint, ssh_command(selection.context, selection.configuration))
+        place = client.lookup(endpoint, ssh_command(selection.catalog.context, selection.configuration))
         if known_hosts.trusted_keys(place):
             return ()
     except RepositoryError as error:

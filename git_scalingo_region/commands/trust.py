@@ -9,23 +9,16 @@ from typing import Any, NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import read_or_warn, select_region, ssh_command
 from git_scalingo_region.context import Context
-from git_scalingo_region.errors import (
-    ExitStatus,
-    HostKeyError,
-    InvalidInput,
-    RepositoryError,
-    ScalingoRegionError,
-    ServiceError,
-)
+from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ScalingoRegionError, ServiceError
 from git_scalingo_region.model import Outcome, Region
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.settings import SCAN_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
 from git_scalingo_region.ssh.client import HostKey, Lookup
 from git_scalingo_region.ssh.known_hosts import KnownKey, is_fingerprint
-from git_scalingo_region.terminal import GREEN, Style, plural, record
+from git_scalingo_region.terminal import GREEN, Result, Style, plural, record
 
-SCAN_SECONDS = 5.0
 DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
 # Who vouches for the keys.
 GIVEN = "the fingerprint given"
@@ -73,55 +66,53 @@ class TrustedHost(NamedTuple):
         }
 
 
-class Trusted(NamedTuple):
-    """What `trust` did, or would do. `is_list` is set if several regions, or `--all`, were asked for."""
-
-    hosts: tuple[TrustedHost, ...]
-    is_list: bool
-    dry_run: bool
-    exit_status: ExitStatus = ExitStatus.DONE
-
-    def text(self, style: Style) -> str:
-        """Show each host."""
-        return "\n".join(host.text(style, dry_run=self.dry_run) for host in self.hosts)
-
-    def json(self) -> dict[str, Any]:
-        """Return `{"outcome", "region", "endpoint", "file", "keys", "dry_run"}` for one region.
-
-        For several regions, and for `--all`, return `{"hosts": [...], "dry_run"}`: the other keys are in each host.
-        """
-        hosts = [host.json() for host in self.hosts]
-        return {**({"hosts": hosts} if self.is_list else hosts[0]), "dry_run": self.dry_run}
-
-    def hints(self) -> Sequence[str]:
-        """Return nothing: nothing is left to do."""
-        return ()
-
-
 def run(
     context: Context,
-    regions: tuple[str, ...] = (),
-    all: bool = False,  # noqa: A002 - the option's name
-    known_hosts: str = "",
-    fingerprint: tuple[str, ...] = (),
-    dry_run: bool = False,
-) -> Trusted:
+    *,
+    regions: tuple[str, ...],
+    all: bool,  # noqa: A002 - the option's name
+    known_hosts: str,
+    fingerprint: tuple[str, ...],
+    dry_run: bool,
+) -> Result:
     """Append the keys of the regions' ssh endpoints that are vouched for; nothing is written before all are verified.
 
-    Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
+    Raises what `trust_regions` raises, and `InvalidInput` for options that do not go together.
     """
     for text in fingerprint:
         if not is_fingerprint(text):
             raise InvalidInput(f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it")
     if fingerprint and (all or len(set(regions)) > 1):
         raise InvalidInput("--fingerprint is for one region: name that region only")
-    chosen = _chosen(context, regions, everything=all)
+    chosen, is_list = _chosen(context, regions, everything=all), all or len(regions) > 1
+    return trust_regions(context, chosen, known_hosts, fingerprint, is_list=is_list, dry_run=dry_run)
+
+
+def trust_regions(
+    context: Context,
+    regions: Sequence[Region],
+    file: str = "",
+    fingerprints: Sequence[str] = (),
+    *,
+    is_list: bool = True,
+    dry_run: bool,
+) -> Result:
+    """Trust the regions' hosts. The JSON is `{"hosts": [...], "dry_run"}`, or that of the one host unless `is_list`.
+
+    Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
+    """
     if context.offline:
-        raise ServiceError(f"{chosen[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
-    hosts = _verified(context, chosen, known_hosts, fingerprint)
+        raise ServiceError(f"{regions[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
+    hosts = _verified(context, regions, file, fingerprints)
     if not dry_run:
         hosts = [_append(host) if host.added else host for host in hosts]
-    return Trusted(tuple(hosts), is_list=all or len(regions) > 1, dry_run=dry_run)
+    return Result(
+        text=lambda style: "\n".join(host.text(style, dry_run=dry_run) for host in hosts),
+        json=lambda: {
+            **({"hosts": [host.json() for host in hosts]} if is_list else hosts[0].json()),
+            "dry_run": dry_run,
+        },
+    )
 
 
 def _append(host: TrustedHost) -> TrustedHost:
@@ -139,7 +130,7 @@ def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequ
         raise RepositoryError(
             "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
         )
-    found = (select_region(context, catalog, name).region for name in names)
+    found = (select_region(catalog, name).region for name in names)
     return list({region.name: region for region in found}.values())
 
 

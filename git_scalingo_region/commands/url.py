@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from git_scalingo_region.commands.selection import choose_region, read_or_warn, select
 from git_scalingo_region.context import Context
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import RegionSource, Wish, read_arguments, warn_if_elsewhere
 from git_scalingo_region.terminal import Result
@@ -16,11 +15,11 @@ def run(context: Context, *, region: str, app: str) -> Result:
     Raises `InvalidInput`, `RegionError` or `CredentialsError`.
     """
     catalog = Catalog(context)
-    selection = select(context, catalog, read_or_warn(context), existing=True)
-    region, app = read_arguments(context, catalog, "url", region, app, remote_app=selection.app)
-    choice = choose_region(selection, Wish(RegionSource.ARGUMENT, region), lambda: find_app(catalog, app), app)
+    selection = select(catalog, read_or_warn(context), existing=True)
+    region, app = read_arguments(catalog, region, app, words=["url"], remote_app=selection.app)
+    choice = choose_region(selection, Wish(RegionSource.ARGUMENT, region), app)
     if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, but not found
-        choice = warn_if_elsewhere(context, choice, app, find_app(catalog, app))
+        choice = warn_if_elsewhere(catalog, choice, app)
     url = str(choice.region.remote_url(app))
     return Result(
         text=lambda style: f"{url}\n",

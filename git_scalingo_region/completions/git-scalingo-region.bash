@@ -36,7 +36,7 @@ __git_scalingo_region_option ()
 {
 	case "$1" in
 	--remote | -r) kind=remotes ;;
-	--field) kind=name,display_name,ssh,api,dashboard,database_api,default ;;
+	--field) kind=name,display_name,api,dashboard,database_api,ssh,default ;;
 	--known-hosts) kind=files ;;
 	--fingerprint) kind=none ;;
 	esac

@@ -109,7 +109,7 @@ complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show s
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor" -l offline -d 'Do not connect to anything'
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url show setup trust" -l fallback -d 'Use the default region if the named one is unknown'
 complete -c git-scalingo-region -n "__git_scalingo_region_in list" -l names -d 'Write only the names, one per line'
-complete -c git-scalingo-region -n "__git_scalingo_region_in show" -l field -x -a 'name display_name ssh api dashboard database_api default' -d 'Write only the value of this field'
+complete -c git-scalingo-region -n "__git_scalingo_region_in show" -l field -x -a 'name display_name api dashboard database_api ssh default' -d 'Write only the value of this field'
 complete -c git-scalingo-region -n "__git_scalingo_region_in setup" -l write -d 'Write .gitscalingo from this repository\'s remotes'
 complete -c git-scalingo-region -n "__git_scalingo_region_in setup" -l trust -d 'Also trust the host key of each region'
 complete -c git-scalingo-region -n "__git_scalingo_region_in trust" -l all -d 'Trust the regions of all Scalingo remotes here'

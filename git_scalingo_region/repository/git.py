@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import RepositoryError
+from git_scalingo_region.errors import MissingProgram, RepositoryError
 from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
 
 MINIMUM = (2, 26)  # git config --show-scope
@@ -61,7 +61,7 @@ def ask(*arguments: str, given: bytes = b"") -> Answer:
     try:
         done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
     except FileNotFoundError:
-        raise RepositoryError("git is not installed, or not on PATH", "install git 2.26 or newer") from None
+        raise MissingProgram("git is not installed, or not on PATH", "install git 2.26 or newer") from None
     except OSError as error:
         raise RepositoryError(f"git cannot be run: {error.strerror}") from None
     return Answer(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))

@@ -5,22 +5,20 @@ Every command chooses here. The order is the platform CLI's: what a remote point
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RegionError
 from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name, is_app_name, is_region_name
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import Whereabouts
+from git_scalingo_region.scalingo.apps import Whereabouts, find_app
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.credentials import cli_region
 
 RESTRICTED = "exists, but this account does not see it"
 ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
-
-LookUp = Callable[[], "Whereabouts | None"]
 
 
 class RegionSource(Enum):
@@ -69,68 +67,64 @@ class Choice(NamedTuple):
 
 
 def read_arguments(
-    context: Context, catalog: Catalog, command: str, region: str, app: str, *, remote_app: str
+    catalog: Catalog, region: str, app: str, *, words: Sequence[str], remote_app: str
 ) -> tuple[str, str]:
     """Tell REGION and APP apart, and return both; an empty region leaves the choice to what comes next.
 
     A single word is the app if that app is known already, or if nothing else says which app it is and no region has
     that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
-    neither, or if no app is known.
+    neither, or if no app is known; `words` are the words of the command, up to the region, for its hints.
     """
     if app:
         found = region and check_region_name(region), check_app_name(app)
         if region and catalog.known(app) and is_app_name(region) and not catalog.find(region):
-            usage = shell.plugin(command, app, region)
+            usage = shell.plugin(*words, app, region)
             raise InvalidInput(f"'{app}' is a region, but it is given as the app: REGION comes first", usage)
         return found
-    apps = [name for name in (context.settings.app, remote_app) if name]
+    apps = [name for name in (catalog.context.settings.app, remote_app) if name]
     if region:
-        return _read_word(context, catalog, command, region, apps)
+        return _read_word(catalog, region, apps, words)
     if apps:
         return "", check_app_name(apps[0], "SCALINGO_APP")
-    usage = f"{shell.plugin(command)} [REGION] APP"
+    usage = f"{shell.plugin(*words)} [REGION] APP"
     raise InvalidInput("no app is given: name it as an argument or in SCALINGO_APP", usage)
 
 
-def _read_word(context: Context, catalog: Catalog, command: str, word: str, apps: Sequence[str]) -> tuple[str, str]:
+def _read_word(catalog: Catalog, word: str, apps: Sequence[str], words: Sequence[str]) -> tuple[str, str]:
     if word in apps:
         return "", check_app_name(word)
     if not apps:
         check_app_name(word)
         if catalog.known(word):
-            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(command, word)} APP")
-        _warn_of_near_names(context, catalog, word, cutoff=0.8)  # here the word is most likely an app
+            raise InvalidInput(f"no app is given: '{word}' is a region", f"{shell.plugin(*words, word)} APP")
+        _warn_of_near_names(catalog, word, cutoff=0.8)  # here the word is most likely an app
         return "", word
     if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
         check_app_name(word)  # it can be neither: say so before anything is asked
     if catalog.known(word) or catalog.find(word):
         return word, check_app_name(apps[0], "SCALINGO_APP")
-    _warn_of_near_names(context, catalog, word, cutoff=0.6)
+    _warn_of_near_names(catalog, word, cutoff=0.6)
     return "", check_app_name(word)
 
 
-def _warn_of_near_names(context: Context, catalog: Catalog, word: str, *, cutoff: float) -> None:
+def _warn_of_near_names(catalog: Catalog, word: str, *, cutoff: float) -> None:
     if near := _close_names(word, catalog.load(), cutoff):
-        context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
+        catalog.context.warn(f"'{word}' is taken as the app; did you mean the region {near[0]}?")
 
 
-def choose(
-    context: Context, catalog: Catalog, wishes: Iterable[Wish], cli_region: str, look_up: LookUp | None = None
-) -> Choice:
-    """Choose the first region that is named; or else the one where the app is; or else a default.
+def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
+    """Choose the first region that is named; or else the one where the app is, if one is given; or else a default.
 
     Raises `InvalidInput` for a name that no region can have, and `RegionError` for an unknown one, for an app in
     several regions, or if there is no default.
     """
     if wish := next((wish for wish in wishes if wish.name), None):
-        return named(context, catalog, wish)
-    whereabouts = look_up() if look_up else None
+        return named(catalog, wish)
+    whereabouts = find_app(catalog, app) if app else None
     if choice := where_the_app_is(catalog, whereabouts):
         return choice
-    if cli_region:
-        chosen = named(context, catalog, Wish(RegionSource.CLI_CONFIG, cli_region))
-    else:
-        chosen = _default(catalog, RegionSource.DEFAULT)
+    configured = Wish(RegionSource.CLI_CONFIG, cli_region(catalog.context.settings))
+    chosen = named(catalog, configured) if configured.name else _default(catalog, RegionSource.DEFAULT)
     return chosen._replace(app_found=whereabouts.found if whereabouts else None)
 
 
@@ -147,9 +141,10 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
     return Choice(whereabouts.present[0], RegionSource.APP, catalog.load(), app_found=True)
 
 
-def named(context: Context, catalog: Catalog, wish: Wish) -> Choice:
+def named(catalog: Catalog, wish: Wish) -> Choice:
     """Return the region that is named; raise `InvalidInput` or `RegionError` as `choose` does."""
-    name, place = check_region_name(wish.name, wish.source.place), wish.source.place
+    context, place = catalog.context, wish.source.place
+    name = check_region_name(wish.name, place)
     if region := catalog.find(name):
         regions = catalog.load()
         if not regions.find(name):
@@ -194,18 +189,17 @@ def _listed(regions: RegionList) -> str:
     return ", ".join(sorted(regions.names))
 
 
-def warn_if_elsewhere(
-    context: Context, choice: Choice, app: str, whereabouts: Whereabouts | None, commands: Sequence[str] = ()
-) -> Choice:
+def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, words: Sequence[str] = ()) -> Choice:
     """Return the choice with `app_found`, and warn if the account does not see the app in the chosen region.
 
-    `commands` are the words of the command to repeat for another region, up to the region.
+    `words` are the words of the command to repeat for another region, up to the region.
     """
+    context, whereabouts = catalog.context, find_app(catalog, app)
     if whereabouts is None:
         return choice
     here, present = choice.region, sorted(region.name for region in whereabouts.present)
     if present and here.name not in present:
-        command = shell.plugin(*commands, present[0], app) if commands and len(present) == 1 else ""
+        command = shell.plugin(*words, present[0], app) if words and len(present) == 1 else ""
         not_here = "gives no usable answer" if here in whereabouts.silent else "does not have it"
         context.warn(
             f"the app {app} is in {' and '.join(present)}, and {here.name} {not_here}"

@@ -14,12 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import RepositoryError, ServiceError
+from git_scalingo_region.errors import MissingProgram, RepositoryError, ServiceError
 from git_scalingo_region.model import SSH_USER, SshEndpoint
+from git_scalingo_region.settings import PROBE_SECONDS, SSH_SECONDS
 
 KEY_TYPES = "rsa,ecdsa,ed25519"
-SSH_SECONDS = 5.0
-PROBE_SECONDS = 1.0
 TIMED_OUT = 124  # as timeout(1) says it
 
 
@@ -47,8 +46,8 @@ def ask(*command: str, seconds: float = SSH_SECONDS, environment: Mapping[str, s
     return Answer(done.returncode, *(text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr)))
 
 
-def _missing(program: str) -> RepositoryError:
-    return RepositoryError(f"{program} is not installed", "install the OpenSSH client")
+def _missing(program: str) -> MissingProgram:
+    return MissingProgram(f"{program} is not installed", "install the OpenSSH client")
 
 
 def version() -> str:

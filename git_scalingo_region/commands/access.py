@@ -135,7 +135,7 @@ def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) ->
 
 
 # Settings with which no push to the platform gets as far as the app.
-_HOPELESS = ("mirror", "receivepack", "pushoption")
+_HOPELESS = ("mirror", "receivepack", "pushoption", "allow")
 
 
 def connect(subject: Subject) -> Finding:

@@ -22,12 +22,16 @@ class Context:
         self.fallback = fallback
         self.started = time.time()
         self.network_seconds = NETWORK_SECONDS
-        self.warnings: list[str] = []
+        self._warnings: dict[str, None] = {}  # a hostile file may cause very many of them
 
     def warn(self, text: str) -> None:
         """Note a warning for stderr, or for the JSON; the same warning is not repeated."""
-        if text not in self.warnings:
-            self.warnings.append(text)
+        self._warnings[text] = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings, in the order in which they were noted."""
+        return list(self._warnings)
 
     @contextlib.contextmanager
     def network(self) -> Iterator[float]:

@@ -251,6 +251,9 @@ FIXES = [
     ("refspec", "push.recurseSubmodules is maybe", "C push.recurseSubmodules maybe"),
     ("refspec", "submodule.recurse is true", "I submodule.recurse true; S"),
     ("refspec", "pushes; push", "C push.gpgSign true; C push.pushOption a"),
+    ("refspec", "protocol.ssh.allow is never", "C protocol.ssh.allow never"),
+    ("refspec", "protocol.ssh.allow is x", "C --global protocol.ssh.allow x; C protocol.allow always"),
+    ("refspec", "protocol.allow is never", "C --global protocol.allow never"),
     ("refspec", "push.default is matching", "C --global push.default matching"),
     ("refspec", "remote.scalingo.push is main:foo", "C remote.scalingo.push main:foo"),
     ("refspec", "push is main:main, x:y", "for x in main:main x:y; do C --add remote.scalingo.push $x; done"),
@@ -817,6 +820,7 @@ def test_connection_learns_nothing(
         ("git config remote.scalingo.pushurl https://example.org/x.git", "git push does not go to the app"),
         ("git config remote.scalingo.mirror true", "git push does not get that far: remote.scalingo.mirror is true"),
         ("git config push.pushOption a", "git push does not get that far: push.pushOption is a"),
+        ("git config protocol.allow never", "git push does not get that far: protocol.allow is never"),
         ("git update-ref -d HEAD", "there is no commit to push"),
     ],
 )

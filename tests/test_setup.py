@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -392,6 +393,14 @@ def test_a_large_file_is_refused(
             result = run("setup", "-n", "--offline", "-q")
             why = ".gitscalingo is too large: it may have 1 MiB at most"
             assert result == (refusal(5, why) if large else Result(0, "", result.stderr))
+
+
+def test_very_many_unknown_keys_take_no_time(declare: Declare, run: Run) -> None:
+    """A hostile file cannot keep the program busy: the time grows with its size, not with the square of it."""
+    declare(BOTH + "[x]\n" + "".join(f"k{number}\n" for number in range(40_000)))
+    begun = time.process_time()
+    assert run("setup", "-n", "--offline").stderr.count("ignoring the unknown key") == 40_000
+    assert time.process_time() - begun < 4
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

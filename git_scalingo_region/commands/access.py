@@ -135,7 +135,7 @@ def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) ->
 
 
 # Settings that stop every push to the platform before it reaches the app.
-_HOPELESS = ("mirror", "receivepack", "pushoption")
+_HOPELESS = ("mirror", "receivepack", "pushoption", "allow")
 
 
 def connect(subject: Subject) -> Finding:

@@ -21,8 +21,10 @@ from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
 from git_scalingo_region.repository.push import (
+    ALL_ALLOWED,
     DEPLOYED_BRANCHES,
     SHALLOW,
+    SSH_ALLOWED,
     Obstacle,
     hindrances,
     obstacles,
@@ -221,8 +223,11 @@ _HARMLESS = {
     "push.gpgsign": "false",
     "push.default": "simple",
     "submodule.recurse": "false",
+    SSH_ALLOWED: "always",
+    ALL_ALLOWED: "always",  # for ssh only
     "mirror": "false",  # of a remote
 }
+_LAST_COUNTS = ("push.default", SSH_ALLOWED, ALL_ALLOWED)  # git does not look at the values before the last one
 
 
 def _cure(subject: Subject, key: str) -> str:
@@ -231,8 +236,8 @@ def _cure(subject: Subject, key: str) -> str:
     entries = subject.configuration.entries(key)
     if harmless is None:
         return shell.chain(*_edits(subject, entries, "--unset-all", shown(key)))
-    change = ("--replace-all", shown(key), harmless)
-    if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
+    change = ("--replace-all", SSH_ALLOWED if key == ALL_ALLOWED else shown(key), harmless)
+    if key not in _LAST_COUNTS and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
     # If the last entry is the user's or the system's, an entry in the repository's own configuration comes after it.

@@ -174,8 +174,9 @@ def _declarable(
 ) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone were declared without a region, a new clone would have it in another region. A remote that
-    `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict` if named.
+    If a remote whose region is gone were declared without a region, a new clone would have it in another region. A
+    remote that `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict`
+    if it is named.
     """
     examiner = examiner_of(catalog, configuration)
     found, hints = [], []

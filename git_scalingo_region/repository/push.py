@@ -18,6 +18,8 @@ _FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
 _REFUSED = "git refuses to push with this value"
 _TAGS = "the push would send tags as well, and Scalingo refuses tags"
+# Which transports git may use (git-config(1), "protocol.allow"): that of ssh counts before that of all.
+SSH_ALLOWED, ALL_ALLOWED = "protocol.ssh.allow", "protocol.allow"
 _SUBMODULES = {
     "only": "the push would skip the repository and push only its submodules",
     "on-demand": "the push would push the submodules as well",
@@ -96,6 +98,9 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
     yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
+    protocol = next(filter(configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
+    if protocol and configuration.get(protocol).lower() not in ("always", "user"):
+        yield Obstacle(protocol, configuration.get(protocol), "git refuses to push over ssh")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:

@@ -11,7 +11,7 @@ from git_scalingo_region.scalingo.credentials import vouches_for
 
 
 class Whereabouts(NamedTuple):
-    """An app, the regions that have it, those that do not, and those that gave no usable answer or must not be asked."""
+    """An app: the regions that have it, those that do not, and those that gave no usable answer or were not asked."""
 
     app: str
     present: tuple[Region, ...]

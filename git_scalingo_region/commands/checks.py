@@ -215,8 +215,8 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 # --- the settings ----------------------------------------------------------------------------------------------------
 
 
-# The value that makes a setting harmless if it is the last one. Any other setting that stops or diverts a push has to be
-# removed from every file.
+# The value that makes a setting harmless if it is the last one. Any other setting that stops or diverts a push has to
+# be removed from every file.
 _HARMLESS = {
     "push.followtags": "false",
     "push.recursesubmodules": "no",

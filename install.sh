@@ -1,10 +1,10 @@
 #!/bin/sh
-# Install, upgrade or remove git-scalingo-region: a private virtual environment, and links to what it holds.
+# Install, upgrade or remove git-scalingo-region: a private virtual environment, and links into it.
 # In its own folder ("home" below) are:
 #   venv-STAMP  an environment, built at its final name because an environment cannot be moved
-#   current     the link to the live one; swapping it is the only step that counts
+#   current     the link to the live one; the change takes effect when it is swapped
 #   folders     the folders made on the way, for --uninstall
-#   lock        a link to the number of the process at work
+#   lock        a link to the id of the running process
 set -eu
 
 name=git-scalingo-region
@@ -44,7 +44,7 @@ quote() { # TEXT, for pasting into a shell
   printf "'%s'" "$(printf '%s\n' "$1" | sed "s/'/'\\\\''/g")"
 }
 
-# Sets bin, share and home. An installation that is there stays where it is: the link to its program leads to it.
+# Sets bin, share and home. An existing installation stays where it is: the link to its program leads there.
 choose_place() {
   [ "$user" -ne 0 ] || prefix=${prefix:-$system}
   if [ -n "$prefix" ]; then
@@ -73,7 +73,7 @@ find_checkout() {
   checkout=$(CDPATH='' cd -- "$checkout" && pwd)
 }
 
-# Debian ships venv without ensurepip, and then leaves a half-made environment behind: hence both imports.
+# Debian ships venv without ensurepip, and then leaves an incomplete environment behind: hence both imports.
 probe='
 import sys
 print("Python %d.%d.%d" % sys.version_info[:3])
@@ -82,11 +82,11 @@ try: from ensurepip import bootstrap; import venv
 except ImportError: sys.exit(4)
 '
 
-# Sets python and version: the first that will do.
+# Sets python and version to the first suitable one.
 choose_python() {
   wrong='' hint="name another: PYTHON=/path/to/python3 sh install.sh"
   set -- python3 python3.14 python3.13 python3.12 python3.11 python3.10 /usr/bin/python3
-  # An environment links to its Python, and others cannot read one in root's home.
+  # An environment links to its Python, and other users cannot read one in root's home.
   [ "$user" -ne 0 ] || set -- /usr/bin/python3 "$@"
   [ -z "${PYTHON:-}" ] || set -- "$PYTHON"
   for python do
@@ -153,7 +153,7 @@ link() { # FILE PLACE
   ln -sf "$home/current/$1" "$2" 2>/dev/null || fail "cannot write to ${2%/*}" "$elsewhere"
 }
 
-# Removes all of ours that "current" does not lead to: what a crash, a failure, an older version or --uninstall leaves.
+# Removes all our files that "current" does not lead to: left by a crash, a failure, an older version or --uninstall.
 tidy() {
   live=$(readlink "$home/current") || rm -f "$home/folders"
   rm -rf "$home/current.new"
@@ -163,7 +163,7 @@ tidy() {
   done
 }
 
-# Runs at every exit. Of the folders, children first, only the empty ones go.
+# Runs at every exit. Removes the noted folders that are empty, children first.
 finish() {
   trap '' HUP INT TERM
   [ -z "$locked" ] || { tidy && rm -f "$home/lock"; } || :
@@ -184,7 +184,7 @@ uninstall() {
 }
 
 build() {
-  # Each of these would send pip, or what it runs, to another place. PIP_USER also overrules a pip.conf.
+  # Each of these would make pip, or what it runs, use another place. PIP_USER also overrules a pip.conf.
   unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PYTHONPATH PYTHONHOME
   export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
   new=$home/venv-$(date +%Y%m%d%H%M%S)-$$
@@ -192,10 +192,10 @@ build() {
   "$python" -I -m venv "$new" || fail "$python cannot make a virtual environment" "nothing was changed"
   # Empty values here hide those of the user's own pip.conf, also from the pip that prepares the build.
   printf '[%s]\ntarget =\nprefix =\nroot =\n' global install >"$new/pip.conf"
-  # As a url, since pip would take the end of a path such as a[b] for something else.
+  # A url, since pip would take the end of a path such as a[b] for a list of extras.
   url=$("$new/bin/python" -I -c 'import pathlib, sys; print(pathlib.Path(sys.argv[1]).as_uri())' "$checkout")
   "$new/bin/python" -I -m pip install --quiet "$url" || {
-    # pip's help shows the index that its configuration names, less a password.
+    # pip's help shows the index that its configuration names, without a password.
     index=$(COLUMNS=999 "$new/bin/python" -I -m pip install --help 2>/dev/null |
       sed -n 's/^ *-i, --index-url .*(default:* *\([^)]*\)).*/ \1/p') || index=''
     fail "pip cannot install $name from the package index$index" "pip says why above; nothing was changed"

@@ -1,4 +1,4 @@
-"""What the benchmarks share: an installed program, a world of its own, runs measured in pairs, and a table.
+"""What the benchmarks share: an isolated installation of the program, runs measured in pairs, and a table.
 
 The program is installed from this checkout into a virtual environment of its own, with compiled bytecode, as its users
 have it. Nothing of the user's leaks in but the ssh configuration, and only pip reaches a network.
@@ -70,7 +70,7 @@ class World(NamedTuple):
         return done.stdout.strip()
 
     def repository(self, name: str) -> Path:
-        """Make a repository with one commit, and return its folder."""
+        """Create a repository with one commit, and return its folder."""
         path = self.root / name
         self.execute("git", "init", "-q", "-b", "main", str(path))
         author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
@@ -101,7 +101,7 @@ class World(NamedTuple):
         return self.measure(self.installed("python"), "-c", "pass")
 
     def describe(self) -> str:
-        """Return what is measured, when, and on what."""
+        """Return what was measured, when, and on which system."""
         version = self.execute(self.installed("python"), "-V")
         system = f"{os.cpu_count()} processors, {platform.system()} {platform.machine()}"
         git = self.execute("git", "version").replace("version ", "")
@@ -110,13 +110,13 @@ class World(NamedTuple):
 
 @contextlib.contextmanager
 def world() -> Iterator[World]:
-    """Install the program, with the Python that runs this, into a world that is gone at the end of the `with` block."""
+    """Install the program, with the Python that runs this, into a world that the `with` block removes at its end."""
     with TemporaryDirectory(prefix="git-scalingo-region-") as folder:
         root = Path(folder)
         (root / "home").mkdir()
         environ = {"PATH": os.environ["PATH"], "HOME": str(root / "home"), "LC_ALL": "C.UTF-8"}
         made = World(root, {**environ, "GIT_CONFIG_NOSYSTEM": "1", "https_proxy": NOWHERE})
-        # pip looks where the user's settings say. No setting of Python's may keep the bytecode from being written.
+        # pip uses the index in the user's settings. No setting of Python may keep the bytecode from being written.
         pip = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         subprocess.run([sys.executable, "-m", "venv", root / "venv"], env=pip, check=True)
         subprocess.run([made.installed("pip"), "install", "-q", ROOT], env=pip, check=True)
@@ -145,7 +145,7 @@ def in_turns(base: Case, cases: dict[str, Case], rounds: int) -> dict[str, Cost]
 
 
 def table(*rows: Sequence[str]) -> None:
-    """Print rows in aligned columns, the first to the left, the others to the right; the first row is the header."""
+    """Print rows in aligned columns, the first aligned left, the others right; the first row is the header."""
     widths = [max(map(len, column)) for column in zip(*rows)]
     print()  # noqa: T201 - a benchmark prints
     for first, *others in rows:

@@ -1,4 +1,4 @@
-"""What it costs to look the app up: an `add` that creates a remote, with a token, and a service that takes its time."""
+"""What it costs to look up the app: an `add` that creates a remote, with a token and a slow service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench import Case, Sample, World, in_turns, main, table
 from service import APP, REGIONS, Service, serve
 
 DELAYS = (0, 25, 100)  # ms for each request
-TOKEN = "tk-us-benchmark"  # noqa: S105 - nobody has it
+TOKEN = "tk-us-benchmark"  # noqa: S105 - not a real token
 
 
 class Creation:

@@ -1,4 +1,4 @@
-"""The platform on loopback: its service, and the API of each region, which take their time for each answer."""
+"""The platform on loopback: its service, and the API of each region, with a delay before each answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 APP = "myapp"
 REGIONS = ("osc-fr1", "osc-secnum-fr1")  # the first has the app
 
-# A JWT that ends in 2286, and that nobody signed: the platform's CLI reads when it ends.
+# An unsigned JWT that expires in 2286: the platform's CLI reads when it expires.
 BEARER = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjk5OTk5OTk5OTl9.x"
 
 

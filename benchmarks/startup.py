@@ -27,7 +27,7 @@ TAB, TAB_GOAL = "a TAB, for a region", 0.1
 COMPLETION = ROOT / "git_scalingo_region" / "completions" / "git-scalingo-region.bash"
 GIT_COMPLETION = "/usr/share/bash-completion/completions/git"
 TABS = 20
-# What bash does at a TAB: it sets these variables and calls the function that git registered.
+# What bash does when TAB is pressed: it sets these variables and calls the function that git registered.
 BASH = r"""
 source "$1"; source "$2"
 for ((i = 0; i < $3; i++)); do
@@ -52,7 +52,7 @@ def commands(here: World) -> dict[str, Case]:
 
 
 def tab(here: World) -> dict[str, Case]:
-    """Return a TAB, less the shell that is there anyway; nothing if git's own completion is not installed."""
+    """Return a TAB, without the shell that runs anyway; nothing if git's own completion is not installed."""
     bash = ("bash", "--norc", "--noprofile", "-c", BASH, "bash", GIT_COMPLETION, str(COMPLETION))
 
     def case() -> Sample:

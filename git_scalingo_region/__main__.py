@@ -1,4 +1,4 @@
-"""The entry point: signals first, then everything else, so that Ctrl-C is quiet from the first moment on."""
+"""The entry point: signals first, then everything else, so that Ctrl-C is handled quietly from the start."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def main() -> None:
                 stream.flush()
     except signals.Interrupted as end:
         status = 128 + end.signal
-    # Everything is written. Taking the modules down one by one would take as long as an empty Python runs.
+    # All output is written. Tearing down the modules one by one would take as long as an empty Python takes to run.
     os._exit(status)
 
 
 def _open_missing_streams() -> None:
-    """Open what the caller has closed: the next file to be opened would take its place."""
+    """Open the standard streams that the caller has closed: the next file to be opened would take their place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open

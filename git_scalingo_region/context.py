@@ -22,18 +22,22 @@ class Context:
         self.fallback = fallback
         self.started = time.time()
         self.network_seconds = NETWORK_SECONDS
-        self.warnings: list[str] = []
+        self._warnings: dict[str, None] = {}  # a hostile file may cause very many of them
 
     def warn(self, text: str) -> None:
-        """Note a warning for stderr, or for the JSON; one that is there already is not repeated."""
-        if text not in self.warnings:
-            self.warnings.append(text)
+        """Note a warning for stderr, or for the JSON; the same warning is not repeated."""
+        self._warnings[text] = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """The warnings, in the order in which they were noted."""
+        return list(self._warnings)
 
     @contextlib.contextmanager
     def network(self) -> Iterator[float]:
-        """Yield the seconds left for the network, and take off what the block uses.
+        """Yield the seconds left for the network, and deduct what the block uses.
 
-        The limit is for the whole run. Only the block counts: loading a library on a busy machine is not the network.
+        The limit is for the whole run. Only the block counts: loading a library, slow on a busy machine, does not.
         """
         begun = time.monotonic()
         try:

@@ -35,7 +35,7 @@ class ScalingoRegionError(Exception):
 
 
 class InvalidInput(ScalingoRegionError):
-    """An argument, an environment variable or a file holds something it cannot hold."""
+    """An argument, an environment variable or a file holds an invalid value."""
 
     exit_status = ExitStatus.USAGE
     kind = "invalid-input"
@@ -64,7 +64,7 @@ class RateLimited(ServiceError):
 
 
 class CredentialsError(ScalingoRegionError):
-    """The API token is unusable or was rejected; the program never falls back silently from that."""
+    """The API token is unusable or was rejected; the program never goes on silently without it."""
 
     exit_status = ExitStatus.SERVICE
     kind = "credentials"

@@ -27,7 +27,7 @@ TEXT_MAX = 200
 _APP = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _REGION = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-# The last label of a name starts with no digit: ssh reads 127.1 and 0x7f000001 as addresses.
+# The last label of a name does not start with a digit: ssh reads 127.1 and 0x7f000001 as addresses.
 _DNS_NAME = rf"(?:{_LABEL}\.)*(?![0-9]){_LABEL}"
 _BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
@@ -56,7 +56,7 @@ def is_region_name(text: str) -> bool:
 
 
 def check_app_name(text: str, place: str = "") -> str:
-    """Return `text` if it can be the name of an app; raise `InvalidInput`, which names its `place`, otherwise."""
+    """Return `text` if it can be the name of an app; otherwise raise `InvalidInput`, which names its `place`."""
     if is_app_name(text):
         return text
     rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
@@ -67,7 +67,7 @@ def check_app_name(text: str, place: str = "") -> str:
 
 
 def check_region_name(text: str, place: str = "") -> str:
-    """Return `text` if it can be the name of a region; raise `InvalidInput`, which names its `place`, otherwise."""
+    """Return `text` if it can be the name of a region; otherwise raise `InvalidInput`, which names its `place`."""
     if is_region_name(text):
         return text
     raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list", place=place)
@@ -173,7 +173,7 @@ class RemoteUrl(NamedTuple):
 
 
 class Region(NamedTuple):
-    """A region of the platform, with the fields of the API. Only `ssh` is parsed; the others are shown as they came."""
+    """A region of the platform, with the fields of the API. Only `ssh` is parsed; the others are shown as received."""
 
     name: str
     display_name: str
@@ -216,14 +216,14 @@ REGION_FIELDS = ("name", "display_name", "api", "dashboard", "database_api", "ss
 
 
 def dig(value: Any, *keys: str) -> Any:
-    """Return what nested JSON objects hold under these keys; None if there is no such thing."""
+    """Return the value that nested JSON objects hold under these keys; None if there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
 def parse_regions(value: Any) -> tuple[Region, ...]:
-    """Read `{"regions": [...]}`; raise `InvalidInput` for no regions, a name given twice, or two defaults."""
+    """Read `{"regions": [...]}`; raise `InvalidInput` for an empty list, a name given twice, or two defaults."""
     items = dig(value, "regions")
     if not isinstance(items, list) or not items:
         raise InvalidInput("it holds no list of regions")
@@ -236,7 +236,7 @@ def parse_regions(value: Any) -> tuple[Region, ...]:
 
 
 class ListSource(str, Enum):
-    """Where a list of regions came from, as `list_source` in the JSON says it."""
+    """Where a list of regions came from: the values of `list_source` in the JSON."""
 
     API = "api"
     CACHE = "cache"
@@ -285,7 +285,7 @@ class RegionList(NamedTuple):
 class Platform(NamedTuple):
     """Tells which region a remote url belongs to: from its ssh endpoint, then from its host.
 
-    The first of two regions with one endpoint counts. `former_hosts` are those of regions that are gone.
+    If two regions have the same endpoint, the first counts. `former_hosts` are those of regions that are gone.
     """
 
     regions: Sequence[Region]
@@ -293,14 +293,14 @@ class Platform(NamedTuple):
     former_hosts: Mapping[str, str]
 
     def owns(self, url: RemoteUrl) -> bool:
-        """Return whether the url points at the platform, in whichever region."""
+        """Return whether the url points at the platform, in any region."""
         host = url.endpoint.host
         return f".{host}".endswith(f".{self.domain}") or any(region.ssh.host == host for region in self.regions)
 
     def region_name(self, url: RemoteUrl) -> str:
         """Return the name of the region that the url points at, which may be gone; "" if the url does not tell.
 
-        A host that serves several regions on other ports, or never served one, does not tell.
+        It does not if its host serves several regions on other ports, or never served any.
         """
         host = url.endpoint.host
         if exact := [region.name for region in self.regions if region.ssh == url.endpoint]:

@@ -22,12 +22,12 @@ SCAN_SECONDS = 5.0
 PROBE_SECONDS = 1.0
 CONNECT_SECONDS = 20.0
 
-# Plain http would send the token unencrypted, so it is allowed only to this machine itself.
+# Plain http would send the token unencrypted, so it is allowed only for this machine itself.
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(NamedTuple):
-    """The environment's part of a run; an empty variable counts as not set. Folders are absolute paths or empty."""
+    """What the environment sets for a run; an empty variable counts as not set. Folders are absolute paths or empty."""
 
     service: str = DEFAULT_SERVICE
     api_token: str = ""

@@ -7,14 +7,14 @@ import re
 
 PROGRAM = "git scalingo-region"
 
-# What no shell gives a meaning to, zsh with EXTENDED_GLOB included. A word of these needs no quotes.
+# Characters without a special meaning in any shell, even zsh with EXTENDED_GLOB. A word of these needs no quotes.
 _PLAIN = r"(?!=)[A-Za-z0-9_@%+=:,./-]+"
-# What `printf` writes as it is, in a shell that expands "!" even there.
+# Characters that are passed to `printf` unescaped; "!" is not one of them, because some shells expand it anyway.
 _PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
 
 
 def command(*words: str) -> str:
-    """Return the command line of these words for `sh`; "" if a word cannot be written so that it survives pasting."""
+    """Return the command line of these words for `sh`; "" if a word has no form that survives pasting."""
     quoted = [quote(word) for word in words]
     return " ".join(quoted) if all(quoted) else ""
 
@@ -65,7 +65,7 @@ def quote(word: str) -> str:
         return ""
     try:
         return "\"$(printf '" + "".join(map(_for_printf, word)) + "')\""
-    except UnicodeEncodeError:  # not text, and not bytes of a file or the command line either
+    except UnicodeEncodeError:  # neither text nor bytes from a file or the command line
         return ""
 
 

@@ -1,7 +1,7 @@
-"""Signals that end the program: they unwind it, so that every `finally` runs, or wait until it can be ended.
+"""Signals that end the program: they unwind it, so that every `finally` runs, or are held until it is safe to end it.
 
-The first signal counts; further ones change nothing. git passes a Ctrl-C on to its external commands, which have had it
-from the terminal already, and the second one must not interrupt what the first one has begun.
+Only the first signal counts. git passes a Ctrl-C on to its external commands, which have already received it from the
+terminal, and the second signal must not interrupt the unwinding that the first one started.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def held() -> Iterator[None]:
 
 
 def check() -> None:
-    """Raise `Interrupted` if a signal has been noted, and not been acted on."""
+    """Raise `Interrupted` if a signal has been noted but not acted on yet."""
     if _State.noted and not _State.acted:
         _State.acted = True
         raise Interrupted(_State.noted)

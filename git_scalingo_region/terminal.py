@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What a command comes to: functions that make what is wanted of it, and the exit status of the program.
+    """The result of a command: functions that make the output that is wanted, and the exit status of the program.
 
     `text` is what a person reads on stdout, `json` what `--json` writes there, `hints` what to do next, for stderr.
     """
@@ -89,7 +89,7 @@ def record(headline: str, fields: Iterable[tuple[str, str]], style: Style, *code
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], style: Style, *, narrow: int | None = None) -> str:
     """Return aligned columns, with the column `narrow` shortened to fit the width.
 
-    If the table still does not fit, each row becomes a record, with a blank line between two of them.
+    If the table still does not fit, each row becomes a record, with a blank line between records.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *cells)]

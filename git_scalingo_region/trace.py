@@ -16,7 +16,7 @@ def line(text: str) -> None:
 
     stamp = datetime.now().strftime("%H:%M:%S.%f")  # local time, as git writes it
     printed = text if text.isprintable() else ascii(text)[1:-1]
-    with contextlib.suppress(OSError):  # if nobody can read it, the program goes on without
+    with contextlib.suppress(OSError):  # if the trace cannot be written, the program goes on without it
         os.write(_descriptor(wanted), f"{stamp} scalingo-region: {printed}\n".encode("utf-8", "backslashreplace"))
 
 

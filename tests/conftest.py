@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -43,6 +44,10 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("project")
+
+# A script that starts the tests in the background lets them ignore these two, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"

@@ -198,7 +198,7 @@ def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Servi
     done = runner.action(region="osc-fr1", app="myapp", trust="perhaps", token="aaa.bbb.ccc")
     assert (done.status, done.text.splitlines()[-1]) == (
         1,
-        "::error title=Invalid input::trust is true or false, not 'perhaps'",
+        "::error title=Invalid input::trust must be true or false, not 'perhaps'",
     )
     assert "Bearer aaa.bbb.ccc" in {headers.get("Authorization") for _, _, headers in service.requests}
     assert runner.action(region="osc-fr1", app="myapp", trust="false").status == 0

@@ -139,11 +139,11 @@ def test_help_of_a_command_in_full(run: Run) -> None:
         "Arguments:\n"
         "  [REMOTE]  The remote; by default scalingo.\n\n"
         "Options:\n"
-        "  --connect    Also try a connection, as git push would make it.\n"
+        "  --connect    Also try to connect, as git push would.\n"
         "  --json       Write the result, or the error, as JSON.\n"
         "  -q, --quiet  Write no result, only warnings and errors.\n"
         "  --refresh    Ask the service, even if the cached list is fresh.\n"
-        "  --offline    Connect to nothing.\n"
+        "  --offline    Do not connect to anything.\n"
         "  -h, --help   Show this message and exit.\n"
     )
 

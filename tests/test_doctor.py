@@ -251,6 +251,9 @@ FIXES = [
     ("refspec", "push.recurseSubmodules is maybe", "C push.recurseSubmodules maybe"),
     ("refspec", "submodule.recurse is true", "I submodule.recurse true; S"),
     ("refspec", "pushes; push", "C push.gpgSign true; C push.pushOption a"),
+    ("refspec", "protocol.ssh.allow is never", "C protocol.ssh.allow never"),
+    ("refspec", "protocol.ssh.allow is x", "C --global protocol.ssh.allow x; C protocol.allow always"),
+    ("refspec", "protocol.allow is never", "C --global protocol.allow never"),
     ("refspec", "push.default is matching", "C --global push.default matching"),
     ("refspec", "remote.scalingo.push is main:foo", "C remote.scalingo.push main:foo"),
     ("refspec", "push is main:main, x:y", "for x in main:main x:y; do C --add remote.scalingo.push $x; done"),
@@ -754,7 +757,7 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
     detail = f"{app.ssh} lets you in, but scalingo has commits that are not in this branch"
     assert doctor("--connect")["connection"] == problem(detail, None, "git fetch scalingo")
     shutil.rmtree(app.apps / "myapp.git")
-    detail = "there is no app myapp, or you have no right on it: app not found"
+    detail = "there is no app myapp, or you have no rights to it: app not found"
     assert doctor("--connect")["connection"] == problem(detail, None, "scalingo --region osc-fr1 apps")
     client_key.unlink()
     make_key(client_key)
@@ -817,6 +820,7 @@ def test_connection_learns_nothing(
         ("git config remote.scalingo.pushurl https://example.org/x.git", "git push does not go to the app"),
         ("git config remote.scalingo.mirror true", "git push does not get that far: remote.scalingo.mirror is true"),
         ("git config push.pushOption a", "git push does not get that far: push.pushOption is a"),
+        ("git config protocol.allow never", "git push does not get that far: protocol.allow is never"),
         ("git update-ref -d HEAD", "there is no commit to push"),
     ],
 )
@@ -831,7 +835,7 @@ def test_connection_skipped(connection: Callable[[], Check], paste: Paste, comma
     ("place", "detail"),
     [
         ("127.0.0.1:9", "port 9 of 127.0.0.1 is unreachable"),
-        ("ssh.invalid:22", "the name ssh.invalid is not resolved"),
+        ("ssh.invalid:22", "the name ssh.invalid cannot be resolved"),
         ("127.0.0.1:PORT", "127.0.0.1:PORT did not answer within 0 seconds"),
     ],
 )
@@ -871,9 +875,9 @@ def test_connection_unreachable(
             "command-line: line 0: Bad configuration option: x",
             "ssh cannot be run: command-line: line 0: Bad configuration option: x",
         ),
-        ("remote: Permission denied", "there is no app myapp, or you have no right on it: remote: Permission denied"),
-        ("** WARNING: not post-quantum\nno {app}", "there is no app myapp, or you have no right on it: no {app}"),
-        ("", "there is no app myapp, or you have no right on it: it does not say why"),
+        ("remote: Permission denied", "there is no app myapp, or you have no rights to it: remote: Permission denied"),
+        ("** WARNING: not post-quantum\nno {app}", "there is no app myapp, or you have no rights to it: no {app}"),
+        ("", "there is no app myapp, or you have no rights to it: it does not say why"),
     ],
 )
 @pytest.mark.usefixtures("remote", "known")
@@ -920,6 +924,10 @@ def test_the_ssh_of_the_repository(
     assert found["host-key"] == finding("warning", detail)
     assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
     assert found["connection"]["status"] == "ok"
+    repo.git("config", "core.sshCommand", str(users))
+    found = doctor("--connect")
+    assert found["connection"]["detail"] == "the host key is unknown"
+    assert found["host-key"] == finding("warning", f"{unknown}, but {why}")
 
 
 @pytest.mark.slow

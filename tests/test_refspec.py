@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Repo, git
+from conftest import OSC_FR1, Repo, git
 
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.push import obstacles, push_command
@@ -231,3 +231,26 @@ def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path
     for submodules in ("push.recurseSubmodules=check", "push.recurseSubmodules=on-demand", "submodule.recurse=true"):
         assert pushed(repo, app, f"push.followTags=true {submodules}")
         assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "obstacle"),
+    [
+        ("protocol.ssh.allow=never", "protocol.ssh.allow"),
+        ("protocol.ssh.allow=", "protocol.ssh.allow"),
+        ("protocol.allow=NEVER", "protocol.allow"),
+        ("protocol.allow=never protocol.ssh.allow=User", ""),
+        ("protocol.allow=never protocol.file.allow=never protocol.allow=Always", ""),
+        ("protocol.allow=x protocol.ssh.allow=always", ""),
+        ("protocol.file.allow=never", ""),
+    ],
+)
+def test_the_transport_is_an_obstacle_if_git_refuses_it(repo: Repo, settings: str, obstacle: str) -> None:
+    """A setting that forbids ssh is found, and only such a setting keeps git from starting ssh."""
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+    for setting in settings.split(" "):
+        repo.git("config", "--add", *setting.split("="))
+    done = paste("GIT_SSH_VARIANT=ssh GIT_SSH_COMMAND='echo started >&2; false' git push scalingo main")
+    assert done.returncode
+    assert ("started" in done.stderr) is not bool(obstacle)
+    assert found() == ([f"{obstacle}: git refuses to push over ssh"] if obstacle else [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -394,6 +395,14 @@ def test_a_large_file_is_refused(
             assert result == (refusal(5, why) if large else Result(0, "", result.stderr))
 
 
+def test_very_many_unknown_keys_take_no_time(declare: Declare, run: Run) -> None:
+    """A hostile file cannot keep the program busy: the time grows with its size, not with the square of it."""
+    declare(BOTH + "[x]\n" + "".join(f"k{number}\n" for number in range(40_000)))
+    begun = time.process_time()
+    assert run("setup", "-n", "--offline").stderr.count("ignoring the unknown key") == 40_000
+    assert time.process_time() - begun < 4
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_cannot_be_read_is_named(declare: Declare, run: Run) -> None:
     """Without the right to read it the error says so."""
@@ -430,7 +439,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     remotes = "  staging  myapp-staging in osc-fr1\n"
     assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    hint = "hint: commit it, and everybody sets up with: git scalingo-region setup\n"
+    hint = "hint: commit it, and everybody can set up with: git scalingo-region setup\n"
     assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'

@@ -319,7 +319,7 @@ def test_refuses_a_revoked_key_and_says_how_to_take_that_back(
     what = f"ssh-ed25519 {endpoint.key().fingerprint}"
     assert (status, text) == (7, f"{known_hosts} revokes the host key {what} of {endpoint.name}; no host key was added")
     advice, _, command = hint.partition(": ")
-    assert advice == "if it was revoked by mistake, take that back"
+    assert advice == "if it was revoked by mistake, undo that"
     subprocess.run(command, shell=True, check=True)
     assert trust(**run).status == 0
     left = f"@revoked !{endpoint.name},* {endpoint.key()}\n"

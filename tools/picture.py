@@ -1,7 +1,7 @@
 """Draw the README's pictures of a terminal from what the program really prints: `python tools/picture.py`.
 
 The commands run on a terminal of their own, in a new repository under an empty home, with the built-in regions as a
-fresh cache, so that nothing is asked and every run prints the same. A test draws the pictures again and compares.
+fresh cache, so that no request is made and every run prints the same. A test draws the pictures again and compares.
 """
 
 from __future__ import annotations

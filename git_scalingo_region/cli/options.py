@@ -3,8 +3,8 @@
 `reader`, `parser`, the completion scripts (through `tools/completions.py`) and the tests of the manual read it. The
 value of an argument or option reaches the command's `run` as the parameter of the same name.
 
-`offers` is what completion offers for a value: `regions`, `remotes`, `declared` (the remotes there are, and those that
-`.gitscalingo` declares), `fields`, `files`, or the words themselves; nothing if it is empty.
+`offers` says what completion offers for a value: `regions`, `remotes`, `declared` (existing remotes, and those that
+`.gitscalingo` declares), `fields`, `files`, or the words themselves. If it is empty, completion offers nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A positional argument. It is optional and "" if missing; one that is `repeated` takes all that are left."""
+    """A positional argument. It is optional, and "" if missing; one that is `repeated` takes all the words left."""
 
     name: str
     help: str
@@ -83,18 +83,18 @@ class Command(NamedTuple):
                     raise InvalidInput(f"{both} cannot be used together")
 
 
-# These two are answered without a command's `run`. The texts are Typer's own.
+# No command's `run` is needed for these two. The texts are Typer's own.
 HELP = Option(("--help", "-h"), "Show this message and exit.")
 VERSION = Option(("--version",), "Show the version and exit.")
 
 JSON = Option(("--json",), "Write the result, or the error, as JSON.")
 QUIET = Option(("--quiet", "-q"), "Write no result, only warnings and errors.")
 REFRESH = Option(("--refresh",), "Ask the service, even if the cached list is fresh.", excludes=("offline",))
-OFFLINE = Option(("--offline",), "Connect to nothing.", excludes=("refresh",))
+OFFLINE = Option(("--offline",), "Do not connect to anything.", excludes=("refresh",))
 FALLBACK = Option(("--fallback",), "Use the default region if the named one is unknown.")
 OUTPUT = (JSON, QUIET)
 USUAL = (*OUTPUT, REFRESH, OFFLINE)
-# `run` of a command does not get these: they make the context and choose the output.
+# A command's `run` does not get these: they set up the context and choose the output.
 COMMON = tuple(option.name for option in (*USUAL, FALLBACK))
 
 DRY_RUN = Option(("--dry-run", "-n"), "Change nothing; show what would be done.")
@@ -103,13 +103,13 @@ REMOTE_NAME = Option(("--remote", "-r"), "The remote's name; by default scalingo
 NAMES = Option(("--names",), "Write only the names, one per line.", excludes=("json",))
 FIELD = Option(("--field",), "Write only the value of this field.", "FIELD", excludes=("json",), offers="fields")
 WRITE = Option(
-    ("--write",), "Write that file from the remotes of this repository.", excludes=("trust", "force", "fallback")
+    ("--write",), "Write .gitscalingo from this repository's remotes.", excludes=("trust", "force", "fallback")
 )
 TRUST = Option(("--trust",), "Also trust the host key of each region.")
 ALL = Option(("--all",), "Trust the regions of all Scalingo remotes here.")
 KNOWN_HOSTS = Option(("--known-hosts",), "The file to add to, instead of ssh's own.", "FILE", offers="files")
 FINGERPRINT = Option(("--fingerprint",), "Expect this key; may be repeated.", "SHA256:...", repeated=True)
-CONNECT = Option(("--connect",), "Also try a connection, as git push would make it.")
+CONNECT = Option(("--connect",), "Also try to connect, as git push would.")
 
 REGION = Argument("region", "The region; chosen for you if you leave it out.", offers="regions")
 REGIONS = Argument("regions", "The regions; chosen for you if you leave them out.", repeated=True, offers="regions")
@@ -130,7 +130,7 @@ COMMANDS = (
     Command("list", "List the regions.", (), (NAMES, *USUAL)),
     Command("show", "Show every field of one region.", (REGION,), (FIELD, *USUAL, FALLBACK)),
     Command("status", "Show this repository's Scalingo remotes and their state.", (DECLARED,), USUAL),
-    Command("sync", "Bring remotes whose ssh endpoint has moved up to date.", (REMOTES,), (DRY_RUN, *USUAL)),
+    Command("sync", "Update remotes whose ssh endpoint has moved.", (REMOTES,), (DRY_RUN, *USUAL)),
     Command(
         "setup",
         "Make the remotes that .gitscalingo declares.",

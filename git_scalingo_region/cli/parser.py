@@ -1,4 +1,4 @@
-"""Read any command line with Typer: help, every spelling, and what is wrong with a line. Owns Typer.
+"""Read any command line with Typer: help, every spelling, and mistakes. Only this module imports Typer.
 
 The Typer app is generated from `options`. It runs nothing: each of its commands returns the `Call` to be made.
 """
@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> Call | str:
     """Return what the line says, or the help page that it asks for; raise `InvalidInput` for a mistake."""
     page = io.StringIO()
     try:
-        # Typer has an ending of its own for a pipe that nobody reads: so it does not write into one.
+        # Typer exits in its own way if nobody reads a pipe, so it must not write to stdout itself.
         with contextlib.redirect_stdout(page):
             call = typer.main.get_command(_app())(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except _UsageError as error:
@@ -68,7 +68,7 @@ def _spelling(option: Option) -> str:
 
 def _app() -> typer.Typer:
     app = typer.Typer(
-        # Boxes and colours of rich would cost 150 ms a help page, and would also go into pipes.
+        # rich's boxes and colours would cost 150 ms for each help page, and would also go into pipes.
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -77,7 +77,7 @@ def _app() -> typer.Typer:
     )
     app.callback(help=INTRODUCTION)(_function(lambda values: None, (VERSION,)))
     for command in COMMANDS:
-        # As a short help too, which Typer does not cut off.
+        # As the short help too, because Typer does not truncate that.
         register = app.command(command.name, cls=_Command, help=command.help, short_help=command.help)
         register(_function(partial(Call, command), command.parameters))
     return app

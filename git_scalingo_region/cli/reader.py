@@ -1,6 +1,6 @@
-"""Read the plain command lines that scripts and people write every day, without loading a library.
+"""Read the plain command lines that scripts and people use every day, without loading a library.
 
-Typer reads each of these lines in the same way, which a property test holds; anything else is left to `parser`.
+Typer reads each of these lines in the same way, as a property test checks; anything else is left to `parser`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Call(NamedTuple):
 
 
 def read(arguments: Sequence[str]) -> Call | None:
-    """Return what a plain line says; None if it is any other line, or a mistake."""
+    """Return the call that a plain line makes; None if the line is not plain, or is a mistake."""
     command = BY_NAME.get(arguments[0]) if arguments else None
     if command is None:
         return None
@@ -38,7 +38,7 @@ def read(arguments: Sequence[str]) -> Call | None:
 
 
 def _read_option(word: str, words: Iterator[str], flags: dict[str, Option], values: dict[str, Any]) -> bool:
-    """Note an option, and its value from the next word if need be; return whether it is a plain one."""
+    """Note an option, and its value from the next word if it needs one; return whether it is a plain option."""
     flag, attached, value = word.partition("=")
     option = flags.get(flag)
     if option is None or (attached and not (option.metavar and flag.startswith("--"))):

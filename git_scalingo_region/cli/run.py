@@ -1,4 +1,4 @@
-"""Run a command and say what came of it: the streams, and the one error boundary.
+"""Run a command and report the result: the streams, and the only error boundary.
 
 A run imports only what it needs: `--version` takes no time, and only the command that is called is loaded.
 """
@@ -75,12 +75,12 @@ def _execute(call: Call) -> int:
 
 
 def _write(text: str) -> int:
-    """Write the result; return 0, or the exit status if it cannot be written: nobody reads it, or the disk is full."""
+    """Write the result; return 0, or the exit status if that fails because nobody reads it or the disk is full."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except OSError as error:
-        # What is left in the buffer must not raise once more at the end.
+        # What is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return 128 + signal.SIGPIPE  # as a program that the signal ends

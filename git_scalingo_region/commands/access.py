@@ -34,7 +34,7 @@ def _account(subject: Subject) -> Catalog:
 
 
 def app(subject: Subject) -> Finding:
-    """Look whether the account sees the app in the region of the remote."""
+    """Check whether the account sees the app in the region of the remote."""
     name, here = subject.app, subject.region.name
     found = find_app(_account(subject), name)
     if found is None:
@@ -51,14 +51,14 @@ def app(subject: Subject) -> Finding:
 
 
 def key(subject: Subject) -> Finding:
-    """Look whether one of the keys that ssh offers is on the account."""
+    """Check whether one of the keys that ssh offers is on the account."""
     endpoint = subject.region.ssh
     known = _account(subject).account_keys()
     if known is None:
         raise Skip("the keys of the account cannot be read")
     offered = client.offered_keys(endpoint, _ssh(subject))
     if not offered:
-        # A key without a passphrase could be made by a pasted line, but whether to have one is for the user to decide.
+        # A pasted command could create a key without a passphrase, but that is for the user to decide.
         return Finding(PROBLEM, "ssh has no key to offer", "", "ssh-keygen -t ed25519")
     if match := next((item for item in offered if f"{item.type} {item.data}" in known), None):
         return Finding(OK, f"{match.source} is on the account")
@@ -73,7 +73,7 @@ def _ssh(subject: Subject) -> str:
 
 
 def key_refused(subject: Subject, detail: str) -> Finding:
-    """Return the problem that the host accepts no key: which one to add, and where."""
+    """Return the problem that the host accepts none of the keys: which one to add, and where."""
     found = _add_a_key(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
     return found._replace(accepted=False)
 
@@ -92,13 +92,13 @@ def _add_a_key(detail: str, offered: Sequence[PublicKey]) -> Finding:
 
 
 def host_key(subject: Subject) -> Finding:
-    """Look whether ssh knows the host, by the published key."""
+    """Check whether ssh knows the host, by its published key."""
     published = builtin.fingerprints(subject.region.ssh)
     place, entries = _host_keys(subject)
     name = place.name
     for entry in entries:
         if entry.marker == known_hosts.REVOKED and entry.key.fingerprint in published.values():
-            # Whether that was a mistake is for the user to decide: no command takes it back unasked.
+            # Whether that was a mistake is for the user to decide, so no command undoes it.
             return Finding(PROBLEM, f"line {entry.line} of {entry.path} revokes the published key of {name}")
     plain = [entry for entry in entries if not entry.marker]
     wrong = [entry for entry in plain if published.get(entry.key.type, entry.key.fingerprint) != entry.key.fingerprint]
@@ -118,13 +118,13 @@ def host_key(subject: Subject) -> Finding:
 
 
 def _host_keys(subject: Subject) -> tuple[Lookup, Sequence[KnownKey]]:
-    """Return how ssh looks the host's key up, and what it finds."""
+    """Return how ssh looks up the host's key, and what it finds."""
     place = client.lookup(subject.region.ssh, _ssh(subject))
     return place, known_hosts.known_keys(place.name, place.files)
 
 
 def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
-    """Return a problem that `trust` solves once the wrong entries are out, if a key is published."""
+    """Return a problem that `trust` solves once the wrong entries are removed, if a key is published."""
     place = client.lookup(subject.region.ssh, _ssh(subject))
     trust = shell.plugin("trust", subject.region.name)
     if not builtin.fingerprints(subject.region.ssh):
@@ -134,8 +134,8 @@ def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) ->
     return Finding(PROBLEM, detail, fix, "" if fix else look)
 
 
-# Settings with which no push to the platform gets as far as the app.
-_HOPELESS = ("mirror", "receivepack", "pushoption")
+# Settings that stop every push to the platform before it reaches the app.
+_HOPELESS = ("mirror", "receivepack", "pushoption", "allow")
 
 
 def connect(subject: Subject) -> Finding:
@@ -163,7 +163,7 @@ def has_own_ssh(subject: Subject) -> bool:
 
 
 def _expect_a_push(subject: Subject) -> None:
-    """Raise `Skip` if no connection is to be made, or if `git push` would make none."""
+    """Raise `Skip` if no connection may be made, or if `git push` would not make one."""
     if subject.context.offline:
         raise Skip("--offline")
     if not subject.is_current:
@@ -189,9 +189,9 @@ def _unpushed(subject: Subject, detail: str) -> Finding:
     return Finding(PROBLEM, detail)
 
 
-# What ssh and git say, most telling first: a pattern, what it means, and what makes the finding.
+# What ssh and git say, the most specific first: a pattern, what it means, and the function that makes the finding.
 _FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
-    (r"Could not resolve hostname", "the name {host} is not resolved", _unreached),
+    (r"Could not resolve hostname", "the name {host} cannot be resolved", _unreached),
     (r"REVOKED HOST KEY|IDENTIFICATION HAS CHANGED|Offending .* key", "the host key is not the one known", _changed),
     (r"Host key verification failed|No .* host key is known", "the host key is unknown", _untrusted),
     (r"ssh: connect to host|Connection timed out", "port {port} of {host} is unreachable", _unreached),
@@ -200,7 +200,7 @@ _FAILURES: Sequence[tuple[str, str, Callable[[Subject, str], Finding]]] = (
     (r"cannot run |command not found|onfiguration option|terminating,", "ssh cannot be run: {said}", _unreached),
     (r"^(fatal|error): (bad|invalid|malformed|unable to parse|ssh variant)", "git does not push: {said}", _unpushed),
 )
-# Lines that tell nothing of the cause: ssh's warnings, and git's closing words.
+# Lines that say nothing about the cause: ssh's warnings, and git's closing words.
 _NOISE = re.compile(
     r"\s*$|\*\*|Warning: |fatal: (Could not read|the remote end)|Please make sure|and the repository|hint: "
 )
@@ -217,6 +217,6 @@ def _explain(subject: Subject, said: str) -> Finding:
     if re.search(r"^ ! \[rejected\]", said, re.MULTILINE):
         detail = f"{endpoint} lets you in, but {remote} has commits that are not in this branch"
         return Finding(PROBLEM, detail, "", shell.git("fetch", remote), accepted=True)
-    detail = f"there is no app {subject.app}, or you have no right on it: {words}"
+    detail = f"there is no app {subject.app}, or you have no rights to it: {words}"
     probe = shell.command("scalingo", "--region", subject.region.name, "apps")
     return Finding(PROBLEM, detail, "", probe, accepted=True)

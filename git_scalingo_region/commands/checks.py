@@ -21,8 +21,10 @@ from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
 from git_scalingo_region.repository.push import (
+    ALL_ALLOWED,
     DEPLOYED_BRANCHES,
     SHALLOW,
+    SSH_ALLOWED,
     Obstacle,
     hindrances,
     obstacles,
@@ -39,13 +41,13 @@ OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
 
 
 class Skip(Exception):
-    """A check cannot be made; the text is the reason."""
+    """Raised if a check cannot be made; the text is the reason."""
 
 
 class Finding(NamedTuple):
-    """What one check comes to. `probe` is what the output calls `try`.
+    """The result of one check. `probe` is what the output calls `try`.
 
-    `accepted`: whether the host accepted one of the user's keys; None if it did not tell.
+    `accepted`: whether the host accepted one of the user's keys; None if that is not known.
     """
 
     status: str
@@ -98,7 +100,7 @@ class Subject(NamedTuple):
 
 
 def remote(subject: Subject) -> Finding:
-    """Look whether the remote is there, is Scalingo's, and is up to date."""
+    """Check whether the remote exists, is Scalingo's, and is up to date."""
     examined, region = subject.examined, subject.known_region
     if examined is None:
         return _not_ours(subject)
@@ -118,7 +120,7 @@ def remote(subject: Subject) -> Finding:
 
 
 def _not_ours(subject: Subject) -> Finding:
-    """Return what to do about a remote that is missing, or that is there for something else."""
+    """Return what to do about a remote that is missing, or that is used for something else."""
     configuration, name = subject.configuration, subject.remote
     held = configuration.remote(name)
     if held.exists:
@@ -148,7 +150,7 @@ def follow(subject: Subject, app: str) -> str:
 def _update(subject: Subject, examined: Examined) -> str:
     """Return the command that gives a stale remote its region's endpoint; "" if there is none.
 
-    `sync` leaves a url that comes from outside the repository alone. git itself changes it.
+    `sync` leaves a url that comes from outside the repository alone. git itself can change it.
     """
     try:
         plan_sync(examined, subject.examiner)
@@ -163,7 +165,7 @@ def _update(subject: Subject, examined: Examined) -> str:
 
 
 def push_url(subject: Subject) -> Finding:
-    """Look where `git push` really goes."""
+    """Check where `git push` really goes."""
     examined, region = subject.target
     urls = ", ".join(examined.remote.push_urls)
     reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
@@ -202,7 +204,7 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
         place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
         spellings += [f"ssh://{place}/{url.app}.git", f"{place}:{url.app}.git"]
     untouched = next((text for text in spellings if rewritten(text) == text), "")
-    # The longest prefix wins, so a rule for all of the url does, unless there is one already.
+    # The longest prefix wins, so a rule for the whole url is enough, unless there is one already.
     free = next((text for text in spellings if rewritten(text[:-1]) + text[-1] == rewritten(text)), "")
     text = untouched or free
     yield _edit(subject.repository, "", "--replace-all", key, text) if text else ""
@@ -213,29 +215,32 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 # --- the settings ----------------------------------------------------------------------------------------------------
 
 
-# The value that makes a setting harmless if it is the last one. Every file has to lose any other setting that stops or
-# diverts a push.
+# The value that makes a setting harmless if it is the last one. Any other setting that stops or diverts a push has to
+# be removed from every file.
 _HARMLESS = {
     "push.followtags": "false",
     "push.recursesubmodules": "no",
     "push.gpgsign": "false",
     "push.default": "simple",
     "submodule.recurse": "false",
+    SSH_ALLOWED: "always",
+    ALL_ALLOWED: "always",  # for ssh only
     "mirror": "false",  # of a remote
 }
+_LAST_COUNTS = ("push.default", SSH_ALLOWED, ALL_ALLOWED)  # git does not look at the values before the last one
 
 
 def _cure(subject: Subject, key: str) -> str:
-    """Return the command after which a setting does not stop or divert the push any more; "" if there is none."""
+    """Return the command after which a setting no longer stops or diverts the push; "" if there is none."""
     harmless = _HARMLESS.get(key.rpartition(".")[2] if key.startswith("remote.") else key)
     entries = subject.configuration.entries(key)
     if harmless is None:
         return shell.chain(*_edits(subject, entries, "--unset-all", shown(key)))
-    change = ("--replace-all", shown(key), harmless)
-    if key != "push.default" and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
+    change = ("--replace-all", SSH_ALLOWED if key == ALL_ALLOWED else shown(key), harmless)
+    if key not in _LAST_COUNTS and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
-    # If the last entry is the user's or the system's, one of the repository's own comes after it.
+    # If the last entry is the user's or the system's, an entry in the repository's own configuration comes after it.
     return _edit(subject.repository, last.origin if last.own else "", *change) if last.scope != "command" else ""
 
 
@@ -246,7 +251,7 @@ def _edits(subject: Subject, entries: Iterable[Entry], *arguments: str) -> list[
 
 
 def _edit(repository: Repository, origin: str, *arguments: str) -> str:
-    """Return the command that edits the file of an origin; "" if it is no file, or not one of this user's to edit."""
+    """Return the command that edits the file of an origin; "" if it is not a file, or this user may not edit it."""
     if origin and not origin.startswith("file:"):
         return ""
     path = repository.real_path(origin)
@@ -257,7 +262,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
 
 
 def follow_tags(subject: Subject) -> Finding:
-    """Look whether the push sends tags as well."""
+    """Check whether the push sends tags as well."""
     key = "push.followtags"
     entries = subject.configuration.entries(key)
     enabled = subject.repository.boolean(key) if entries else False
@@ -274,13 +279,13 @@ def follow_tags(subject: Subject) -> Finding:
 
 
 def stops(subject: Subject) -> Sequence[Obstacle]:
-    """Return the settings because of which no push works, except for `push.followTags`."""
+    """Return the settings that make every push fail, except for `push.followTags`."""
     found = obstacles(subject.repository, subject.configuration, subject.remote)
     return [obstacle for obstacle in found if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
-    """Look for settings that stop a push, or send another one than its line says."""
+    """Look for settings that stop a push, or make it push something other than its command line says."""
     if found := stops(subject):
         detail = "; ".join(stop.text for stop in found)
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
@@ -309,7 +314,7 @@ def _diverting(subject: Subject) -> tuple[str, str]:
 
 
 def history(subject: Subject) -> Finding:
-    """Look whether the clone is shallow."""
+    """Check whether the clone is shallow."""
     if not subject.repository.is_shallow:
         return Finding(OK, "the clone is complete")
     branch = subject.head.ref.removeprefix("refs/heads/")
@@ -321,7 +326,7 @@ def history(subject: Subject) -> Finding:
 
 
 def commit(subject: Subject) -> Finding:
-    """Look whether there is anything to push."""
+    """Check whether there is anything to push."""
     if subject.head.has_commit:
         return Finding(OK, "there is something to push")
     line = shell.chain(shell.git("add", "--all"), shell.git("commit", "--allow-empty", "--message", "First commit"))
@@ -332,7 +337,7 @@ def commit(subject: Subject) -> Finding:
 
 
 def identity(subject: Subject) -> Finding:
-    """Look whether the first commit can have an author."""
+    """Check whether git knows an author for the first commit."""
     if subject.head.has_commit:
         return Finding(OK, f"the commit is by {author()}")
     failure = _identity_failure()
@@ -350,7 +355,7 @@ def _identity_failure() -> str:
 
 
 def submodules(subject: Subject) -> Finding:
-    """Look whether the commit leaves out some of the content."""
+    """Check whether the commit leaves out some of the content."""
     if not subject.head.has_commit:
         return Finding(SKIPPED, "there is no commit yet")
     try:

@@ -18,7 +18,7 @@ SCRIPTS = {
 
 
 def run(context: Context, *, shell: str) -> Result:
-    """Return the script; raise `InvalidInput` for a shell that there is none for."""
+    """Return the script; raise `InvalidInput` for a shell without one."""
     if shell not in SCRIPTS:
         raise InvalidInput(f"there is no completion script for '{shell}'", f"the shells are {', '.join(SCRIPTS)}")
     script = "".join(map(_read, SCRIPTS[shell]))

@@ -80,7 +80,7 @@ def _count(findings: Mapping[str, Finding], status: str) -> int:
 
 
 def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple[str, Finding]]:
-    """Yield the checks by their names, which are stable; what cannot be looked at is skipped."""
+    """Yield the checks by their names, which are stable; a check that cannot be made is skipped."""
     yield "git", _program("git", "git", git_version, MINIMUM)
     yield "ssh", _program("ssh", "OpenSSH", _ssh_version, MINIMUM_SSH)
     repository, finding = _find_repository()
@@ -92,8 +92,8 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     yield "regions", regions
     yield "app", look(access.app)
     connection = look(access.connect) if connect else Finding(SKIPPED, "only with --connect")
-    yield "host-key", look(partial(_host_key, accepted=connection.accepted))
-    yield "key", look(partial(_key, accepted=connection.accepted))
+    yield "host-key", look(partial(_host_key, connection=connection))
+    yield "key", look(partial(_key, connection=connection))
     yield "history", look(checks.history)
     yield "refspec", look(checks.refspec)
     yield "follow-tags", look(checks.follow_tags)
@@ -105,7 +105,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
 
 
 def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
-    """Run one check. If it fails, that is its problem, and the others are still run."""
+    """Run one check. If it fails, that is reported as its problem, and the others are still run."""
     if subject is None:
         return Finding(SKIPPED, "there is no repository")
     try:
@@ -118,26 +118,29 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
         return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
 
 
-def _host_key(subject: Subject, accepted: bool | None) -> Finding:
-    return _doubted(subject, _look(subject, access.host_key), accepted)
+def _host_key(subject: Subject, connection: Finding) -> Finding:
+    return _doubted(subject, _look(subject, access.host_key), connection)
 
 
-def _doubted(subject: Subject, found: Finding, accepted: bool | None = None) -> Finding:
-    """Return a finding about ssh, given that git may run another one than the one that was asked."""
+def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
+    """Return a finding about ssh; git may run a different ssh from the one that was asked."""
     if found.status != PROBLEM or not access.has_own_ssh(subject):
         return found
-    if accepted is not None:
+    if connection.accepted is not None:
         return Finding(WARNING, f"{found.detail}, but this repository's core.sshCommand accepts the host")
-    detail = f"{found.detail}, but git runs this repository's core.sshCommand, which only --connect tries"
-    return Finding(WARNING, detail, "", shell.plugin("doctor", "--connect", subject.remote))
+    detail = f"{found.detail}, but git runs this repository's core.sshCommand"
+    if connection.status != SKIPPED:
+        return Finding(WARNING, detail)
+    probe = shell.plugin("doctor", "--connect", subject.remote)
+    return Finding(WARNING, f"{detail}, which only --connect tries", "", probe)
 
 
-def _key(subject: Subject, accepted: bool | None) -> Finding:
-    """Look at the user's key. What the host says of it counts more than the account's list."""
-    found = _doubted(subject, _look(subject, access.key))
-    if accepted and found.status != OK:
+def _key(subject: Subject, connection: Finding) -> Finding:
+    """Check the user's key. What the host says about it counts more than the account's list."""
+    found = _doubted(subject, _look(subject, access.key), connection)
+    if connection.accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
-    if accepted is False and found.status != PROBLEM:
+    if connection.accepted is False and found.status != PROBLEM:
         return access.key_refused(subject, f"{subject.region.ssh.host} accepts none of your ssh keys")
     return found
 
@@ -148,7 +151,7 @@ def _ssh_version() -> tuple[int, int]:
 
 
 def _program(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
-    """Look whether a program is there and new enough. Whether the command that installs it works is not known."""
+    """Check whether a program is installed and new enough. It is not known whether the command to install it works."""
     try:
         version = ask()
     except RepositoryError as error:
@@ -176,7 +179,7 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:
-    """Ask for the list anew: only then it is known whether the token is accepted.
+    """Fetch the list again: only then is it known whether the token is accepted.
 
     The catalog has a context of its own, since its warnings are findings here.
     """
@@ -197,7 +200,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:
-    """Return the command that gets rid of a bad token as a fix, or else the one that gets a new one as a probe."""
+    """Return the command that removes a bad token, as a fix, or else the one that gets a new token, as a probe."""
     try:
         is_only_one = settings.api_token and not find_token(settings._replace(api_token=""))
     except CredentialsError:

@@ -54,8 +54,8 @@ def read_or_warn(context: Context) -> Configuration:
 
 
 def examiner_of(catalog: Catalog, configuration: Configuration) -> Examiner:
-    """Return what judges the remotes of a configuration by the regions of a catalog."""
-    # Not every run asks the service again because a remote is in a region that is gone.
+    """Return an examiner for the remotes of a configuration, with the regions of a catalog."""
+    # A remote whose region is gone must not make every run ask the service again.
     find_region = partial(catalog.find, believed=LOOK_AGAIN_SECONDS)
     return Examiner(configuration, catalog.platform(), find_region)
 
@@ -68,7 +68,7 @@ def default_remote(configuration: Configuration) -> str:
 def select(catalog: Catalog, configuration: Configuration, remote: str = "", *, existing: bool = False) -> Selection:
     """Find the remote that is meant: the one named, that of `git config scalingo.remote`, or `scalingo`.
 
-    With `existing`, for a command that needs a remote that is there, the only Scalingo remote counts as well.
+    With `existing`, for a command that needs an existing remote, the only Scalingo remote counts as well.
     """
     name = remote or default_remote(configuration)
     try:
@@ -89,7 +89,7 @@ def examine(
     names: Sequence[str] = (),
     spare: Container[str] = (),
 ) -> Iterator[Examined]:
-    """Yield the Scalingo remotes among `names`, or all if there are no names.
+    """Yield the Scalingo remotes among `names`, or all of them if no names are given.
 
     Raises `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that is not Scalingo's, or that
     a legacy file defines. Names in `spare` may be anything.
@@ -173,7 +173,7 @@ def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
 
 
 def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -> None:
-    """Warn that a setting names another region; with the command that moves the remote if that is known to work."""
+    """Warn that a setting names another region; give the command that moves the remote if that is known to work."""
     catalog, configuration, remote, _ = selection
     is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
     there = catalog.find(setting.name) if is_usable else None

@@ -31,7 +31,7 @@ from git_scalingo_region.terminal import GREEN, Result, error_json, plural, reco
 
 
 def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool, force: bool, dry_run: bool) -> Result:
-    """Make the declared remotes, or only those named; with `write`, declare the remotes that there are.
+    """Make the declared remotes, or only those named; with `write`, declare the existing remotes.
 
     Raises `RepositoryError` without a usable file, `InvalidInput` for a bad one, `RegionError`, and `RemoteConflict`,
     which names every conflict, with nothing changed.
@@ -117,7 +117,7 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
 
 
 def _and_trust(context: Context, made: Result, regions: Sequence[Region], *, dry_run: bool) -> Result:
-    """Trust the host keys of the regions, and add what comes of it; the exit status is that of `trust`."""
+    """Trust the host keys of the regions, and add the result; the exit status is that of `trust`."""
     trusted = _trust(context, regions, dry_run=dry_run)
     return Result(
         text=lambda style: "\n".join(filter(None, (made.text(style), trusted.text(style)))),
@@ -157,7 +157,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
-        hints.append(f"commit it, and everybody sets up with: {shell.PROGRAM} setup")
+        hints.append(f"commit it, and everybody can set up with: {shell.PROGRAM} setup")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     title = headline(FILE, outcome, dry_run=dry_run)
     fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
@@ -174,8 +174,9 @@ def _declarable(
 ) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone was declared without it, a new clone would have it in another region. A remote that
-    `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict` if named.
+    If a remote whose region is gone were declared without a region, a new clone would have it in another region. A
+    remote that `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict`
+    if it is named.
     """
     examiner = examiner_of(catalog, configuration)
     found, hints = [], []

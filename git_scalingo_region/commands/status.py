@@ -29,7 +29,9 @@ class Status(NamedTuple):
 
 
 def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
-    """Return the state of each Scalingo remote and of each declared one, or of the remotes named; 7 if one needs care.
+    """Return the state of each Scalingo remote and of each declared one, or of the remotes named.
+
+    The exit status is 7 if one of them is not current.
 
     Raises `RepositoryError` for a name that is no remote, `RemoteConflict` for one that is not Scalingo's, and what
     reading `.gitscalingo` raises.

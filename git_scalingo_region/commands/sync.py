@@ -1,4 +1,4 @@
-"""`sync`: bring the remotes whose ssh endpoint has moved up to date. However many there are, one step writes all."""
+"""`sync`: update the remotes whose ssh endpoint has moved. All changes are written in one step."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from git_scalingo_region.terminal import Result, plural
 
 
 def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Result:
-    """Bring stale remotes to their region's endpoint, and leave all others as they are; 6 if one must not be changed.
+    """Bring stale remotes to their region's endpoint, and leave all others as they are.
 
-    Raises what `status` raises, and `RepositoryError` if the configuration cannot be written.
+    The exit status is 6 if a stale one must not be changed. Raises what `status` raises, and
+    `RepositoryError` if the configuration cannot be written.
     """
     repository = Repository()
     configuration, catalog = repository.read(), Catalog(context)

@@ -1,4 +1,4 @@
-"""Make remotes point at their apps: choose the region once, plan, write, and say what came of it.
+"""Make remotes point at their apps: choose the region once, plan, write, and report the result.
 
 `add` and `setup` share it. The regional APIs are asked where the app is only if something is about to change.
 """
@@ -40,7 +40,7 @@ class Target(NamedTuple):
 
 
 def choose_target(selection: Selection, repository: Repository, wish: Wish, app: str, *, force: bool) -> Target:
-    """Choose the region of a remote, and look the app up if the remote has to change.
+    """Choose the region of a remote, and look up the app if the remote has to change.
 
     A remote that is not Scalingo's is refused first. Raises what `choose_region` raises, and `RemoteConflict`.
     """
@@ -48,7 +48,7 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
     if not configuration.remote(remote).exists and (file := repository.legacy_file(remote)):
         raise RemoteConflict(f"the remote '{remote}' is defined by the file {file}", OTHER_NAME)
     listed = catalog.load()
-    if examined is None:  # a conflict does not depend on the region: any will do
+    if examined is None:  # a conflict does not depend on the region, so any region will do
         Target(selection, app, Choice(listed.regions[0], wish.source, listed), force).plan(configuration)
     choice = choose_region(selection, wish, app)
     target = Target(selection, app, choice, force)
@@ -106,7 +106,7 @@ def make_remotes(
 
 
 def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
-    """Do something with all items; raise the conflicts that this raises, if any, as one `RemoteConflict`."""
+    """Do something with each item; raise all the conflicts, if any, as one `RemoteConflict`."""
     done, conflicts = [], []
     for item in items:
         try:
@@ -120,7 +120,7 @@ def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
 
 
 def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
-    """Warn if the change affects other repositories, or if the push goes to another place than the app's."""
+    """Warn if the change affects other repositories, or if the push goes somewhere other than to the app."""
     context = target.selection.catalog.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")

@@ -137,7 +137,7 @@ def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequ
 def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
     """Return the names of the regions of the Scalingo remotes here, and of those that `.gitscalingo` declares.
 
-    A remote whose region is unknown or gone has no host to trust: it is warned about.
+    A remote whose region is unknown or gone has no host to trust; there is a warning instead.
     """
     from git_scalingo_region.commands.selection import examine
     from git_scalingo_region.repository.declared import read_declared
@@ -237,7 +237,7 @@ def _check_entries(context: Context, place: Lookup, offered: Collection[HostKey]
     if revoked:
         raise HostKeyError(
             f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {place.name}; no host key was added",
-            _removal("if it was revoked by mistake, take that back", revoked),
+            _removal("if it was revoked by mistake, undo that", revoked),
         )
     if others:
         raise HostKeyError(

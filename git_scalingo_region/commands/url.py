@@ -18,7 +18,7 @@ def run(context: Context, *, region: str, app: str) -> Result:
     selection = select(catalog, read_or_warn(context), existing=True)
     region, app = read_arguments(catalog, region, app, words=["url"], remote_app=selection.app)
     choice = choose_region(selection, Wish(RegionSource.ARGUMENT, region), app)
-    if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, in vain
+    if choice.source in (RegionSource.CLI_CONFIG, RegionSource.DEFAULT):  # the app was looked up, but not found
         choice = warn_if_elsewhere(catalog, choice, app)
     url = str(choice.region.remote_url(app))
     return Result(

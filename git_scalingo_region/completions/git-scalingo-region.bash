@@ -43,13 +43,13 @@ __git_scalingo_region_option ()
 }
 # END
 
-# Set offers to the region names: those that the program cached last, else the embedded ones.
+# Set offers to the region names: those that the program cached last, or else the embedded ones.
 __git_scalingo_region_names ()
 {
 	# In other locales a-z may hold capitals and accents.
 	local LC_ALL=C name file="${XDG_CACHE_HOME-}"
 
-	# A relative XDG_CACHE_HOME does not count: so says the XDG specification.
+	# The XDG specification says that a relative XDG_CACHE_HOME is ignored.
 	[[ "$file" == /* ]] || file="${HOME-}/.cache"
 	file="$file/git-scalingo-region/names"
 	if [[ -f "$file" && -r "$file" ]]; then
@@ -165,7 +165,7 @@ _git_scalingo_region ()
 			fi
 		done
 	fi
-	# Giving an option or naming a remote twice has no use, except for an option that may be repeated.
+	# Giving an option or naming a remote twice is pointless, except for an option that may be repeated.
 	for word in $opts; do
 		if [[ "$given" != *" ${word%=} "* || " $__git_scalingo_region_repeated " == *" ${word%=} "* ]]; then
 			left="$left $word"

@@ -1,16 +1,16 @@
 # Fish completion for `git scalingo-region`, and for `git-scalingo-region` typed as one word: fish's
-# own completion of git forwards to the command of that name. (Fish 3.6 fails to; the cure is
-# git-scalingo-region.conf.fish.) It forwards without git's own options, so that the remotes offered
+# own completion of git forwards to the command of that name. (Fish 3.6 fails to; the workaround
+# is git-scalingo-region.conf.fish.) It forwards without git's own options, so that the remotes offered
 # after `git -C DIR` are those of the current folder.
 #
 # Nothing here starts Python or uses the network: a TAB costs one small file, or a question or two
 # to git.
 
-# Print the region names: those that the program cached last, else the embedded ones.
+# Print the region names: those that the program cached last, or else the embedded ones.
 function __git_scalingo_region_regions
     set -l folder "$XDG_CACHE_HOME"
     set -l names
-    # A relative XDG_CACHE_HOME does not count: so says the XDG specification.
+    # The XDG specification says that a relative XDG_CACHE_HOME is ignored.
     string match -q '/*' -- $folder; or set folder "$HOME/.cache"
     set -l file "$folder/git-scalingo-region/names"
     if test -f "$file" -a -r "$file"
@@ -37,7 +37,7 @@ function __git_scalingo_region_declared
     end
 end
 
-# Print the names that are not on the line yet: naming a region or a remote twice has no use.
+# Print the names that are not on the line yet: naming a region or a remote twice is pointless.
 function __git_scalingo_region_others
     set -l words (__git_scalingo_region_words)
     for name in $argv
@@ -66,7 +66,7 @@ function __git_scalingo_region_in
     contains -- "$words[1]" $argv
 end
 
-# Succeed in one of these commands, if so many arguments come before the cursor.
+# Succeed in one of these commands, if that many arguments come before the cursor.
 function __git_scalingo_region_at
     set -l words (__git_scalingo_region_words)
     contains -- "$words[1]" $argv[2..]; and test (count $words) -eq (math $argv[1] + 1)
@@ -89,7 +89,7 @@ complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a url -d 'Prin
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a list -d 'List the regions'
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a show -d 'Show every field of one region'
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a status -d 'Show this repository\'s Scalingo remotes and their state'
-complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a sync -d 'Bring remotes whose ssh endpoint has moved up to date'
+complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a sync -d 'Update remotes whose ssh endpoint has moved'
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a setup -d 'Make the remotes that .gitscalingo declares'
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a trust -d 'Add the published host keys of regions to known_hosts'
 complete -c git-scalingo-region -n "__git_scalingo_region_in ''" -a doctor -d 'Find what would make the first push fail, and how to fix it'
@@ -106,14 +106,14 @@ complete -c git-scalingo-region -n "__git_scalingo_region_in add sync setup trus
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor completion" -l json -d 'Write the result, or the error, as JSON'
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor completion" -s q -l quiet -d 'Write no result, only warnings and errors'
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor" -l refresh -d 'Ask the service, even if the cached list is fresh'
-complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor" -l offline -d 'Connect to nothing'
+complete -c git-scalingo-region -n "__git_scalingo_region_in add url list show status sync setup trust doctor" -l offline -d 'Do not connect to anything'
 complete -c git-scalingo-region -n "__git_scalingo_region_in add url show setup trust" -l fallback -d 'Use the default region if the named one is unknown'
 complete -c git-scalingo-region -n "__git_scalingo_region_in list" -l names -d 'Write only the names, one per line'
 complete -c git-scalingo-region -n "__git_scalingo_region_in show" -l field -x -a 'name display_name api dashboard database_api ssh default' -d 'Write only the value of this field'
-complete -c git-scalingo-region -n "__git_scalingo_region_in setup" -l write -d 'Write that file from the remotes of this repository'
+complete -c git-scalingo-region -n "__git_scalingo_region_in setup" -l write -d 'Write .gitscalingo from this repository\'s remotes'
 complete -c git-scalingo-region -n "__git_scalingo_region_in setup" -l trust -d 'Also trust the host key of each region'
 complete -c git-scalingo-region -n "__git_scalingo_region_in trust" -l all -d 'Trust the regions of all Scalingo remotes here'
 complete -c git-scalingo-region -n "__git_scalingo_region_in trust" -l known-hosts -r -F -d 'The file to add to, instead of ssh\'s own'
 complete -c git-scalingo-region -n "__git_scalingo_region_in trust" -l fingerprint -x -d 'Expect this key; may be repeated'
-complete -c git-scalingo-region -n "__git_scalingo_region_in doctor" -l connect -d 'Also try a connection, as git push would make it'
+complete -c git-scalingo-region -n "__git_scalingo_region_in doctor" -l connect -d 'Also try to connect, as git push would'
 # END

@@ -1,7 +1,7 @@
 """Changes to the configuration: planned, edited by git in a copy, and put in place under git's own lock.
 
-Whoever reads the file, or kills this program, at any moment finds the old text or the new one. git edits the copy, run
-by GitPython, so that there is no second reader or writer of git's format.
+At any moment, even if this program is killed, the file holds either the old text or the new one. git itself, run by
+GitPython, edits the copy, so that nothing else has to read or write git's format.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
     reads more than once.
     """
     plans = decide(configuration)
-    while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in one order for all runs: no deadlock
-        _editor()  # loading GitPython takes a while: not under the lock
+    while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
+        _editor()  # loading GitPython takes a while: do it before taking the lock
         with _locked(paths):
             configuration = repository.read()
             plans = decide(configuration)
@@ -60,7 +60,7 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 
 
 def _by_path(repository: Repository, plans: Iterable[Plan]) -> dict[str, list[Change]]:
-    """Return the changes by the file that they are for, links followed."""
+    """Return the changes grouped by file, with links followed."""
     changes: dict[str, list[Change]] = {}
     for plan in plans:
         for change in plan.changes:
@@ -71,7 +71,7 @@ def _by_path(repository: Repository, plans: Iterable[Plan]) -> dict[str, list[Ch
 def _edit_all(repository: Repository, configuration: Configuration, changes: Mapping[str, Sequence[Change]]) -> None:
     """Edit copies of all files, then put all of them in place.
 
-    A file that git reads more than once is refused: what it says once would be in force twice.
+    A file that git reads more than once is refused: each of its values would be in force twice.
     """
     counted: dict[str, list[tuple[str, str]]] = {}
     for entry in configuration.listed:
@@ -122,7 +122,7 @@ def _editor() -> git.Git:
 
 @contextlib.contextmanager
 def _copies(paths: Iterable[str]) -> Iterator[Mapping[str, str]]:
-    """Yield a copy of each file; at the end, put them in place of the files."""
+    """Yield a copy of each file; at the end, replace the files with them."""
     with contextlib.ExitStack() as stack:
         copies = {path: stack.enter_context(_copy(path)) for path in paths}
         yield copies
@@ -164,8 +164,8 @@ def _remove(path: str) -> None:
 def _take(lock: str, path: str) -> None:
     """Create the lock file as git does, and wait for whoever holds it; another process's lock is never removed.
 
-    The wait is `LOCK_SECONDS` from the last change of the file or of the lock's holder: a crowd that makes progress is
-    worth waiting for.
+    The wait is `LOCK_SECONDS` from the last change of the file or of the lock's holder: as long as other runs make
+    progress, it is worth waiting for them.
     """
     seen, deadline = (_version(path), _version(lock)), time.monotonic() + LOCK_SECONDS
     while True:
@@ -184,7 +184,7 @@ def _take(lock: str, path: str) -> None:
                 f"the configuration is locked: {lock} exists",
                 "if no git process is running in this repository, remove that file",
             )
-        time.sleep(_RETRY_SECONDS * (0.5 + os.urandom(1)[0] / 255))  # at random, so that a crowd does not keep step
+        time.sleep(_RETRY_SECONDS * (0.5 + os.urandom(1)[0] / 255))  # random: not all at the same moment
 
 
 def _version(path: str) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ from git_scalingo_region import trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.git import environment, reason_of
 
-# HEAD by itself may be taken for a tag of that name.
+# git may take a plain HEAD for a tag of that name.
 _COMMIT = "HEAD^0"
 
 

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the entry is the repository's own, or of a file that this includes; not the user's, say."""
+        """Whether the entry is the repository's own, or from a file that it includes; not the user's, for example."""
         return self.scope in ("local", "worktree")
 
     @property
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
     @property
     def place(self) -> str:
-        """The file of the entry, or `the command line` (`git -c` and the environment)."""
+        """The file that the entry is from, or `the command line` (`git -c` and the environment)."""
         return self.origin.removeprefix("file:") if self.origin.startswith("file:") else "the command line"
 
 
@@ -78,7 +78,7 @@ class Remote(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Whether git takes it for a remote: it has a url, a pushurl or a helper."""
+        """Whether git considers it a remote: it has a url, a pushurl or a helper."""
         return bool(self.urls or self.pushurls or self.helper)
 
     @property
@@ -106,7 +106,7 @@ class Remote(NamedTuple):
         return f"remote.{self.name}.{variable}"
 
     def held(self, origin: str, variable: str) -> tuple[str, ...]:
-        """Return all values of a variable in one file, those that a later empty value hides included."""
+        """Return all values of a variable in one file, including those that a later empty value hides."""
         return tuple(entry.value for entry in self.variables.get(variable, ()) if entry.origin == origin)
 
 
@@ -114,7 +114,7 @@ class Configuration:
     """The whole configuration that git sees from the current folder, read once: `listed`, and what follows from it."""
 
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
-        """Take git's listing. `empty_resets`: an empty url empties the list so far, as in git 2.46 and newer."""
+        """Take git's listing. `empty_resets`: an empty url clears the list so far, as in git 2.46 and newer."""
         self._empty_resets = empty_resets
         self.listed = list(entries)
         self._entries: dict[str, list[Entry]] = {}
@@ -159,7 +159,7 @@ class Configuration:
         return Remote(name, urls, pushurls, variables, self.push_urls(*values))
 
     def _start(self, values: Sequence[str]) -> int:
-        """Return where the values begin that are in force."""
+        """Return the index of the first value that is in force."""
         return max((index + 1 for index, value in enumerate(values) if self._empty_resets and not value), default=0)
 
     def rewritten(self, url: str, *, push: bool = False) -> str:
@@ -171,7 +171,7 @@ class Configuration:
         """Return where `git push` goes for these values of `url` and `pushurl`.
 
         git's rule (git-config(1), `url.*.pushInsteadOf`): a `pushurl` hides every `url`, and only `insteadOf` applies
-        to it. Without one, the urls that `pushInsteadOf` rewrites hide those that it does not.
+        to it. Without a `pushurl`, the urls that `pushInsteadOf` rewrites hide those that it does not.
         """
         urls, pushurls = (values[self._start(values) :] for values in (urls, pushurls))
         explicit = [self.rewritten(url) for url in pushurls]
@@ -180,7 +180,7 @@ class Configuration:
 
 
 def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
-    """Apply the rule with the longest matching prefix, the first of those as long; return None if no rule matches."""
+    """Apply the rule with the longest matching prefix, or the first of several; return None if no rule matches."""
     matching = [(prefix, base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)]
     if not matching:
         return None

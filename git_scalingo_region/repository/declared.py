@@ -37,9 +37,9 @@ def path_of(repository: Repository) -> str:
 
 
 def read_declared(context: Context, repository: Repository) -> Mapping[str, Declared] | None:
-    """Return the declared remotes by name; None if there is no such file. Unknown keys are warned about.
+    """Return the declared remotes by name; None if there is no such file. Warn about unknown keys.
 
-    In a bare repository the file is that of HEAD. Raises `RepositoryError` for a file that is not a regular one or is
+    In a bare repository the file is that of HEAD. Raises `RepositoryError` for a file that is not a regular file or is
     too large, and `InvalidInput` for a syntax error or a bad name.
     """
     content = _read_file(path_of(repository)) if repository.has_work_tree else _read_from_head()
@@ -64,7 +64,7 @@ def read_declared(context: Context, repository: Repository) -> Mapping[str, Decl
 
 def _read_file(path: str) -> bytes | None:
     """Return the file's content, or its beginning if it is too large."""
-    # O_NOFOLLOW and O_NONBLOCK: neither a link nor a fifo in its place may lead anywhere or hang the program.
+    # O_NOFOLLOW and O_NONBLOCK: a link in its place must not be followed, and a fifo must not hang the program.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):

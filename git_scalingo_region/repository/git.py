@@ -1,7 +1,7 @@
 """Every question to git: the only module of the program that starts it, except for the edits in `changes`.
 
 git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
-knows is read in another way.
+knows is read by other means.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 
 class Head(NamedTuple):
-    """What HEAD is. `ref` is its full name, "" if detached; `refs` are the existing refs that are easily taken for it.
+    """What HEAD is. `ref` is its full name, "" if detached; `refs` are existing refs that git may confuse with it.
 
     `has_commit` is false for a branch that is not born yet.
     """
@@ -48,7 +48,7 @@ class Head(NamedTuple):
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
     """Return the environment for git: its messages in English. Unless it `may_connect`, git contacts nobody."""
-    # GIT_CONFIG would make `git config`, and nothing else of git, read another file.
+    # GIT_CONFIG would make `git config` read another file, but no other git command.
     kept = {
         name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
     }
@@ -131,7 +131,7 @@ class Repository:
     def push_urls(self, *remotes: str) -> list[tuple[str, ...]]:
         """Return where `git push` really goes for each remote, in git's own words.
 
-        Raises `RepositoryError` for a remote whose push goes nowhere: a success that pushes to nothing is none.
+        Raises `RepositoryError` for a remote whose push goes nowhere: such a push succeeds, but pushes nothing.
         """
         found: dict[str, list[str]] = {remote: [] for remote in remotes}
         for line in output("remote", "--verbose").split("\n"):
@@ -163,17 +163,17 @@ class Repository:
         return "160000 commit " in ask("ls-tree", "-r", "--full-tree", "HEAD^0").output
 
     def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses one of the values: it reads all of them."""
+        """Return how git reads a boolean; None if it refuses any of the values, since it reads them all."""
         return _boolean(ask("config", "--type=bool", "--get-all", key))
 
     def last_boolean(self, value: str) -> bool | None:
-        """Return how git reads a value if it only looks at the last one of its key; None if it refuses that."""
+        """Return how git reads a value if it looks only at the last one of its key; None if it refuses the value."""
         return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
         """Make a push without its hooks, up to where it would send something; return None if it takes too long.
 
-        Nobody is asked anything. `ssh_command` takes the place of every setting that names the ssh to run.
+        The push asks no questions. `ssh_command` overrides every setting that names the ssh to run.
         """
         options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
         command = ["git", "push", *options, "--", remote, refspec]
@@ -191,7 +191,7 @@ class Repository:
             except subprocess.TimeoutExpired:
                 return None
             finally:
-                if process.returncode is None:  # late, or interrupted: its ssh must not live on
+                if process.returncode is None:  # timed out, or interrupted: its ssh must not go on running
                     os.killpg(process.pid, signal.SIGKILL)
         return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
 

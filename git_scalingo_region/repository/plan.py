@@ -1,4 +1,4 @@
-"""The decisions about remotes, pure: whose a remote is, what state it is in, and how it has to change."""
+"""The decisions about remotes, pure: whether a remote is Scalingo's, what state it is in, and how it has to change."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Examiner:
     """Judges remotes: the one place that tells whether a remote is Scalingo's, and whether it is current."""
 
     def __init__(self, configuration: Configuration, platform: Platform, find_region: FindRegion) -> None:
-        """Take the configuration, what tells the regions of urls, and what finds a region by its name."""
+        """Take the configuration, what tells the region of a url, and what finds a region by its name."""
         self._configuration = configuration
         self._platform = platform
         self._find_region = find_region
@@ -83,7 +83,7 @@ class Examiner:
         return Judgement(found, self._platform.region_name(found), state)
 
     def _reached(self, remote: Remote, entry: Entry) -> str:
-        """Return what git makes of a url. It applies `pushInsteadOf` only if there is no `pushurl`."""
+        """Return the url after git's rewriting. git applies `pushInsteadOf` only if there is no `pushurl`."""
         return self._configuration.rewritten(entry.value, push=not remote.pushurls)
 
     def _owned(self, text: str) -> RemoteUrl | None:
@@ -176,7 +176,7 @@ def _shown(values: Iterable[str]) -> str:
 
 
 def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
-    """Decide how the remote comes to point at `url`; raise `RemoteConflict` if the program must not change it."""
+    """Decide what makes the remote point at `url`; raise `RemoteConflict` if the program must not change it."""
     conflict = _conflict(remote, examiner, url)
     if conflict and not force:
         raise conflict
@@ -190,9 +190,9 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
 
 
 def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
-    """Decide how each stale url moves to its region's endpoint.
+    """Decide how to move each stale url to its region's endpoint.
 
-    Raises `RemoteConflict` for one from outside the repository, unless it is to change `everywhere`.
+    Raises `RemoteConflict` for a url from outside the repository, unless urls may change `everywhere`.
     """
     remote = examined.remote
     for entry in () if everywhere else remote.inherited:
@@ -203,7 +203,7 @@ def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = Fals
 
 
 def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
-    """Return the changes that make a remote as `git remote add` does; the url follows an empty one that is there."""
+    """Return the changes that make a remote as `git remote add` does; the url comes after an empty one, if any."""
     origin = next((entry.origin for entry in reversed(remote.variables.get("url", ())) if entry.own), "")
     held = remote.held(origin, "url")
     changes = [Change(origin, remote.key("url"), held, (*held, str(url)))]
@@ -213,7 +213,7 @@ def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
-    """Return the plan of these changes. The previous url is the one that is replaced, or else the one that is there."""
+    """Return the plan of these changes. The previous url is the one that is replaced, or else the current one."""
     held = [entry.value for entry in remote.pushed]
     old = [value for change in changes for value in change.old if remote.exists]
     kept = {"", *(value for change in changes for value in change.new)}
@@ -225,7 +225,7 @@ def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examin
 
 
 def _replaced(remote: Remote, replace: Callable[[Entry], RemoteUrl | None]) -> tuple[Change, ...]:
-    """Return the changes that put `replace(entry)` in the place of each url in force for which it is not None."""
+    """Return the changes that replace each url in force with `replace(entry)`, unless that is None."""
     new = {id(entry): str(url) for entry in remote.located if (url := replace(entry))}
     changes = []
     for variable, origin in dict.fromkeys((entry.variable, entry.origin) for entry in remote.located):
@@ -262,7 +262,7 @@ def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """Return the changes after which only `url` is in force, for a remote that was not Scalingo's.
 
-    A pushurl of the repository's own hides an inherited url, but nothing here hides an inherited pushurl.
+    A pushurl in the repository's own configuration hides an inherited url, but nothing here hides an inherited pushurl.
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:
@@ -278,7 +278,7 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 
 def _reset(remote: Remote, variable: str) -> tuple[str, ...]:
-    """Return the repository's own empty value if inherited values would be in force without it."""
+    """Return an empty value if the repository has one and inherited values would be in force without it."""
     entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.located}
     hides = any(not entry.own and id(entry) not in in_force for entry in entries)
     return ("",) if hides and any(entry.own and not entry.value for entry in entries) else ()
@@ -295,7 +295,7 @@ def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterato
 
 
 def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator[str]:
-    """Yield the values of a variable once the changes are made, those of a new file last."""
+    """Yield the values that a variable will have after the changes, those in a new file last."""
     new = {change.origin: change.new for change in changes if change.key == remote.key(variable)}
     for entry in remote.variables.get(variable, ()):
         yield from new.get(entry.origin, (entry.value,))

@@ -1,4 +1,4 @@
-"""What to push, so that the platform deploys it, and which settings would send that push elsewhere or stop it."""
+"""What to push so that the platform deploys it, and which settings would divert or stop that push."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from git_scalingo_region.repository.git import Head, Repository, version
 DEPLOYED_BRANCHES = ("main", "master")
 SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
 _TARGET = "refs/heads/main"
-# What git makes of a bare branch name with these values of push.default depends on the branch's upstream.
+# With these values of push.default, what git makes of a bare branch name depends on the branch's upstream.
 _FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
 _REFUSED = "git refuses to push with this value"
 _TAGS = "the push would send tags as well, and Scalingo refuses tags"
+# Which transports git may use (git-config(1), "protocol.allow"): that of ssh counts before that of all.
+SSH_ALLOWED, ALL_ALLOWED = "protocol.ssh.allow", "protocol.allow"
 _SUBMODULES = {
     "only": "the push would skip the repository and push only its submodules",
     "on-demand": "the push would push the submodules as well",
 }
-# Of these settings, git looked at the last value only, until 2.44 and the late releases of 2.43 (its commit 37e8a341).
+# Before 2.44 and the late releases of 2.43 (commit 37e8a341), git looked only at the last value of these settings.
 _ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 _EVERY_VALUE = (2, 44)
 # git lists its settings in lower case.
@@ -32,7 +34,7 @@ _SPELLINGS = {
 
 
 class Obstacle(NamedTuple):
-    """A setting because of which no push to the remote does what its line says."""
+    """A setting that keeps every push to the remote from doing what its command line says."""
 
     key: str
     value: str
@@ -53,7 +55,7 @@ def refspec(head: Head, configuration: Configuration, remote: str) -> str:
     """Return what to push. It is the branch's name only if `git push REMOTE NAME` pushes exactly that branch.
 
     git completes a name by `remote.NAME.push` and by `push.default=upstream`, and refuses one that is also a tag's. It
-    does neither to a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
+    does neither with a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
     """
     name = head.ref.removeprefix("refs/heads/")
     full = {f"refs/tags/{head.ref}", f"refs/heads/{head.ref}", f"refs/{head.ref}"}
@@ -81,7 +83,7 @@ def hindrances(repository: Repository, head: Head, configuration: Configuration,
 
 
 def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
-    """Yield the settings that no refspec makes up for. git is only asked about those that are set."""
+    """Yield the settings that no refspec can override. git is asked only about those that are set."""
     mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"
     yield from _enabled(repository, configuration, mirror, "git refuses to push a refspec to a mirror")
     command = configuration.get(receiver)
@@ -96,10 +98,13 @@ def obstacles(repository: Repository, configuration: Configuration, remote: str)
     yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
     if option := configuration.get("push.pushoption"):
         yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
+    protocol = next(filter(configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
+    if protocol and configuration.get(protocol).lower() not in ("always", "user"):
+        yield Obstacle(protocol, configuration.get(protocol), "git refuses to push over ssh")
 
 
 def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
-    """Yield the setting that sends the submodules: of the two, the one that git reads last counts."""
+    """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""
     push, submodule = "push.recursesubmodules", "submodule.recurse"
     last = configuration.last_of(push, submodule)
     how = configuration.get(push)
@@ -122,7 +127,7 @@ def _enabled(repository: Repository, configuration: Configuration, key: str, why
 
 
 def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
-    """Return the values of a boolean setting with which git refuses to push, even if a good one follows them."""
+    """Return the values of a boolean setting that make git refuse to push, even if a good one follows them."""
     values = [entry.value for entry in configuration.entries(key)]
     if len(values) > 1 and not reads_every_value(key):
         values = values[-1:]
@@ -130,7 +135,7 @@ def refused(repository: Repository, configuration: Configuration, key: str) -> S
 
 
 def reads_every_value(key: str) -> bool:
-    """Return whether git refuses a bad value of the setting although a good one follows."""
+    """Return whether git refuses a bad value of the setting even if a good one follows."""
     return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Late  # TimeoutError itself only from Python 3.11 on
+from concurrent.futures import TimeoutError as Late  # an alias of TimeoutError only since Python 3.11
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,7 +42,7 @@ Answer = TypeVar("Answer")
 
 
 class Service:
-    """The authentication service as one account uses it: the token is exchanged once, however much is asked."""
+    """The authentication service as one account uses it: the token is exchanged once, for any number of requests."""
 
     def __init__(self, url: str, token: Token | None) -> None:
         """Take the address of the service; without a token, it answers only what is public."""
@@ -82,11 +82,11 @@ class Service:
         return [" ".join(pair) for pair in words if len(pair) == 2]
 
     def find_app(self, regions: Iterable[Region], app: str, seconds: float) -> dict[str, bool | None]:
-        """Ask regions, side by side, whether the account sees the app; return the answers by the name of the region.
+        """Ask regions, in parallel, whether the account sees the app; return the answers by the name of the region.
 
-        None is no usable answer. The token goes only to regions that the service vouches for. A region that hangs
-        takes half of the time: the rest is for what comes next. Raises like `fetch_regions` if the token cannot be
-        exchanged.
+        None means that there was no usable answer. The token goes only to regions that the service vouches for. A
+        region that hangs takes at most half of the time: the rest is for what comes next. Raises like `fetch_regions`
+        if the token cannot be exchanged.
         """
         deadline = time.monotonic() + seconds / 2
         ask = partial(_has_app, app=app, headers=self._headers(deadline), seconds=seconds)
@@ -99,7 +99,7 @@ class Service:
         return answers
 
     def _headers(self, deadline: float) -> dict[str, str]:
-        """Return the header with the bearer token. An API token is exchanged for one; a failure is not tried again."""
+        """Return the header with the bearer token. An API token is exchanged for one, without a retry if that fails."""
         if self._refusal:
             raise self._refusal
         if self._token and not self._bearer:
@@ -147,9 +147,9 @@ def _has_app(address: str, *, app: str, headers: dict[str, str], seconds: float)
 
 
 def _start(work: Callable[[], Answer]) -> Future[Answer]:
-    """Start work whose whole time can be limited, as requests cannot do: its time-out is for each read.
+    """Start work whose total time can be limited. requests cannot do that: its timeout applies to each read.
 
-    In a daemon thread, because the interpreter waits for any other kind of thread before it exits.
+    The work runs in a daemon thread, because the interpreter waits for all other threads before it exits.
     """
     future: Future[Answer] = Future()
 
@@ -172,7 +172,7 @@ class _Session(requests.Session):
         self.trust_env = address.startswith("https://")
         # Without this, requests lets an entry of ~/.netrc replace the Authorization header.
         self.auth = lambda request: request
-        # 429 and Retry-After are for the caller.
+        # The caller deals with 429 and Retry-After.
         retry = Retry(
             1,
             allowed_methods=None,

@@ -11,7 +11,7 @@ from git_scalingo_region.scalingo.credentials import vouches_for
 
 
 class Whereabouts(NamedTuple):
-    """An app, the regions that have it, those that do not, and those that gave no usable answer or may not be asked."""
+    """An app: the regions that have it, those that do not, and those that gave no usable answer or were not asked."""
 
     app: str
     present: tuple[Region, ...]
@@ -20,7 +20,7 @@ class Whereabouts(NamedTuple):
 
     @property
     def found(self) -> bool | None:
-        """True if a region has the app, False if every region says that it has not, None if that is not known."""
+        """True if a region has the app, False if every region says that it does not, None if that is not known."""
         return True if self.present else None if self.silent else False
 
 
@@ -28,8 +28,9 @@ class Whereabouts(NamedTuple):
 def find_app(catalog: Catalog, app: str) -> Whereabouts | None:
     """Ask every region of the list for the app, once per run; None if none of them may be asked.
 
-    None may be asked offline, without a token, or if the service vouches for none of them. If the app was not found,
-    one warning names the silent regions. Raises `CredentialsError` if the service rejects the token, and nothing else.
+    None may be asked if the run is offline, if there is no token, or if the service vouches for none of them. If
+    the app was not found, one warning names the silent regions. Raises only `CredentialsError`, if the service rejects
+    the token.
     """
     context = catalog.context
     if context.offline or not catalog.token:

@@ -5,9 +5,9 @@ There is one file for each service address and account in the cache folder, mode
     {"version": 1, "service": "https://...", "account": "public" or a hash, "fetched_at": seconds since 1970,
      "regions": [the API's own form]}
 
-Beside it is `names`, with one region name on each line, for the shells' completion. An odd file (broken, too large,
-another user's, another account's) is a miss. Nothing here raises to the caller: if the folder cannot be written,
-nothing is kept.
+Beside it is `names`, with one region name on each line, for the shells' completion. An unusable file (broken, too
+large, another user's, another account's) is a cache miss. Nothing here raises to the caller: if the folder cannot be
+written, nothing is kept.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Cache(NamedTuple):
 
     @property
     def _head(self) -> dict[str, Any]:
-        """What tells the file of this service and account from any other."""
+        """What distinguishes the file of this service and account from all others."""
         return {"version": VERSION, "service": self.service, "account": self.account}
 
     def load(self) -> RegionList | None:
@@ -96,12 +96,12 @@ class Cache(NamedTuple):
                 os.close(descriptor)
 
     def pause(self, seconds: float) -> None:
-        """Note that the service wants no requests for that long, a minute at most; the file's time is its end."""
+        """Note that the service wants no requests for that long, a minute at most; the file's time is the end."""
         with contextlib.suppress(OSError):
             _replace(self.path("pause"), "", time.time() + min(seconds, PAUSE_MAX_SECONDS))
 
     def paused(self) -> bool:
-        """Return whether the pause lasts; if its end is too far ahead, the clock has jumped and it does not count."""
+        """Return whether the pause is not over yet; if its end is too far ahead, the clock has jumped: ignore it."""
         try:
             return 0 < os.stat(self.path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
         except (OSError, ValueError):
@@ -116,7 +116,7 @@ class Cache(NamedTuple):
 
 
 def is_fresh(regions: RegionList, *, seconds: float) -> bool:
-    """Return whether a list was fetched in the last `seconds`; if it is from the future, the clock has jumped."""
+    """Return whether a list was fetched in the last `seconds`; not if it is from the future (the clock has jumped)."""
     return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
 
 

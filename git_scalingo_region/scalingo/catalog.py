@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 class Catalog:
     """The regions as one run sees them. Nothing is read or asked before it is needed, and nothing is asked twice.
 
-    Any method may raise `CredentialsError`: for a token that is unusable, or that the service rejects.
+    Any method may raise `CredentialsError` if the token is unusable or the service rejects it.
     """
 
     def __init__(self, context: Context) -> None:
@@ -60,8 +60,8 @@ class Catalog:
     def find(self, name: str, *, believed: float = 0.0) -> Region | None:
         """Return the region of that name; ask the service again, once, before it counts as unknown.
 
-        A list of the last `believed` seconds is not asked for again. Without a token the service lists only the public
-        regions, so the built-in table adds to its list.
+        The service is not asked again if the list was fetched in the last `believed` seconds. Without a token it lists
+        only the public regions, so the built-in table adds to its list.
         """
         regions = self.load()
         region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
@@ -75,7 +75,7 @@ class Catalog:
         return bool(self.load().find(name) or builtin.LIST.find(name))
 
     def is_restricted(self, name: str) -> bool:
-        """Return whether the region exists, but the list of this account does not have it."""
+        """Return whether the region exists but is missing from the list of this account."""
         return bool(self.token and not self.load().find(name) and builtin.LIST.find(name))
 
     def platform(self) -> Platform:

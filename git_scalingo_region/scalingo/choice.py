@@ -41,7 +41,7 @@ class RegionSource(Enum):
 
 
 class Wish(NamedTuple):
-    """A region that something names; an empty name is no wish."""
+    """A region that something names; an empty name stands for no region."""
 
     source: RegionSource
     name: str
@@ -144,7 +144,7 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
 
 
 def named(catalog: Catalog, wish: Wish) -> Choice:
-    """Return the region that is wished for by name; raise `InvalidInput` or `RegionError` as `choose` does."""
+    """Return the region that is named; raise `InvalidInput` or `RegionError` as `choose` does."""
     context, place = catalog.context, wish.source.place
     name = check_region_name(wish.name, place)
     if region := catalog.find(name):
@@ -163,7 +163,7 @@ def named(catalog: Catalog, wish: Wish) -> Choice:
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
-    """Return the default region; raise `RegionError` if none is marked so: a guess would send code elsewhere."""
+    """Return the default region; raise `RegionError` if none is marked so: a guess could send code elsewhere."""
     regions = catalog.load()
     if regions.default:
         return Choice(regions.default, source, regions)

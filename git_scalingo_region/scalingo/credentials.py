@@ -34,12 +34,12 @@ class Token(NamedTuple):
 
 
 def is_token(value: Any) -> bool:
-    """Return whether a value may get into a header as a token: printable ASCII without spaces."""
+    """Return whether a value may be used as a token in a header: printable ASCII without spaces."""
     return isinstance(value, str) and bool(re.fullmatch("[!-~]+", value))
 
 
 def find_token(settings: Settings) -> Token | None:
-    """Return the token from the environment, else the one that the platform's CLI keeps for the same service.
+    """Return the token from the environment, or else the one that the platform's CLI keeps for the same service.
 
     Raises `CredentialsError` for text that cannot be a token.
     """
@@ -79,7 +79,7 @@ def vouches_for(service: str, address: str) -> bool:
     first label (`auth.scalingo.com` vouches for `*.scalingo.com`), or if both are on this machine. An address with
     anything but a plain host, a port and a path is refused, so that no two programs read it in different ways.
     """
-    from urllib.parse import urlsplit  # only needed before the network is
+    from urllib.parse import urlsplit  # only needed if the network is used
 
     host = urlsplit(service).hostname or ""
     domain = host.partition(".")[2]
@@ -87,7 +87,7 @@ def vouches_for(service: str, address: str) -> bool:
         origin = r"https?://(?:localhost|127\.0\.0\.1|\[::1\])"
     elif "." in domain and not domain.rpartition(".")[2].isdecimal():
         origin = rf"https://(?:[a-z0-9-]+\.)+{re.escape(domain)}"
-    else:  # an IPv4 address has no domain, and a domain without a dot is everybody's
+    else:  # an IPv4 address has no domain, and a domain without a dot belongs to nobody in particular
         return False
     found = re.fullmatch(rf"{origin}(?::([0-9]{{1,5}}))?(?:/[a-z0-9._~/-]*)?", address, re.ASCII | re.IGNORECASE)
     return found is not None and int(found[1] or 443) <= 65535

@@ -1,1 +1,1 @@
-"""ssh: which key it knows, and which one the host offers."""
+"""ssh: which keys it knows, and which ones the host offers."""

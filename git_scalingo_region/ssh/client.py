@@ -1,7 +1,7 @@
 """What the OpenSSH programs say: the only module that starts them.
 
 `ssh -G` tells which host, port, names and files count, `ssh-keyscan` which keys a host offers, and `ssh-add -L` what
-the agent holds. A key that nothing vouches for is returned like any other: nothing is decided here.
+the agent holds. Nothing is decided here: a key that nothing vouches for is returned like any other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Answer(NamedTuple):
 
 
 def ask(*command: str, seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
-    """Run a program that asks nothing; raise `RepositoryError` if it cannot be started."""
+    """Run a program that asks no questions; raise `RepositoryError` if it cannot be started."""
     trace.line(f"run: {' '.join(command)}")
     try:
         done = subprocess.run(
@@ -111,7 +111,7 @@ def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
     )
 
 
-# Nobody is asked, and nothing is learnt: no host key, no key in the agent, no connection that outlives the run.
+# ssh asks nobody and remembers nothing: no new host key, no key in the agent, no connection that outlives the run.
 _CAUTIOUS = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
@@ -122,17 +122,17 @@ _CAUTIOUS = {
 
 
 def cautious(ssh_command: str) -> str:
-    """Return the line for `sh` with options that keep ssh from asking anybody and from learning anything.
+    """Return the line for `sh` with options that keep ssh from asking anybody and from remembering anything.
 
     The first value of an option counts, so they follow the word `ssh`. If the line runs ssh by another name, they come
-    last: `is_cautious` tells whether they count.
+    last: `is_cautious` tells whether they take effect.
     """
     options = " ".join(f"-o {name}={value}" for name, value in _CAUTIOUS.items())
     return f'ssh() {{ command ssh {options} "$@"; }}; {ssh_command.strip() or "ssh"} {options}'
 
 
 def is_cautious(endpoint: SshEndpoint, ssh_command: str) -> bool:
-    """Return whether a line made by `cautious` does what it is for; raise `RepositoryError` as `lookup` does."""
+    """Return whether the options of a line made by `cautious` take effect; raise `RepositoryError` as `lookup` does."""
     options = _configuration(endpoint, ssh_command)
     words = {"yes": ("yes", "true"), "no": ("no", "false")}
     return all(_first(options, name.lower()) in words[value] for name, value in _CAUTIOUS.items())
@@ -146,7 +146,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     """
     arguments = ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"]
     line = ssh_command.strip()
-    # git has a shell read GIT_SSH_COMMAND too, so that is what gives its quotes and variables their meaning.
+    # git runs GIT_SSH_COMMAND in a shell too, which expands its quotes and variables.
     answer = ask(*(["sh", "-c", f'{line} "$@"', "ssh"] if line else ["ssh"]), *arguments)
     options: dict[str, list[str]] = {}
     for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
@@ -168,7 +168,7 @@ def _first(options: Mapping[str, Sequence[str]], name: str) -> str:
 
 
 def _paths(text: str) -> tuple[str, ...]:
-    """Split ssh's list of files; it does not quote a blank inside a path."""
+    """Split ssh's list of files; ssh does not quote blanks inside a path."""
     paths = re.split(r" (?=[/~])", text)
     return tuple(_expanded(path) for path in paths if path not in ("", "none", "/dev/null"))
 
@@ -181,7 +181,7 @@ def _expanded(path: str, **tokens: str) -> str:
 
 
 def _home() -> str:
-    """Return the home that ssh uses: the password file's, whatever HOME says."""
+    """Return the home folder that ssh uses: the one in the password file, whatever HOME says."""
     try:
         import pwd
 

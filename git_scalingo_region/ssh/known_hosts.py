@@ -24,7 +24,7 @@ from git_scalingo_region.ssh.client import HostKey, Lookup
 REVOKED = "REVOKED"
 _MARKERS = {REVOKED: "@revoked *", "CA": "@cert-authority *"}
 
-# A name of these characters means nothing to sed. The end of a key tells keys apart as well as all of it.
+# A name made of these characters holds nothing special to sed. The end of a key identifies it as well as all of it.
 _NAME = r"[A-Za-z0-9._:\[\]-]+"
 _KEY_END = 43
 
@@ -51,7 +51,7 @@ def is_fingerprint(text: str) -> bool:
 def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
     """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), marked ones included.
 
-    A file that is missing, unreadable or not regular has none, as for ssh.
+    A file that is missing, unreadable or not a regular file has none, as for ssh.
     """
     usable = (path for path in files if os.path.isfile(path) and os.access(path, os.R_OK))
     return tuple(entry for path in usable for entry in _find(name, path))
@@ -81,8 +81,8 @@ def removal(entries: Sequence[KnownKey]) -> str:
     """Return the command after which these entries no longer count for their host; "" if there is no exact one.
 
     A line that names other hosts as well stays for them: `!HOST` is put in front of its hosts. The key is compared, so
-    that nothing happens to a file that has changed. `ssh-keygen -R` will not do: it removes the other hosts and the
-    host's right keys too, keeps revoked lines, and replaces a link by a file.
+    that a file that has changed meanwhile stays as it is. `ssh-keygen -R` will not do: it removes the other hosts and
+    the host's right keys too, keeps revoked lines, and replaces a link with a file.
     """
     paths = dict.fromkeys(entry.path for entry in entries)
     return shell.chain(*(_edit(path, [entry for entry in entries if entry.path == path]) for path in paths))
@@ -112,7 +112,7 @@ def _script(entry: KnownKey) -> str:
 
 
 def check_file(path: str) -> None:
-    """Raise `RepositoryError` if there is something at the path that is no regular file, such as a fifo."""
+    """Raise `RepositoryError` if there is something at the path that is not a regular file, such as a fifo."""
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def append(path: str, name: str, keys: Iterable[HostKey], *, hashed: bool = Fals
     """Add the keys that the file does not hold for `name` yet, and return those added.
 
     One write at the end of the file, under a lock that keeps our own parallel runs from adding a key twice: ssh itself
-    may append at the same time, and loses nothing. `hashed` is ssh's HashKnownHosts. Missing folders are made 0700, a
+    may append at the same time, and no line is lost. `hashed` is ssh's HashKnownHosts. Missing folders are made 0700, a
     missing file 0600. Raises `RepositoryError` if the file cannot be written.
     """
     try:

@@ -219,5 +219,5 @@ def test_the_gitlab_job_pushes(
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     done = runner.gitlab(SCALINGO_SSH_KEY=str(client_key))
     assert done.status == 0, done.text
-    assert done.text.startswith("install --quiet git+https://github.com/git-scalingo-region/git-scalingo-region\n")
+    assert done.text.startswith("install --quiet git+https://github.com/git-scalingo-region/git-scalingo-region@v")
     assert git("rev-parse", "refs/heads/main", cwd=app) == repo.git("rev-parse", "HEAD")

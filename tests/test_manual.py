@@ -258,7 +258,7 @@ def test_says_the_versions_and_days_of_the_release() -> None:
     assert release[1] == __version__
     (day,) = re.findall(r"\d{4}-\d\d-\d\d", builtin.SOURCE)
     assert day in "".join(text for _, text in PAGE["SECURITY"])
-    for page in ("README.md", "action.yml"):
+    for page in ("README.md", "action.yml", "docs/gitlab-ci.yml"):
         assert re.findall(r"git-scalingo-region@(\S+)", (ROOT / page).read_text()) == [f"v{__version__}"]
 
 

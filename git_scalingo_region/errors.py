@@ -81,6 +81,10 @@ class MissingProgram(RepositoryError):
     """git or an OpenSSH program is not installed."""
 
 
+class SshRefusal(RepositoryError):
+    """ssh does not say how it is configured; the hint, if any, is the command that asks it."""
+
+
 class RemoteConflict(ScalingoRegionError):
     """The remote exists and the program must not change it without `--force`."""
 

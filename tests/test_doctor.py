@@ -664,10 +664,14 @@ def test_host_key(
     assert doctor("--offline")["host-key"] == expected
 
 
+@needs_openssh
 def test_host_key_if_ssh_cannot_be_asked(remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GIT_SSH_COMMAND that fails is the problem of this check."""
-    monkeypatch.setenv("GIT_SSH_COMMAND", "echo broken >&2; false")
-    assert doctor("--offline")["host-key"]["detail"] == "ssh says: broken"
+    """A GIT_SSH_COMMAND that fails is the problem of this check, which shows how to ask ssh again."""
+    ssh = f"env -u X {shutil.which('ssh')} -o Bad=1"
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
+    found = doctor("--offline")["host-key"]
+    assert found["detail"] == "ssh says: command-line: line 0: Bad configuration option: bad"
+    assert found["try"] == f"{ssh} -G -p 22 git@{HOST}"
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from git_scalingo_region.errors import (
     MissingProgram,
     RepositoryError,
     ScalingoRegionError,
+    SshRefusal,
 )
 from git_scalingo_region.model import check_remote_name
 from git_scalingo_region.repository.configuration import Configuration
@@ -114,8 +115,10 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
         return Finding(SKIPPED, str(skip))
     except MissingProgram as error:  # that is the problem of a check of its own
         return Finding(SKIPPED, error.message)
+    except SshRefusal as error:
+        return Finding(PROBLEM, error.message, "", "".join(error.hints))
     except ScalingoRegionError as error:
-        return Finding(PROBLEM, error.message, "", next((hint for hint in error.hints if hint.startswith("ssh ")), ""))
+        return Finding(PROBLEM, error.message)
 
 
 def _host_key(subject: Subject, connection: Finding) -> Finding:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import MissingProgram, RepositoryError, ServiceError
+from git_scalingo_region.errors import MissingProgram, RepositoryError, ServiceError, SshRefusal
 from git_scalingo_region.model import SSH_USER, SshEndpoint
 from git_scalingo_region.settings import PROBE_SECONDS, SSH_SECONDS
 
@@ -160,7 +160,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     reason = next(iter(answer.error.strip().splitlines()), "")
     message = f"ssh says: {reason}" if reason else "ssh does not say how it is configured"
     question = f"{line or 'ssh'} {shell.command(*arguments)}"
-    raise RepositoryError(message, *([question] if question.isprintable() else []))
+    raise SshRefusal(message, *([question] if question.isprintable() else []))
 
 
 def _first(options: Mapping[str, Sequence[str]], name: str) -> str:

@@ -13,7 +13,7 @@ from git_scalingo_region.commands.selection import Selection, add_words, choose_
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
-from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.configuration import Configuration, without_login
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
@@ -126,7 +126,7 @@ def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
     for url in plan.elsewhere:
-        context.warn(f"git push {plan.remote} goes to {url}: your git configuration rewrites the url")
+        context.warn(f"git push {plan.remote} goes to {without_login(url)}: your git configuration rewrites the url")
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:

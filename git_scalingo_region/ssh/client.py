@@ -101,7 +101,7 @@ def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
     options = _configuration(endpoint, ssh_command)
-    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port") or endpoint.port))
+    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
     user_files = _paths(_first(options, "userknownhostsfile"))
     return Lookup(
         endpoint=place,
@@ -152,7 +152,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     options: dict[str, list[str]] = {}
     for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
         options.setdefault(option, []).append(value)
-    if not answer.status and "userknownhostsfile" in options:
+    if not answer.status and "userknownhostsfile" in options and _first(options, "port").isdecimal():
         return options
     import shutil
 

@@ -18,11 +18,13 @@ from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.apps import find_app
-from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, warn_if_elsewhere
 from git_scalingo_region.terminal import GREEN, Style, record
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+_NAMED = (RegionSource.ARGUMENT, RegionSource.GITSCALINGO)
 
 
 class Target(NamedTuple):
@@ -34,10 +36,16 @@ class Target(NamedTuple):
     force: bool
 
     def plan(self, configuration: Configuration) -> Plan:
-        """Decide what has to change; raise `RemoteConflict` if the program must not change the remote."""
+        """Decide what has to change; raise `RemoteConflict` if the program must not change the remote.
+
+        Only a region that the user has named moves a remote that another process has just put into another region.
+        """
+        remote, before, chosen = self.selection.remote, self.selection.examined, self.choice
         examiner = examiner_of(self.selection.catalog, configuration)
-        url = self.choice.region.remote_url(self.app)
-        return plan_add(configuration.remote(self.selection.remote), url, examiner, force=self.force)
+        now = examiner.examine(remote) if chosen.source not in _NAMED else None
+        if now and now.region not in (before and before.region, chosen.region.name):
+            raise RemoteConflict(f"another process has just moved the remote '{remote}'", "run the same command again")
+        return plan_add(configuration.remote(remote), chosen.region.remote_url(self.app), examiner, force=self.force)
 
 
 def choose_target(selection: Selection, repository: Repository, wish: Wish, app: str, *, force: bool) -> Target:

@@ -222,6 +222,8 @@ def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
     assert offered("IdentityAgent=none") == [plain, bare, locked]
     assert offered("IdentityAgent=$NO_SUCH") == [plain, bare, locked]
     assert offered("IdentityAgent=$SSH_AUTH_SOCK", f"IdentityFile={tmp_path}/%r-%h") == offered()
+    make_key(Path("none"))  # in the current folder: for ssh, "none" is no file
+    assert offered("IdentityFile=none") == offered()
 
 
 REMOVALS = [

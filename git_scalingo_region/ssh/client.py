@@ -210,7 +210,7 @@ def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ..
     options = _configuration(endpoint, ssh_command)
     agent = _agent_keys(_first(options, "identityagent"))
     tokens = {"%": "%", "d": _home(), "h": _first(options, "hostname"), "r": SSH_USER}
-    files = [_expanded(path, **tokens) for path in options.get("identityfile", ())]
+    files = [_expanded(path, **tokens) for path in options.get("identityfile", ()) if path.lower() != "none"]
     identities = [key for path in files if (key := _identity(path, agent))]
     others = agent if _first(options, "identitiesonly") != "yes" else []
     found: dict[tuple[str, ...], PublicKey] = {}

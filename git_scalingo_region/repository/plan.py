@@ -13,7 +13,7 @@ from git_scalingo_region.repository.configuration import VALUELESS, Configuratio
 
 OTHER_NAME = "choose another name with --remote"
 
-FindRegion = Callable[[str], "Region | None"]
+FindRegion = Callable[[str], Region | None]
 
 
 class State(str, Enum):

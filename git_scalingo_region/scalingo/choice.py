@@ -20,7 +20,7 @@ from git_scalingo_region.scalingo.catalog import Catalog
 RESTRICTED = "exists, but this account does not see it"
 ASK_FOR_ACCESS = "ask Scalingo's support for access to it"
 
-LookUp = Callable[[], "Whereabouts | None"]
+LookUp = Callable[[], Whereabouts | None]
 
 
 class RegionSource(Enum):

@@ -22,6 +22,7 @@ APP_NAME_MAX = 48
 REGION_NAME_MAX = 63
 DNS_NAME_MAX = 253
 TEXT_MAX = 200
+REGIONS_MAX = 256  # all of them may be asked at once
 
 # The patterns are strings, which `re` compiles on first use: few runs use them all, and compiling takes time.
 _APP = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -223,10 +224,12 @@ def dig(value: Any, *keys: str) -> Any:
 
 
 def parse_regions(value: Any) -> tuple[Region, ...]:
-    """Read `{"regions": [...]}`; raise `InvalidInput` for an empty list, a name given twice, or two defaults."""
+    """Read `{"regions": [...]}`; raise `InvalidInput` for no regions, too many, a name given twice, or two defaults."""
     items = dig(value, "regions")
     if not isinstance(items, list) or not items:
         raise InvalidInput("it holds no list of regions")
+    if len(items) > REGIONS_MAX:
+        raise InvalidInput(f"it holds more than {REGIONS_MAX} regions")
     regions = tuple(Region.from_json(item) for item in items)
     if len({region.name for region in regions}) < len(regions):
         raise InvalidInput("a region is named twice")

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from account import Account, account
-from conftest import ELSEWHERE, GONE, OFFLINE, OSC_FR1, PAR, STALE, Repo, Result, Run, Service, git, region_json
+from conftest import ELSEWHERE, GONE, OFFLINE, OSC_FR1, PAR, SECNUM, STALE, Repo, Result, Run, Service, git, region_json
 from pasting import Paste, field, messages, paste, printed
+
+from git_scalingo_region.commands import target
+from git_scalingo_region.repository.changes import carry_out
+from git_scalingo_region.repository.plan import Plan
 
 __all__ = ["account", "paste"]
 
@@ -27,6 +33,28 @@ def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> Non
 
     assert result == Result(0, f"Created remote 'scalingo'\n  url     {OSC_FR1}\n{REGION}{NEXT}", OFFLINE + TRUST)
     assert repo.config.read_bytes() == expected
+
+
+@pytest.mark.parametrize("before", ["", STALE])
+@pytest.mark.parametrize(
+    ("region", "meanwhile", "kept"), [("", SECNUM, True), ("", STALE, False), ("osc-fr1", SECNUM, False)]
+)
+def test_only_a_named_region_moves_what_another_run_has_just_made(
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, before: str, region: str, meanwhile: str, kept: bool
+) -> None:
+    """If no region is named and another run wins the race for the remote, its region stays."""
+    if before:
+        repo.git("remote", "add", "scalingo", before)
+
+    def write_late(*arguments: Any, **options: Any) -> Sequence[Plan]:
+        repo.git("config", "remote.scalingo.url", meanwhile)
+        return carry_out(*arguments, **options)
+
+    monkeypatch.setattr(target, "carry_out", write_late)
+    result = run("add", *filter(None, (region, "myapp")), "--offline")
+    conflict = ["another process has just moved the remote 'scalingo'"]
+    assert (result.status, messages(result, "error")) == ((6, conflict) if kept else (0, []))
+    assert repo.push_urls() == [SECNUM if kept else OSC_FR1]
 
 
 def test_updates_the_url_and_nothing_else(repo: Repo, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from conftest import NO_SERVICE, Repo
 
 import git_scalingo_region
+from git_scalingo_region.scalingo import builtin
+from git_scalingo_region.scalingo.cache import Cache
 
 PACKAGE = Path(git_scalingo_region.__file__).parent
 PROJECT = Path(__file__).parent.parent
@@ -88,7 +91,7 @@ def test_modules_import_only_what_their_room_may(module: str) -> None:
         if name in MODULES:
             assert room_of(name) == room or room_of(name) in ROOMS[room][1], f"{module} imports {name}"
         library = name.partition(".")[0]
-        assert module in OWNERS.get(library, {module}) or library in MODULES, f"{module} imports {library}"
+        assert module in OWNERS.get(library, {module}), f"{module} imports {library}"
         assert not (at_top and library in NOT_ON_EVERY_SYSTEM), f"{module} imports {library} at its top"
 
 
@@ -164,11 +167,6 @@ def test_a_run_loads_only_what_it_needs(row: list[str], repo: Repo) -> None:
 
 
 def _keep_fresh_list() -> None:
-    import os
-
-    from git_scalingo_region.scalingo import builtin
-    from git_scalingo_region.scalingo.cache import Cache
-
     folder = os.path.join(os.environ["HOME"], ".cache", "git-scalingo-region")
     Cache(folder, NO_SERVICE).store(builtin.REGIONS, time.time())
 

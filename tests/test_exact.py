@@ -225,6 +225,34 @@ def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case
     assert repo.config.read_bytes() == before
 
 
+SECRET = "https://oauth2:s3cret@x.org/a.git"
+
+
+@pytest.mark.parametrize("token", ["oauth2:s3cret", "s3cret", "me:s3cret@x"])
+@pytest.mark.parametrize(
+    ("lines", "commands"),
+    [
+        (f"git remote add scalingo {SECRET}", ["add osc-fr1 myapp", "sync scalingo", "status scalingo", "doctor"]),
+        (f"git remote add scalingo {OSC_FR1}; git remote set-url --add scalingo {SECRET}", ["add", "doctor"]),
+        (
+            f"git remote add scalingo {OSC_FR1}; git config url.{SECRET}.insteadOf {OSC_FR1}",
+            ["add", "doctor", "status"],
+        ),
+        (
+            f"printf '[remote \"scalingo\"]\n\tapp = a\n' >.gitscalingo; git remote add scalingo {SECRET}",
+            ["status", "setup"],
+        ),
+    ],
+)
+def test_a_token_in_a_url_is_not_shown(repo: Repo, run: Run, lines: str, commands: list[str], token: str) -> None:
+    """Nobody asked to see the remote that is in the way, and what is printed may end up in a log."""
+    sh(lines.replace("oauth2:s3cret", token))
+    for command in commands:
+        result = run(*command.split(), "--offline")
+        assert "https://x.org/a.git" in result.stdout + result.stderr
+        assert "s3cret" not in result.stdout + result.stderr
+
+
 @pytest.mark.parametrize(
     "spelling", ["git@ssh.osc-fr1.scalingo.com:myapp.git", "ssh://git@SSH.osc-fr1.scalingo.com/myapp.git/"]
 )

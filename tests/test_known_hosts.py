@@ -123,7 +123,7 @@ def test_lookup_reads_configuration(home: Path) -> None:
 
 def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:
     """OpenSSH 7.2 prints its default files with a tilde: that is the home of the password file, not HOME."""
-    place = client.lookup(H, "echo 'userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2' #")
+    place = client.lookup(H, "echo port 22; echo 'userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2' #")
     folder = pwd.getpwuid(os.getuid()).pw_dir
     assert place.files == (f"{folder}/.ssh/known_hosts", f"{folder}/.ssh/known_hosts2")
 
@@ -132,6 +132,7 @@ def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:
     ("command", "message"),
     [
         ("true", r"ssh does not say how it is configured"),
+        ("echo port on board; echo userknownhostsfile /k #", r"ssh does not say how it is configured"),
         ("echo plink >&2; false", r"ssh says: plink"),
         ("no-such-ssh", r"ssh says: .*no-such-ssh.*"),
         ("echo '", r"ssh says: (.*nterminated.*|.*unexpected.*)"),
@@ -221,6 +222,8 @@ def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
     assert offered("IdentityAgent=none") == [plain, bare, locked]
     assert offered("IdentityAgent=$NO_SUCH") == [plain, bare, locked]
     assert offered("IdentityAgent=$SSH_AUTH_SOCK", f"IdentityFile={tmp_path}/%r-%h") == offered()
+    make_key(Path("none"))  # in the current folder: for ssh, "none" is no file
+    assert offered("IdentityFile=none") == offered()
 
 
 REMOVALS = [

@@ -256,12 +256,13 @@ def test_a_region_that_breaks_the_form_is_refused(field: str) -> None:
         ("it holds no list of regions", [None, [REGION], {}, {"regions": []}, {"regions": {}}]),
         ("a region is not an object", [{"regions": [None]}]),
         ("a region has no name or no ssh endpoint", [{"regions": [{}]}]),
+        ("it holds more than 256 regions", [{"regions": [{"name": f"r{n}", "ssh": "h"} for n in range(257)]}]),
         ("a region is named twice", [{"regions": [REGION, {**REGION, "default": False}]}]),
         ("two regions are marked default", [{"regions": [REGION, {**REGION, "name": "r2"}]}]),
     ],
 )
 def test_a_list_that_breaks_the_form_is_refused(reason: str, values: list[object]) -> None:
-    """No regions, a name given twice, or two defaults make a list unusable, and the error says which."""
+    """No regions, too many, a name given twice, or two defaults make a list unusable, and the error says which."""
     assert {refusal(parse_regions, value)[0] for value in values} == {reason}
 
 

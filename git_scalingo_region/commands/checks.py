@@ -16,7 +16,7 @@ from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
 from git_scalingo_region.repository.commit import author, has_submodules
-from git_scalingo_region.repository.configuration import Configuration, Entry
+from git_scalingo_region.repository.configuration import Configuration, Entry, without_login
 from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
@@ -124,7 +124,7 @@ def _not_ours(subject: Subject) -> Finding:
     configuration, name = subject.configuration, subject.remote
     held = configuration.remote(name)
     if held.exists:
-        where = f"it points to {held.located[0].value}" if held.located else "it has no url"
+        where = f"it points to {without_login(held.located[0].value)}" if held.located else "it has no url"
         force = ["--force"] if name == default_remote(configuration) else []
         probe = f"{shell.plugin('add', *force)} REGION APP"
         return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)
@@ -167,7 +167,7 @@ def _update(subject: Subject, examined: Examined) -> str:
 def push_url(subject: Subject) -> Finding:
     """Check where `git push` really goes."""
     examined, region = subject.target
-    urls = ", ".join(examined.remote.push_urls)
+    urls = without_login(", ".join(examined.remote.push_urls))
     reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
     is_stale = examined.state is State.STALE
     if subject.is_current or (is_stale and reached == {region.remote_url(subject.app)}):

@@ -10,7 +10,7 @@ from git_scalingo_region import shell
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, MissingProgram, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
-from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.configuration import Configuration, without_login
 from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.apps import find_app
@@ -109,7 +109,7 @@ def examine(
     for name in required:
         if not found[name]:
             urls = configuration.remote(name).located
-            where = f"it points to {urls[0].value}" if urls else "it has no url"
+            where = f"it points to {without_login(urls[0].value)}" if urls else "it has no url"
             raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
     yield from filter(None, found.values())
 

@@ -9,7 +9,7 @@ from git_scalingo_region import shell
 from git_scalingo_region.commands.selection import add_form, examine, move_hint
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
-from git_scalingo_region.repository.configuration import Configuration, Remote
+from git_scalingo_region.repository.configuration import Configuration, Remote, without_login
 from git_scalingo_region.repository.declared import FILE, Declared, read_declared
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
@@ -57,7 +57,7 @@ def _text(statuses: Sequence[Status], style: Style) -> str:
     if not statuses:
         return "No Scalingo remote in this repository\n"
     rows = [
-        (name, region or ("unknown" if url else "-"), app, state.value, ", ".join(push_urls))
+        (name, region or ("unknown" if url else "-"), app, state.value, without_login(", ".join(push_urls)))
         for name, app, region, url, push_urls, state in statuses
     ]
     return table(("REMOTE", "REGION", "APP", "STATE", "PUSH URL"), rows, style)

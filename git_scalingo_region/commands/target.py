@@ -13,15 +13,17 @@ from git_scalingo_region.commands.selection import Selection, add_words, choose_
 from git_scalingo_region.errors import RemoteConflict, RepositoryError
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.changes import carry_out
-from git_scalingo_region.repository.configuration import Configuration
+from git_scalingo_region.repository.configuration import Configuration, without_login
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.choice import Choice, Wish, warn_if_elsewhere
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, warn_if_elsewhere
 from git_scalingo_region.terminal import GREEN, Style, record
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+_NAMED = (RegionSource.ARGUMENT, RegionSource.GITSCALINGO)
 
 
 class Target(NamedTuple):
@@ -33,10 +35,16 @@ class Target(NamedTuple):
     force: bool
 
     def plan(self, configuration: Configuration) -> Plan:
-        """Decide what has to change; raise `RemoteConflict` if the program must not change the remote."""
+        """Decide what has to change; raise `RemoteConflict` if the program must not change the remote.
+
+        Only a region that the user has named moves a remote that another process has just put into another region.
+        """
+        remote, before, chosen = self.selection.remote, self.selection.examined, self.choice
         examiner = examiner_of(self.selection.catalog, configuration)
-        url = self.choice.region.remote_url(self.app)
-        return plan_add(configuration.remote(self.selection.remote), url, examiner, force=self.force)
+        now = examiner.examine(remote) if chosen.source not in _NAMED else None
+        if now and now.region not in (before and before.region, chosen.region.name):
+            raise RemoteConflict(f"another process has just moved the remote '{remote}'", "run the same command again")
+        return plan_add(configuration.remote(remote), chosen.region.remote_url(self.app), examiner, force=self.force)
 
 
 def choose_target(selection: Selection, repository: Repository, wish: Wish, app: str, *, force: bool) -> Target:
@@ -125,7 +133,7 @@ def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
     for url in plan.elsewhere:
-        context.warn(f"git push {plan.remote} goes to {url}: your git configuration rewrites the url")
+        context.warn(f"git push {plan.remote} goes to {without_login(url)}: your git configuration rewrites the url")
 
 
 def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ def _edit(copy: str, change: Change) -> None:
 
 
 def _run(file: str, *arguments: str) -> str:
+    signals.check()  # between two edits, a run that was told to end may: there may be very many of them
     trace.line(f"run: git config --file {file} {' '.join(arguments[:2])}")  # not the value, which may hold a password
     # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
     status, out, error = _editor().execute(
@@ -148,7 +149,7 @@ def _copy(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _locked(paths: Iterable[str]) -> Iterator[None]:
-    """Hold git's locks on the files; signals that arrive meanwhile wait until the locks are gone again."""
+    """Hold git's locks on the files; signals that arrive meanwhile wait for the end of the edit or of the wait."""
     with signals.held(), contextlib.ExitStack() as stack:
         for path in paths:
             _take(f"{path}.lock", path)

@@ -5,6 +5,7 @@ Pure: `repository.git` asks git for the listing. It knows nothing of regions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from typing import NamedTuple
 
@@ -58,6 +59,11 @@ def parse_items(text: str) -> list[tuple[str, str]]:
 def _item(text: str) -> tuple[str, str]:
     key, newline, value = text.partition("\n")
     return key, value if newline else VALUELESS
+
+
+def without_login(urls: str) -> str:
+    """Return a text with the user and the password of its http urls left out: they may be a token. git does so too."""
+    return re.sub(r"(?i)\b((?:http|ftp)s?://)[^/]*@", r"\1", urls)
 
 
 def split_key(key: str) -> tuple[str, str | None, str]:

@@ -1,4 +1,4 @@
-"""Every question to git: the only module of the program that starts it, except for the edits in `changes`.
+"""Every question to git: the only module that starts it, except for `changes` and `commit`, through GitPython.
 
 git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
 knows is read by other means.

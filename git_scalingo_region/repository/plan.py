@@ -9,11 +9,11 @@ from typing import NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.errors import RemoteConflict
 from git_scalingo_region.model import SSH_USER, Outcome, Platform, Region, RemoteUrl
-from git_scalingo_region.repository.configuration import VALUELESS, Configuration, Entry, Remote
+from git_scalingo_region.repository.configuration import VALUELESS, Configuration, Entry, Remote, without_login
 
 OTHER_NAME = "choose another name with --remote"
 
-FindRegion = Callable[[str], "Region | None"]
+FindRegion = Callable[[str], Region | None]
 
 
 class State(str, Enum):
@@ -244,10 +244,11 @@ def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConfl
         return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", OTHER_NAME)
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
         hint = OTHER_NAME + (", or replace them all with --force" if can_force else "")
-        return RemoteConflict(f"{name} has several urls: {_shown(entry.value for entry in remote.located)}", hint)
+        urls = _shown(entry.value for entry in remote.located)
+        return RemoteConflict(f"{name} has several urls: {without_login(urls)}", hint)
     if foreign:
         hint = OTHER_NAME + (", or replace it with --force" if can_force else "")
-        return RemoteConflict(f"{name} points elsewhere: {_shown(foreign[:1])}", hint)
+        return RemoteConflict(f"{name} points elsewhere: {without_login(_shown(foreign[:1]))}", hint)
     if remote.inherited and not all(examiner.equal(remote, entry, url) for entry in remote.located):
         return _inherited(remote, remote.inherited[0])
     return None

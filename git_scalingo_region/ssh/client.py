@@ -100,7 +100,7 @@ def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
     options = _configuration(endpoint, ssh_command)
-    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port") or endpoint.port))
+    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
     user_files = _paths(_first(options, "userknownhostsfile"))
     return Lookup(
         endpoint=place,
@@ -151,7 +151,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     options: dict[str, list[str]] = {}
     for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
         options.setdefault(option, []).append(value)
-    if not answer.status and "userknownhostsfile" in options:
+    if not answer.status and "userknownhostsfile" in options and _first(options, "port").isdecimal():
         return options
     import shutil
 
@@ -209,7 +209,7 @@ def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ..
     options = _configuration(endpoint, ssh_command)
     agent = _agent_keys(_first(options, "identityagent"))
     tokens = {"%": "%", "d": _home(), "h": _first(options, "hostname"), "r": SSH_USER}
-    files = [_expanded(path, **tokens) for path in options.get("identityfile", ())]
+    files = [_expanded(path, **tokens) for path in options.get("identityfile", ()) if path.lower() != "none"]
     identities = [key for path in files if (key := _identity(path, agent))]
     others = agent if _first(options, "identitiesonly") != "yes" else []
     found: dict[tuple[str, ...], PublicKey] = {}

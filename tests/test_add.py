@@ -209,6 +209,24 @@ def test_an_unknown_region(repo: Repo, run: Run, service: Service) -> None:
         assert (shown["region"], shown["region_source"], shown["warnings"]) == ("scw-par", "argument", [])
 
 
+def test_fallback_moves_no_remote(repo: Repo, run: Run, service: Service) -> None:
+    """`--fallback` says nothing about where a remote belongs that is in another region, or in a region that is gone."""
+    for url, region in ((PAR, "scw-par"), ("git@ssh.agora-fr1.scalingo.com:myapp.git", "agora-fr1")):
+        repo.git("remote", "add", "scalingo", url)
+        message = f"the remote 'scalingo' is in {region}: --fallback does not move it to osc-fr1"
+        done = run("add", "osc-fr2", "myapp", "--fallback")
+        assert (done.status, done.stdout, done.stderr.splitlines()[1:]) == (
+            3,
+            "",
+            [f"error: {message}", "hint: to move it: git scalingo-region add osc-fr1 myapp"],
+        )
+        assert repo.push_urls() == [url]
+        repo.git("remote", "remove", "scalingo")
+    repo.git("remote", "add", "scalingo", STALE)
+    assert run("add", "osc-fr2", "myapp", "--fallback").status == 0
+    assert repo.push_urls() == [OSC_FR1]
+
+
 @pytest.mark.parametrize("line", ["url myapp", "add myapp -r new", "url nowhere myapp --fallback", "show"])
 def test_without_a_default_there_is_no_guess(repo: Repo, run: Run, service: Service, line: str) -> None:
     """If no region is marked default, one must be named: exit 3 with the names."""

@@ -9,13 +9,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import Selection, add_words, choose_region, examiner_of, ssh_command
-from git_scalingo_region.errors import RemoteConflict, RepositoryError
-from git_scalingo_region.model import Outcome
+from git_scalingo_region.commands.selection import (
+    Selection,
+    add_words,
+    choose_region,
+    examiner_of,
+    move_command,
+    ssh_command,
+)
+from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
+from git_scalingo_region.model import Outcome, Region
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration, without_login
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.plan import OTHER_NAME, Plan, plan_add, undo_commands
+from git_scalingo_region.repository.plan import OTHER_NAME, Examined, Plan, plan_add, undo_commands
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, warn_if_elsewhere
 from git_scalingo_region.terminal import GREEN, Style, record
@@ -59,11 +66,22 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
     if examined is None:  # a conflict does not depend on the region, so any region will do
         Target(selection, app, Choice(listed.regions[0], wish.source, listed), force).plan(configuration)
     choice = choose_region(selection, wish, app)
+    if choice.source is RegionSource.FALLBACK and examined and examined.region != choice.region.name:
+        raise _unmoved(selection, examined, choice.region, app)
     target = Target(selection, app, choice, force)
     if choice.app_found or not target.plan(configuration).changes:
         return target
     words = add_words(configuration, remote)
     return target._replace(choice=warn_if_elsewhere(catalog, choice, app, words))
+
+
+def _unmoved(selection: Selection, examined: Examined, region: Region, app: str) -> RegionError:
+    """Return the error for a remote that a mistyped name would move: `--fallback` names no region."""
+    catalog, configuration, remote, _ = selection
+    move = move_command(examiner_of(catalog, configuration), configuration, remote, region, app)
+    here = examined.region or "an unknown region"
+    message = f"the remote '{remote}' is in {here}: --fallback does not move it to {region.name}"
+    return RegionError(message, *([f"to move it: {move}"] if move else []))
 
 
 class Done(NamedTuple):

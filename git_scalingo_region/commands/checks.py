@@ -15,7 +15,7 @@ from git_scalingo_region.commands.selection import default_remote, is_gone, move
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
-from git_scalingo_region.repository.commit import author, has_submodules
+from git_scalingo_region.repository.commit import author, has_gitmodules
 from git_scalingo_region.repository.configuration import Configuration, Entry, without_login
 from git_scalingo_region.repository.declared import read_declared
 from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
@@ -265,11 +265,11 @@ def follow_tags(subject: Subject) -> Finding:
     """Check whether the push sends tags as well."""
     key = "push.followtags"
     entries = subject.configuration.entries(key)
-    enabled = subject.repository.boolean(key) if entries else False
-    if enabled is False:
+    is_refused = bool(refused(subject.repository, subject.configuration, key))
+    if not entries or not (is_refused or subject.repository.boolean(entries[-1].value)):
         return Finding(OK, "push.followTags is not set")
     fix = _cure(subject, key)
-    if enabled is None:
+    if is_refused:
         words = ", ".join(f"'{entry.value}'" for entry in entries)
         return Finding(PROBLEM, f"git refuses push.followTags: {words} is not true or false", fix)
     detail = "push.followTags is set, and Scalingo refuses tags"
@@ -359,7 +359,7 @@ def submodules(subject: Subject) -> Finding:
     if not subject.head.has_commit:
         return Finding(SKIPPED, "there is no commit yet")
     try:
-        found = has_submodules()
+        found = has_gitmodules()
     except RepositoryError as error:  # a partial clone may lack the tree
         return Finding(SKIPPED, error.message)
     if found:

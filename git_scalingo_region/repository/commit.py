@@ -18,7 +18,7 @@ def author() -> str:
     return _ask("rev-list", "--max-count=1", "--format=%an <%ae>", _COMMIT).rpartition("\n")[2]
 
 
-def has_submodules() -> bool:
+def has_gitmodules() -> bool:
     """Return whether the commit has a `.gitmodules`; raise `RepositoryError` if git cannot read it."""
     return bool(_ask("ls-tree", "--full-tree", "--name-only", _COMMIT, "--", ".gitmodules"))
 

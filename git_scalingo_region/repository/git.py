@@ -104,10 +104,6 @@ def read_configuration() -> Configuration:
     return Configuration(entries, empty_resets=has_empty_url and version() >= _EMPTY_URL_RESETS)
 
 
-def _boolean(answer: Answer) -> bool | None:
-    return None if answer.status else answer.output.split("\n")[-2] == "true"
-
-
 class Repository:
     """The repository of the current folder, as git finds it."""
 
@@ -162,13 +158,10 @@ class Repository:
         """Return whether HEAD's commit holds a submodule, declared in `.gitmodules` or not."""
         return "160000 commit " in ask("ls-tree", "-r", "--full-tree", "HEAD^0").output
 
-    def boolean(self, key: str) -> bool | None:
-        """Return how git reads a boolean; None if it refuses any of the values, since it reads them all."""
-        return _boolean(ask("config", "--type=bool", "--get-all", key))
-
-    def last_boolean(self, value: str) -> bool | None:
-        """Return how git reads a value if it looks only at the last one of its key; None if it refuses the value."""
-        return _boolean(ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean"))
+    def boolean(self, value: str) -> bool | None:
+        """Return how git reads a boolean value; None if it refuses the value."""
+        answer = ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean")
+        return None if answer.status else answer.output == "true\n"
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
         """Make a push without its hooks, up to where it would send something; return None if it takes too long.

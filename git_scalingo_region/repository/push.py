@@ -122,7 +122,7 @@ def _enabled(repository: Repository, configuration: Configuration, key: str, why
     held = configuration.get(key)
     if bad := refused(repository, configuration, key):
         yield Obstacle(key, ", ".join(bad), _REFUSED)
-    elif configuration.entries(key) and repository.last_boolean(held):
+    elif configuration.entries(key) and repository.boolean(held):
         yield Obstacle(key, held, why)
 
 
@@ -141,7 +141,7 @@ def reads_every_value(key: str) -> bool:
 
 def _takes(repository: Repository, key: str, value: str) -> bool:
     if key == "push.recursesubmodules":
-        return value in ("check", *_SUBMODULES) or repository.last_boolean(value) is False
+        return value in ("check", *_SUBMODULES) or repository.boolean(value) is False
     if key == "push.gpgsign" and value.lower() == "if-asked":
         return True
-    return repository.last_boolean(value) is not None
+    return repository.boolean(value) is not None

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import default_remote, is_gone, move_command, move_form
+from git_scalingo_region.commands.selection import default_remote, is_gone, move_command, move_form, not_ours
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
@@ -124,10 +124,9 @@ def _not_ours(subject: Subject) -> Finding:
     configuration, name = subject.configuration, subject.remote
     held = configuration.remote(name)
     if held.exists:
-        where = f"it points to {without_login(held.located[0].value)}" if held.located else "it has no url"
         force = ["--force"] if name == default_remote(configuration) else []
         probe = f"{shell.plugin('add', *force)} REGION APP"
-        return Finding(PROBLEM, f"the remote '{name}' is not Scalingo's: {where}", "", probe)
+        return Finding(PROBLEM, not_ours(held), "", probe)
     if file := subject.repository.legacy_file(name):
         return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
     declared = (read_declared(subject.context, subject.repository) or {}).get(name)
@@ -150,7 +149,7 @@ def follow(subject: Subject, app: str) -> str:
 def _update(subject: Subject, examined: Examined) -> str:
     """Return the command that gives a stale remote its region's endpoint; "" if there is none.
 
-    `sync` leaves a url that comes from outside the repository alone. git itself can change it.
+    `sync` does not touch a url from outside the repository. git itself can change it.
     """
     try:
         plan_sync(examined, subject.examiner)
@@ -198,7 +197,7 @@ def _straighten(subject: Subject) -> str:
 
 
 def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
-    """Yield the commands that set a `pushurl`, in a spelling that `insteadOf` leaves alone, now or after a new rule."""
+    """Yield the commands that set a `pushurl`, in a spelling that no rule rewrites, or that a new rule protects."""
     rewritten, spellings = subject.configuration.rewritten, [str(url)]
     if url.endpoint.port == DEFAULT_SSH_PORT:
         place = f"{SSH_USER}@{url.endpoint.bracketed_host}"

@@ -10,7 +10,7 @@ from git_scalingo_region import shell
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, MissingProgram, RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Region, check_remote_name
-from git_scalingo_region.repository.configuration import Configuration, without_login
+from git_scalingo_region.repository.configuration import Configuration, Remote, without_login
 from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
 from git_scalingo_region.scalingo.apps import find_app
@@ -108,10 +108,14 @@ def examine(
         found = {name: examiner.examine(name) for name in remotes}
     for name in required:
         if not found[name]:
-            urls = configuration.remote(name).located
-            where = f"it points to {without_login(urls[0].value)}" if urls else "it has no url"
-            raise RemoteConflict(f"the remote '{name}' is not Scalingo's: {where}")
+            raise RemoteConflict(not_ours(configuration.remote(name)))
     yield from filter(None, found.values())
+
+
+def not_ours(remote: Remote) -> str:
+    """Return that a remote is not Scalingo's, and where it points."""
+    where = f"it points to {without_login(remote.located[0].value)}" if remote.located else "it has no url"
+    return f"the remote '{remote.name}' is not Scalingo's: {where}"
 
 
 def add_form() -> str:

@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, settings
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.context import Context
+from git_scalingo_region.repository import git as repository_git
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import Settings
 
@@ -425,6 +426,20 @@ def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
             return apis
 
         yield start
+
+
+@pytest.fixture
+def git_questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Return the list that notes, from now on, what `repository.git` asks git in this process."""
+    asked: list[tuple[str, ...]] = []
+    original = repository_git.ask
+
+    def noted(*arguments: str, given: bytes = b"") -> repository_git.Answer:
+        asked.append(arguments)
+        return original(*arguments, given=given)
+
+    monkeypatch.setattr(repository_git, "ask", noted)
+    return asked
 
 
 def new_catalog(**options: bool) -> Catalog:

@@ -443,7 +443,7 @@ NOT_TRUSTED = "cannot be reached (its certificate is not trusted)"
         ("127.0.0.1", "CURL_CA_BUNDLE", "{home}/none.pem", "invalid path: {home}/none.pem"),
         ("127.0.0.1", "REQUESTS_CA_BUNDLE", "{home}/.gitconfig", "cannot be reached (TLS failed)"),
     ],
-    ids=["unknown", "another host", "no bundle", "no curl bundle", "a bundle that is none"],
+    ids=["unknown", "another host", "no bundle", "no curl bundle", "not a bundle"],
 )
 def test_nothing_is_sent_to_a_service_that_is_not_trusted(
     tls: Service,

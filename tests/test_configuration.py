@@ -176,7 +176,7 @@ def append(repo: Repo, *fragments: bytes) -> bytes:
 
 
 def pushed_to(repo: Repo) -> list[RemoteUrl | None] | None:
-    """Return where git pushes to; None if git refuses to push at all, as it does for a refspec that is none."""
+    """Return where git pushes to; None if git refuses to push at all, as it does for an invalid refspec."""
     try:
         return [RemoteUrl.try_parse(url) for url in repo.push_urls()]
     except subprocess.CalledProcessError:
@@ -210,7 +210,7 @@ def test_whatever_the_configuration_says(
         assert_clean(result, command, as_json=as_json)
         after = repo.config.read_bytes(), side.read_bytes()
         if command not in ("add", "sync") or (command == "add" and result.status):
-            # git refuses a refspec that is none, or a rule without a prefix, only when it is asked about remotes.
+            # git refuses an invalid refspec, or a rule without a prefix, only when it is asked about remotes.
             assert after == (written, beside) or (command == "add" and refused_by_git(repo))
             # If git has no objection, there is none to writing either: but git reads no further than a NUL.
             assert result.status != 5 or b"[include" in written or b"\0" in written or refused_by_git(repo)
@@ -254,7 +254,7 @@ def test_ten_thousand_remotes(repo: Repo, run: Run) -> None:
 
 
 def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) -> None:
-    """If git refuses the remote, because of a refspec that is none, the output does not say that it works."""
+    """If git refuses the remote because of an invalid refspec, the output does not say that it works."""
     append(repo, section("scalingo", "fetch = :::"))
     result = run("add", "osc-fr1", "myapp", "--offline")
     assert (result.status, result.stdout, "error: git says: invalid refspec ':::'\n" in result.stderr) == (5, "", True)

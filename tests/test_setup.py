@@ -65,25 +65,15 @@ def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run
 
 
 def test_many_remotes_are_read_back_at_once(
-    declare: Declare, repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+    declare: Declare, repo: Repo, run: Run, service: Service, git_questions: list[tuple[str, ...]]
 ) -> None:
     """However many remotes are declared, `setup` asks git as few questions as for two."""
-    from git_scalingo_region.repository import git
-
-    asked: list[tuple[str, ...]] = []
-    original = git.ask
-
-    def counted(*arguments: str, given: bytes = b"") -> git.Answer:
-        asked.append(arguments)
-        return original(*arguments, given=given)
-
-    monkeypatch.setattr(git, "ask", counted)
     counts = []
     for many in (2, 20):
         declare("".join(f'[remote "r{number}"]\n\tapp = app-{number}\n' for number in range(many)))
         assert run("setup", "-q").status == 0
-        counts.append(len(asked))
-        asked.clear()
+        counts.append(len(git_questions))
+        git_questions.clear()
     assert counts[0] == counts[1]
     assert repo.push_urls("r19") == [OSC_FR1.replace("myapp", "app-19")]
 
@@ -275,7 +265,7 @@ BAD = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("text", "name", "why"), BAD)
 def test_a_bad_name_is_refused(declare: Declare, repo: Repo, run: Run, text: str, name: str, why: str) -> None:
-    """A name that is none is an error that names the file, in `setup` and in `status`."""
+    """An invalid name is an error that names the file, in `setup` and in `status`."""
     declare(text.format(name))
     before = repo.config.read_bytes()
     shown = name.encode("unicode_escape").decode()

@@ -203,27 +203,17 @@ def test_sync_of_remotes_that_are_there_asks_nobody(mixed: Repo, run: Run, accou
 
 
 def test_a_thousand_remotes_cost_the_same_few_processes(
-    repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
+    repo: Repo, run: Run, service: Service, git_questions: list[tuple[str, ...]]
 ) -> None:
     """`status` runs git as often for a thousand remotes as for one."""
-    from git_scalingo_region.repository import git
-
-    calls: list[tuple[str, ...]] = []
-    original = git.ask
-
-    def counted(*arguments: str, given: bytes = b"") -> git.Answer:
-        calls.append(arguments)
-        return original(*arguments, given=given)
-
-    monkeypatch.setattr(git, "ask", counted)
     repo.git("remote", "add", "one", STALE)
     run("status")
-    few = len(calls)
+    few = len(git_questions)
     with repo.config.open("a") as file:
         file.writelines(f'[remote "r{n}"]\n\turl = {STALE.replace("old", f"app-{n}")}\n' for n in range(1000))
-    calls.clear()
+    git_questions.clear()
     assert len(run("status", "--json").json["remotes"]) == 1001
-    assert len(calls) == few
+    assert len(git_questions) == few
     names = [f"r{number}" for number in range(400, 410)]
     assert [item["remote"] for item in run("sync", *names, "--json").json["remotes"]] == names
     assert repo.push_urls("r405") == ["ssh://git@ssh.osc-fr1.scalingo.com:22/app-405-app.git"]

@@ -73,8 +73,8 @@ def test_trusted_keys_are_those_that_ssh_accepts(tmp_path: Path) -> None:
     user, system = tmp_path / "user", tmp_path / "system"
     user.write_text(f"h.example {KEY}\n@cert-authority h.example {OTHER}\n")
     system.write_text(f"h.example {OTHER}\n@revoked * {KEY}\n")
-    place = Lookup(H, "h.example", str(user), (str(user), str(system)))
-    assert [(entry.path, entry.key) for entry in known_hosts.trusted_keys(place)] == [(str(system), OTHER)]
+    entries = known_hosts.known_keys("h.example", (str(user), str(system)))
+    assert [(entry.path, entry.key) for entry in known_hosts.trusted(entries)] == [(str(system), OTHER)]
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])

@@ -102,7 +102,7 @@ def host_key(subject: Subject) -> Finding:
             return Finding(PROBLEM, f"line {entry.line} of {entry.path} revokes the published key of {name}")
     plain = [entry for entry in entries if not entry.marker]
     wrong = [entry for entry in plain if published.get(entry.key.type, entry.key.fingerprint) != entry.key.fingerprint]
-    trusted = known_hosts.trusted_keys(place)
+    trusted = known_hosts.trusted(entries)
     if wrong:
         detail = f"{wrong[0].path} holds a key for {name} that is not the published one"
         return _untrusted(subject, detail, wrong)

@@ -166,7 +166,7 @@ def host_key_advice(target: Target) -> Sequence[str]:
     endpoint, selection = target.choice.region.ssh, target.selection
     try:
         place = client.lookup(endpoint, ssh_command(selection.catalog.context, selection.configuration))
-        if known_hosts.trusted_keys(place):
+        if known_hosts.trusted(known_hosts.known_keys(place.name, place.files)):
             return ()
     except RepositoryError as error:
         return (error.message, *error.hints)

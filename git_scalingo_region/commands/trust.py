@@ -193,7 +193,8 @@ def _together(failed: Mapping[str, ScalingoRegionError]) -> ScalingoRegionError:
 def _verify(context: Context, region: Region, place: Lookup, fingerprints: Sequence[str]) -> TrustedHost:
     with context.network() as seconds:
         offered = client.scan(place.endpoint, seconds=min(SCAN_SECONDS, seconds))
-    trusted = {entry.key for entry in known_hosts.trusted_keys(place)}
+    entries = known_hosts.known_keys(place.name, place.files)
+    trusted = {entry.key for entry in known_hosts.trusted(entries)}
     published = {} if fingerprints else builtin.fingerprints(region.ssh)
     expected = fingerprints or published.values()
     if not expected and (known := tuple(key for key in offered if key in trusted)):
@@ -211,7 +212,7 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
     keys = tuple(key for key in offered if key.fingerprint in expected)
     if not keys:
         raise _mismatch(region, f"none of its keys is {'the one given' if fingerprints else 'published'}", listed)
-    _check_entries(context, place, offered, expected)
+    _check_entries(context, place.name, entries, offered, expected)
     added = tuple(key for key in keys if key not in trusted)
     return TrustedHost(region, place, keys, added, GIVEN if fingerprints else builtin.SOURCE, is_known=bool(trusted))
 
@@ -224,24 +225,29 @@ def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     )
 
 
-def _check_entries(context: Context, place: Lookup, offered: Collection[HostKey], expected: Collection[str]) -> None:
+def _check_entries(
+    context: Context,
+    name: str,
+    entries: Sequence[KnownKey],
+    offered: Collection[HostKey],
+    expected: Collection[str],
+) -> None:
     """Raise `HostKeyError` if a file holds another key for the host, or revokes one that is vouched for."""
-    entries = known_hosts.known_keys(place.name, place.files)
     revoked = [entry for entry in entries if entry.marker == known_hosts.REVOKED and entry.key.fingerprint in expected]
     unvouched = [entry for entry in entries if not entry.marker and entry.key.fingerprint not in expected]
     others = [entry for entry in unvouched if entry.key not in offered]
     for entry in unvouched:
         if entry.key in offered:
             # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys).
-            context.warn(f"nothing vouches for another key that {entry.path} holds for {place.name}: {_what(entry)}")
+            context.warn(f"nothing vouches for another key that {entry.path} holds for {name}: {_what(entry)}")
     if revoked:
         raise HostKeyError(
-            f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {place.name}; no host key was added",
+            f"{revoked[0].path} revokes the host key {_what(revoked[0])} of {name}; no host key was added",
             _removal("if it was revoked by mistake, undo that", revoked),
         )
     if others:
         raise HostKeyError(
-            f"{others[0].path} holds another key for {place.name}, which the host does not offer: {_what(others[0])}"
+            f"{others[0].path} holds another key for {name}, which the host does not offer: {_what(others[0])}"
             "; no host key was added",
             *(f"{entry.path} also holds {_what(entry)}" for entry in others[1:]),
             _removal("if the platform announced a new key, remove the old one", others),

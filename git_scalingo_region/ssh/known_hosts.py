@@ -19,7 +19,7 @@ from typing import NamedTuple
 from git_scalingo_region import shell
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.ssh import client
-from git_scalingo_region.ssh.client import HostKey, Lookup
+from git_scalingo_region.ssh.client import HostKey
 
 REVOKED = "REVOKED"
 _MARKERS = {REVOKED: "@revoked *", "CA": "@cert-authority *"}
@@ -70,9 +70,8 @@ def _find(name: str, path: str) -> Iterator[KnownKey]:
                 yield KnownKey(path, int(found[1]), name, found[2], hosts, key)
 
 
-def trusted_keys(lookup: Lookup) -> tuple[KnownKey, ...]:
-    """Return the entries by which ssh accepts the host: plain ones, of keys that are not revoked."""
-    entries = known_keys(lookup.name, lookup.files)
+def trusted(entries: Sequence[KnownKey]) -> tuple[KnownKey, ...]:
+    """Return those of a host's entries by which ssh accepts it: plain ones, of keys that are not revoked."""
     revoked = {entry.key for entry in entries if entry.marker == REVOKED}
     return tuple(entry for entry in entries if not entry.marker and entry.key not in revoked)
 

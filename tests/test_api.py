@@ -24,20 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import requests_mock
-from conftest import (
-    BEARER,
-    JWT,
-    NO_SERVICE,
-    TOKEN,
-    Respond,
-    Service,
-    answers,
-    hang,
-    hang_up,
-    region_json,
-    serve,
-    writes,
-)
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Respond, Service, answers, hang, hang_up, serve, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
@@ -52,7 +39,7 @@ BASIC = "Basic " + base64.b64encode(f":{TOKEN}".encode()).decode()
 EXCHANGE = ("POST", "/v1/tokens/exchange")
 LIST = ("GET", "/v1/regions")
 REGIONS = ("osc-fr1", "scw-par")
-ANSWER = json.dumps({"regions": [region_json("osc-fr1", default=True), region_json("scw-par")]}).encode()
+ANSWER = json.dumps({"regions": Service().regions}).encode()
 HEAD = b"HTTP/1.1 200 OK\r\n"
 BROKE = "cannot be reached (the connection broke)"
 HUGE = "sent a malformed answer: it is larger than 1 MiB"
@@ -63,12 +50,8 @@ def service_of(url: str, token: str = "") -> api.Service:
     return api.Service(url, Token(token, "SCALINGO_API_TOKEN") if token else None)
 
 
-def fetch(url: str, token: str = "", *, seconds: float = 10.0) -> tuple[Region, ...]:
-    return service_of(url, token).fetch_regions(seconds)
-
-
-def names(regions: tuple[Region, ...]) -> tuple[str, ...]:
-    return tuple(region.name for region in regions)
+def fetch(url: str, token: str = "", *, seconds: float = 10.0) -> tuple[str, ...]:
+    return tuple(region.name for region in service_of(url, token).fetch_regions(seconds))
 
 
 def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
@@ -92,17 +75,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tls(certificate: Path) -> Iterator[Service]:
-    """Run the authentication service over TLS."""
+def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """Run the authentication service over TLS, with REQUESTS_CA_BUNDLE to trust it."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serve(Service(), certificate) as running:
         yield running
-
-
-@pytest.fixture
-def trusted(tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
-    """Run the service over TLS, with REQUESTS_CA_BUNDLE to trust it."""
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    return tls
 
 
 @pytest.mark.parametrize(
@@ -113,18 +90,18 @@ def trusted(tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch) ->
         (TOKEN, [("POST", "/v1/tokens/exchange", BASIC), ("GET", "/v1/regions", f"Bearer {BEARER}")]),
     ],
 )
-def test_authorizes_as_documented(trusted: Service, home: Path, token: str, expected: list[Any]) -> None:
+def test_authorizes_as_documented(tls: Service, home: Path, token: str, expected: list[Any]) -> None:
     """An API token is exchanged, a JWT is used as it is, and .netrc neither replaces a token nor adds one."""
     (home / ".netrc").write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
     (home / ".netrc").chmod(0o600)
-    assert names(fetch(trusted.url, token)) == REGIONS
-    assert [(method, path, headers.get("Authorization")) for method, path, headers in trusted.requests] == expected
+    assert fetch(tls.url, token) == REGIONS
+    assert [(method, path, headers.get("Authorization")) for method, path, headers in tls.requests] == expected
 
 
 def test_what_is_asked(service: Service) -> None:
     """A service behind a path is asked below it; the request names the program and its version, and asks for JSON."""
     service.routes["GET", "/auth/v1/regions"] = answers(200, {"regions": service.regions})
-    assert names(fetch(f"{service.url}/auth")) == REGIONS
+    assert fetch(f"{service.url}/auth") == REGIONS
     headers = service.requests[0][2]
     assert (headers["User-Agent"], headers["Accept"]) == (f"git-scalingo-region/{__version__}", "application/json")
 
@@ -152,7 +129,7 @@ def test_asks_once_more_if_it_breaks_once(service: Service, route: tuple[str, st
         fail(handler)
 
     service.routes[route] = fail_once
-    assert names(fetch(service.url, TOKEN)) == REGIONS
+    assert fetch(service.url, TOKEN) == REGIONS
     assert len(service.requests) == 3
     service.routes[route] = fail
     assert failure(service.url, TOKEN) == (f"answered {status}" if status else BROKE)
@@ -164,6 +141,9 @@ def reset(handler: BaseHTTPRequestHandler) -> None:
 
 
 NO_GZIP = "cannot be reached (its answer cannot be decompressed)"
+NOT_JSON = "sent a malformed answer: it is not JSON"
+NO_ENDPOINT = "'-x' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com"
+NO_NAME = "'\x1b]0;x' is not a valid region name: expected one like osc-fr1"
 BROKEN: dict[str, tuple[Respond, str]] = {
     "closed": (hang_up, BROKE),
     "reset": (reset, BROKE),
@@ -176,23 +156,27 @@ BROKEN: dict[str, tuple[Respond, str]] = {
     "no content": (writes(b"HTTP/1.1 204 No Content\r\n\r\n"), "answered 204"),
     "no such status": (writes(b"HTTP/1.1 999 \r\n\r\n"), "answered 999"),
     **{f"status {status}": (answers(status, {"error": "x"}), f"answered {status}") for status in (401, 403, 404, 511)},
+    "nothing": (answers(200, b""), NOT_JSON),
+    "a page of the hotel's": (answers(200, b"<!doctype html><title>Log in to the hotel's network</title>"), NOT_JSON),
+    "deep lists": (answers(200, b"[" * 100_000), NOT_JSON),
+    "deep objects": (answers(200, b'{"a":' * 100_000), NOT_JSON),
+    "not UTF-8": (answers(200, b"\xff\xfe\xfd"), NOT_JSON),
+    "a huge number": (answers(200, b'{"regions": [' + b"9" * 10_000 + b"]}"), NOT_JSON),
+    **{
+        f"no {field}": (answers(200, {"regions": [region]}), f"sent a malformed list of regions: {reason}")
+        for field, region, reason in (
+            ("endpoint", {"name": "a", "ssh": "-x"}, NO_ENDPOINT),
+            ("name", {"name": "\x1b]0;x", "ssh": "h"}, NO_NAME),
+        )
+    },
 }
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_answer_is_a_failure_in_one_sentence(service: Service, broken: str) -> None:
-    """Whatever comes over the wire instead of an answer, the failure says in a few words what it was."""
+    """Whatever comes instead of a list of regions in the documented form, a few words say what is wrong about it."""
     service.routes[LIST], expected = BROKEN[broken]
     assert failure(service.url) == expected
-
-
-@pytest.mark.parametrize(
-    "address", [NO_SERVICE, *["https://a..b", "https://.", "https://*", "https://[v1.x]", "https://h:99999"]]
-)
-def test_an_address_of_nobody_is_a_failure_in_one_sentence(address: str) -> None:
-    """A closed port is a failure, and so is an address that the settings accept and requests refuses."""
-    reason = "the connection was refused" if address == NO_SERVICE else UNUSABLE
-    assert failure(address) == f"cannot be reached ({reason})"
 
 
 def drip(data: bytes, rest: bytes) -> Respond:
@@ -268,9 +252,9 @@ def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
     """A list of exactly 1 MiB is read, compressed or not."""
     body = ANSWER + b" " * ((1 << 20) - len(ANSWER))
     service.routes[LIST] = answers(200, gzip.compress(body), Content_Encoding="gzip")
-    assert names(fetch(service.url)) == REGIONS
+    assert fetch(service.url) == REGIONS
     service.routes[LIST] = answers(200, body)
-    assert names(fetch(service.url)) == REGIONS
+    assert fetch(service.url) == REGIONS
     service.routes[LIST] = answers(200, body + b" ")
     assert failure(service.url) == HUGE
 
@@ -300,27 +284,6 @@ def test_too_many_requests_says_when_to_come_back(service: Service, headers: dic
         fetch(service.url)
     assert caught.value.message == f"{service.url} asks for fewer requests (429)"
     assert (caught.value.retry_after, len(service.requests)) == (expected, 1)
-
-
-MALFORMED = {
-    "answer: it is not JSON": (
-        *(b"", b"<!doctype html><title>Log in to the hotel's network</title>", b"[" * 100_000, b'{"a":' * 100_000),
-        *(b"\xff\xfe\xfd", b'{"regions": [' + b"9" * 10_000 + b"]}"),
-    ),
-    "list of regions: '-x' is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com": (
-        b'{"regions": [{"name": "a", "ssh": "-x"}]}',
-    ),
-    "list of regions: '\x1b]0;x' is not a valid region name: expected one like osc-fr1": (
-        b'{"regions": [{"name": "\\u001b]0;x", "ssh": "h"}]}',
-    ),
-}
-
-
-@pytest.mark.parametrize(("expected", "body"), [(text, body) for text, bodies in MALFORMED.items() for body in bodies])
-def test_a_malformed_answer_is_a_failure_in_one_sentence(service: Service, body: bytes, expected: str) -> None:
-    """Anything but a list of regions in the documented form is refused, with what is wrong about it."""
-    service.routes[LIST] = answers(200, body)
-    assert failure(service.url) == f"sent a malformed {expected}"
 
 
 @pytest.mark.parametrize("answer", [[], {}, *({"token": odd} for odd in ("", 1, None, "a\r\nX: y", "é"))])
@@ -432,12 +395,13 @@ def test_a_bug_is_not_mistaken_for_a_failure_of_the_service(service: Service, mo
 
 
 NOT_TRUSTED = "cannot be reached (its certificate is not trusted)"
+NO_TLS = NO_SERVICE.replace("http:", "https:")
 
 
 @pytest.mark.parametrize(
     ("host", "variable", "bundle", "reason"),
     [
-        ("127.0.0.1", "X", "", NOT_TRUSTED),
+        ("127.0.0.1", "REQUESTS_CA_BUNDLE", "", NOT_TRUSTED),
         ("localhost", "REQUESTS_CA_BUNDLE", "{certificate}", NOT_TRUSTED),
         ("127.0.0.1", "REQUESTS_CA_BUNDLE", "{home}/none.pem", "invalid path: {home}/none.pem"),
         ("127.0.0.1", "CURL_CA_BUNDLE", "{home}/none.pem", "invalid path: {home}/none.pem"),
@@ -446,18 +410,13 @@ NOT_TRUSTED = "cannot be reached (its certificate is not trusted)"
     ids=["unknown", "another host", "no bundle", "no curl bundle", "not a bundle"],
 )
 def test_nothing_is_sent_to_a_service_that_is_not_trusted(
-    tls: Service,
-    home: Path,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    host: str,
-    variable: str,
-    bundle: str,
-    reason: str,
+    tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch, host: str, variable: str, bundle: str, reason: str
 ) -> None:
     """A certificate that nobody trusts, or of another host, is a failure, and a bundle that is not there is named."""
-    monkeypatch.setenv(variable, bundle.format(home=home, certificate=certificate))
-    assert reason.format(home=home) in failure(tls.url.replace("127.0.0.1", host), TOKEN)
+    places = {"home": Path.home(), "certificate": certificate}
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    monkeypatch.setenv(variable, bundle.format(**places))
+    assert reason.format(**places) in failure(tls.url.replace("127.0.0.1", host), TOKEN)
     assert tls.requests == []
 
 
@@ -486,26 +445,21 @@ def tunnel(handler: BaseHTTPRequestHandler) -> None:
 
 
 def test_a_proxy_is_used_and_sees_no_token(
-    trusted: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
+    tls: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """HTTPS_PROXY is honoured with its password, and all that the proxy sees unencrypted is an address."""
-    place = trusted.url.removeprefix("https://")
+    """HTTPS_PROXY counts, with its password, unless NO_PROXY has the host; all the proxy can read is an address."""
+    place = tls.url.removeprefix("https://")
     other_server.routes["CONNECT", place] = tunnel
     monkeypatch.setenv("HTTPS_PROXY", other_server.url.replace("://", "://bob:proxy-secret@"))
-    assert names(fetch(trusted.url, TOKEN)) == REGIONS
+    assert fetch(tls.url, TOKEN) == REGIONS
     (method, path, headers), *_ = other_server.requests
     credentials = base64.b64encode(b"bob:proxy-secret").decode()
     assert (method, path, headers["Proxy-Authorization"]) == ("CONNECT", place, f"Basic {credentials}")
     assert not any(secret in repr(other_server.requests) for secret in (TOKEN, BASIC, BEARER))
-    assert [headers.get("Proxy-Authorization") for _, _, headers in trusted.requests] == [None, None]
-
-
-def test_no_proxy_is_honoured(trusted: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host in NO_PROXY is asked without the proxy."""
+    assert [headers.get("Proxy-Authorization") for _, _, headers in tls.requests] == [None, None]
     monkeypatch.setenv("HTTPS_PROXY", NO_SERVICE)
-    assert failure(trusted.url) == "cannot be reached (the proxy does not answer)"
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert names(fetch(trusted.url)) == REGIONS
+    assert fetch(tls.url) == REGIONS
 
 
 def test_plain_http_does_not_leave_the_machine(
@@ -514,29 +468,31 @@ def test_plain_http_does_not_leave_the_machine(
     """A service on loopback is asked without a proxy, which would see the token unencrypted."""
     for variable in ("http_proxy", "all_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, other_server.url)
-    assert names(fetch(service.url, TOKEN)) == REGIONS
+    assert fetch(service.url, TOKEN) == REGIONS
     assert other_server.requests == []
 
 
 @pytest.mark.parametrize(
-    ("address", "reason"),
+    ("address", "proxy", "reason"),
     [
-        ("socks5://bob:proxy-secret@127.0.0.1:9", "the scheme of the proxy is not supported"),
-        ("http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
-        ("http://bob:proxy-secret@PROXY", "the proxy answered 407"),
-        ("http://bob:proxy-secret@", UNUSABLE),
-        ("http://bob:proxy-secret@h:port", UNUSABLE),
-        ("http://bob@..proxy-secret:1", UNUSABLE),
-        ("bob:proxy-secret@h", UNUSABLE),
+        (NO_SERVICE, "", "the connection was refused"),
+        *((f"https://{place}", "", UNUSABLE) for place in ("a..b", ".", "*", "[v1.x]", "h:99999")),
+        (NO_TLS, "socks5://bob:proxy-secret@127.0.0.1:9", "the scheme of the proxy is not supported"),
+        (NO_TLS, "http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
+        (NO_TLS, "http://bob:proxy-secret@PROXY", "the proxy answered 407"),
+        (NO_TLS, "http://bob:proxy-secret@", UNUSABLE),
+        (NO_TLS, "http://bob:proxy-secret@h:port", UNUSABLE),
+        (NO_TLS, "http://bob@..proxy-secret:1", UNUSABLE),
+        (NO_TLS, "bob:proxy-secret@h", UNUSABLE),
     ],
 )
-def test_an_unusable_proxy_is_a_failure_without_its_password(
-    other_server: Service, monkeypatch: pytest.MonkeyPatch, address: str, reason: str
+def test_an_unusable_address_or_proxy_is_a_failure_without_a_password(
+    other_server: Service, monkeypatch: pytest.MonkeyPatch, address: str, proxy: str, reason: str
 ) -> None:
-    """A proxy that refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable."""
+    """What refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable with the proxy."""
     other_server.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
-    monkeypatch.setenv("HTTPS_PROXY", address.replace("PROXY", other_server.url.removeprefix("http://")))
-    assert failure("https://127.0.0.1:9") == f"cannot be reached ({reason})"
+    monkeypatch.setenv("HTTPS_PROXY", proxy.replace("PROXY", other_server.url.removeprefix("http://")))
+    assert failure(address) == f"cannot be reached ({reason})"
 
 
 def test_the_process_ends_while_the_service_still_drips(service: Service) -> None:
@@ -554,7 +510,7 @@ def test_the_process_ends_while_the_service_still_drips(service: Service) -> Non
 
 
 GOOD = [
-    *(region_json("osc-fr1", default=True), region_json("scw-par", "[2001:DB8::1]:2222")),
+    *(Service().regions[0], {**Service().regions[1], "ssh": "[2001:DB8::1]:2222"}),
     *({"name": "a", "ssh": "127.0.0.1"}, {"name": "b.c_d-1", "ssh": "H.example.org:65535", "default": True}),
 ]
 TEXTS = ["osc-fr1", "-oProxyCommand=x", "[::1]:22", "h:2222", "::ffff:127.0.0.1", "a" * 300, "ext::sh -c x"]
@@ -572,7 +528,6 @@ odd_regions = st.builds(
 )
 # Right in most places, and odd in a few.
 lists_of_regions = st.lists(st.sampled_from(GOOD) | odd_regions | odd_regions | odd_values, max_size=3)
-# Right in most places, and odd in a few.
 
 
 def assert_safe(regions: tuple[Region, ...]) -> None:
@@ -600,7 +555,7 @@ def test_whatever_is_answered_is_safe_or_a_failure(answer: Any, noise: bytes, cu
     with requests_mock.Mocker() as mock:
         mock.get("https://auth.example.org/v1/regions", content=body, status_code=status)
         try:
-            regions = fetch("https://auth.example.org", JWT)
+            regions = service_of("https://auth.example.org", JWT).fetch_regions(10.0)
         except ServiceError:
             return
     assert_safe(regions)

@@ -8,27 +8,11 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from conftest import (
-    BEARER,
-    JWT,
-    NO_SERVICE,
-    TOKEN,
-    Respond,
-    Service,
-    answers,
-    hang,
-    hang_up,
-    new_catalog,
-    region_json,
-    send,
-    writes,
-)
+from conftest import BEARER, JWT, TOKEN, Respond, Service, answers, hang, new_catalog, region_json, send, writes
 
 from git_scalingo_region.scalingo.apps import Whereabouts, find_app
 
 APP = ("GET", "/v1/apps/myapp")
-EXCHANGE = ("POST", "/v1/tokens/exchange")
-
 StartApis = Callable[..., list[Service]]
 
 
@@ -39,10 +23,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def names(whereabouts: Whereabouts | None) -> list[tuple[str, ...]] | None:
     """Return the names of the regions with the app, without it, and without an answer."""
-    if whereabouts is None:
-        return None
-    groups = (whereabouts.present, whereabouts.absent, whereabouts.silent)
-    return [tuple(region.name for region in regions) for regions in groups]
+    return whereabouts and [tuple(region.name for region in regions) for regions in whereabouts[1:]]
 
 
 def paths(service: Service) -> list[tuple[str, str | None]]:
@@ -112,7 +93,6 @@ RESPONSES: dict[str, tuple[Respond, bool | None]] = {
     **{f"status {status}": (answers(status, {"app": {"name": "myapp"}}), None) for status in (201, 204, 400, 500, 511)},
     **{f"refused {status}": (answers(status, {"error": "x"}), None) for status in (401, 403, 429, 503)},
     "redirect": (answers(302, b"", Location="/v1/apps/elsewhere"), None),
-    "closed": (hang_up, None),
     "no gzip": (answers(200, {"app": {"name": "myapp"}}, Content_Encoding="gzip"), None),
     "no HTTP": (writes(b"SSH-2.0-x\r\n"), None),
 }
@@ -174,18 +154,10 @@ def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: Sta
     """If the token cannot be exchanged, all regions are silent, and it is not tried again; 429 starts a pause."""
     (api,) = region_apis("a")
     new_catalog().load()
-    service.routes[EXCHANGE] = answers(429, b"Retry later")
+    service.routes["POST", "/v1/tokens/exchange"] = answers(429, b"Retry later")
     service.requests.clear()
     for _ in range(2):
         catalog = new_catalog()
         assert [names(find_app(catalog, app)) for app in ("myapp", "other")] == [[(), (), ("a",)]] * 2
     assert [path for path, _ in paths(service)] == ["/v1/tokens/exchange"]
     assert api.requests == []
-
-
-def test_a_service_on_this_machine_does_not_vouch_for_the_built_in_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a list there are the platform's regions, which are not asked on behalf of another service."""
-    monkeypatch.setenv("SCALINGO_AUTH_URL", NO_SERVICE)
-    catalog = new_catalog()
-    assert find_app(catalog, "myapp") is None
-    assert catalog.load().names == ("osc-fr1", "osc-secnum-fr1")

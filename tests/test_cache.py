@@ -15,11 +15,9 @@ import pytest
 from conftest import TOKEN
 
 from git_scalingo_region.model import ListSource, Region, RegionList, SshEndpoint
-from git_scalingo_region.scalingo.cache import PUBLIC, Cache, is_fresh
+from git_scalingo_region.scalingo.cache import PUBLIC, Cache
 
 SERVICE = "https://auth.example.org:8443/path"
-
-
 NOW = 1_750_000_000.25
 ENDPOINTS = [SshEndpoint("h.example.org", 2222), SshEndpoint("::1")]
 REGIONS = (
@@ -27,8 +25,6 @@ REGIONS = (
     Region("scw-par", "", ENDPOINTS[1]),
 )
 STORED = RegionList(REGIONS, ListSource.CACHE, NOW)
-
-
 RECORD = {
     "version": 1,
     "service": SERVICE,
@@ -96,15 +92,6 @@ def test_an_address_is_no_path(home: Path) -> None:
     assert sorted(os.listdir(home)) == [".gitconfig", "cache"]
 
 
-def test_a_list_is_fresh_for_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A list is fresh until it is as old as said; one from the future, after the clock jumped, is not."""
-    monkeypatch.setattr(time, "time", lambda: NOW)
-    ages = (0, 86399, 86401, -1, -1e9, NOW)
-    assert [age for age in ages if is_fresh(STORED._replace(fetched_at=NOW - age), seconds=86400)] == [0, 86399]
-    assert not is_fresh(RegionList(REGIONS, ListSource.BUILT_IN, None), seconds=86400)
-
-
-# What is put in the place of the file: its text, bytes that replace it, or a function that makes something else.
 def but(**fields: Any) -> bytes:
     """Return the text of a cached list with other values of these fields."""
     return json.dumps({**RECORD, **fields}).encode()
@@ -115,7 +102,7 @@ def pipe_with_a_list(path: Path) -> None:
     os.write(os.open(path, os.O_RDWR), but())  # left open: a pipe that nobody holds is empty
 
 
-# What is put in the place of the file.
+# What is put in the place of the file: bytes that replace it, or a function that makes something else.
 ODDITIES: dict[str, bytes | Callable[[Path], object]] = {
     **{repr(text): text.encode() for text in ("", "[]", "null", '"version"', "\0")},
     "deep": b"[" * 100_000,
@@ -187,18 +174,6 @@ def test_a_system_without_users_or_pipes_has_a_cache(cache: Cache, monkeypatch: 
     assert (is_our_turn, cache.load()) == (True, STORED)
 
 
-@pytest.mark.parametrize("folder", ["", "file/cache", "link"])
-def test_without_a_usable_folder_nothing_is_kept(home: Path, folder: str) -> None:
-    """If the folder cannot be made, every load is a miss, and it is always our turn."""
-    (home / "file").touch()
-    (home / "link").symlink_to("none/cache")
-    cache = Cache(folder and str(home / folder), SERVICE)
-    with cache.turn(60):
-        cache.store(REGIONS, NOW)
-        cache.pause(30)
-    assert (cache.load(), cache.paused()) == (None, False)
-
-
 def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a list cannot be written, the old one stays, and nothing half-written is left."""
     cache.store(REGIONS, NOW)
@@ -228,15 +203,6 @@ def test_a_pause_lasts_as_long_as_the_service_says_but_at_most_a_minute(
     assert paused == PAUSES[seconds]
 
 
-def together(*runs: Callable[[], None]) -> None:
-    """Run all of them at the same time, each in a thread."""
-    threads = [threading.Thread(target=run) for run in runs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 @pytest.mark.slow
 def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
     """While many runs write, each reader finds one list or the other, and no other file is left at the end."""
@@ -254,30 +220,13 @@ def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
         while writing:
             found.append(cache.load())
 
-    together(*[write] * 4, *[read] * 2)
+    threads = [threading.Thread(target=run) for run in (*[write] * 4, *[read] * 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert {item is not None and item.regions in lists for item in found} == {True}
     assert files(cache) == {path_of(cache).name, "names"}
-
-
-def test_one_has_its_turn_at_a_time(cache: Cache) -> None:
-    """Of many that want a turn, no two have it at the same time, and all get it, or go on when the time is over."""
-    inside: list[int] = []
-    most: list[int] = []
-
-    def take() -> None:
-        with cache.turn(60):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0)  # lets another thread run, which must not get in
-            inside.pop()
-
-    together(*[take] * 20)
-    assert most == [1] * 20
-    with cache.turn(1):
-        started = time.monotonic()
-        with cache.turn(0.1) as is_our_turn:
-            assert 0.1 <= time.monotonic() - started < 8
-    assert not is_our_turn
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])

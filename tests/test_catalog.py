@@ -241,8 +241,7 @@ def test_the_service_knows_better_than_the_built_in_list(service: Service) -> No
     """A region that has moved is where the service says, and its old endpoint still names it."""
     service.regions = [region_json("osc-fr1", "ssh.example.org:2222", default=True)]
     catalog = new_catalog()
-    found = catalog.find("osc-fr1")
-    assert found
+    assert (found := catalog.find("osc-fr1"))
     assert str(found.ssh) == "ssh.example.org:2222"
     platform = catalog.platform()
     urls = ("ssh.example.org:2222", "ssh.osc-fr1.scalingo.com", "ssh.osc-secnum-fr1.scalingo.com", "scalingo.com")

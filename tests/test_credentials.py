@@ -39,43 +39,39 @@ def test_the_environment_comes_first(home: Path) -> None:
     assert (home / "auth").read_text() == auth_file("tk-us-cli")
 
 
-@pytest.mark.parametrize(
-    ("service", "host", "expected"),
-    [
-        ("https://auth.scalingo.com", HOST, True),
-        ("https://auth.scalingo.com:8443", HOST, True),
-        ("https://auth.scalingo.com/path", HOST, True),
-        ("http://127.0.0.1:8000", "127.0.0.1", True),
-        ("http://[::1]:8000", "::1", True),
-        ("https://auth.scalingo.com:8443", f"{HOST}:8443", False),
-        ("https://auth.example.org", HOST, False),
-        ("https://scalingo.com", HOST, False),
-    ],
-)
-def test_a_token_is_only_for_its_host(home: Path, service: str, host: str, expected: bool) -> None:
+# Addresses of services, and the hosts under which the CLI keeps their tokens.
+HOSTS = {
+    "https://auth.scalingo.com": HOST,
+    "https://auth.scalingo.com:8443": HOST,
+    "https://auth.scalingo.com/path": HOST,
+    "http://127.0.0.1:8000": "127.0.0.1",
+    "http://[::1]:8000": "::1",
+    "https://scalingo.com": "scalingo.com",
+}
+
+
+@pytest.mark.parametrize("service", HOSTS)
+def test_a_token_is_only_for_its_host(home: Path, service: str) -> None:
     """The CLI keys its tokens by the host without its port; the token for one host is not taken for another."""
-    settings = settings_with(home, auth_file("tk-us-cli", host))._replace(service=service)
-    assert (find_token(settings) is not None) is expected
+    for host in (*HOSTS.values(), f"{HOST}:8443"):
+        settings = settings_with(home, auth_file("tk-us-cli", host))._replace(service=service)
+        assert (find_token(settings) is not None) is (host == HOSTS[service])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "not json", "[" * 100_000, "null", "[]", "{}", '{"region": 1}', "\xff\xfe"),
-        *('{"auth_config_data": null}', '{"auth_config_data": []}', json.dumps({"auth_config_data": {HOST: None}})),
-        json.dumps({"auth_config_data": {HOST: {"tokens": []}}}),
-        *(auth_file(None), auth_file(""), auth_file(["tk"])),
-        " " * (2 << 20) + auth_file("tk-us-cli"),
-    ],
-)
-def test_an_odd_file_of_the_cli_counts_as_missing(home: Path, text: str) -> None:
-    """A file of the CLI that is broken, huge or of another form is no token and no region."""
-    settings = settings_with(home, text, text, "latin-1")
-    assert (find_token(settings), cli_region(settings)) == (None, "")
+ODD_FILES = [
+    *("", "not json", "[" * 100_000, "null", "[]", "{}", '{"region": 1}', "\xff\xfe"),
+    *('{"auth_config_data": null}', '{"auth_config_data": []}', json.dumps({"auth_config_data": {HOST: None}})),
+    json.dumps({"auth_config_data": {HOST: {"tokens": []}}}),
+    *(auth_file(None), auth_file(""), auth_file(["tk"])),
+    " " * (2 << 20) + auth_file("tk-us-cli"),
+]
 
 
-def test_a_missing_file_of_the_cli_is_no_token(home: Path) -> None:
-    """No path, a missing file, and a folder instead of a file are no token and no region."""
+def test_an_odd_file_of_the_cli_counts_as_missing(home: Path) -> None:
+    """A file of the CLI that is broken, huge, of another form, a folder, or not there, is no token and no region."""
+    for text in ODD_FILES:
+        settings = settings_with(home, text, text, "latin-1")
+        assert (find_token(settings), cli_region(settings)) == (None, ""), text[:99]
     for path in ("", str(home / "none"), str(home)):
         settings = Settings(cli_auth_file=path, cli_config_file=path)
         assert (find_token(settings), cli_region(settings)) == (None, "")

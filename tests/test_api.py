@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -24,7 +23,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 import requests_mock
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Respond, Service, answers, hang, hang_up, serve, writes
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Respond, Service, answers, hang, hang_up, need, serve, writes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
@@ -64,8 +63,7 @@ def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a certificate for 127.0.0.1 that nobody trusts, with its key in the same file."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl, which makes the certificate, is not installed")
+    need("openssl")
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
     options = "-addext subjectAltName=IP:127.0.0.1 -keyout - -out -"

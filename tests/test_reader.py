@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 import git_scalingo_region
 from git_scalingo_region.cli import options, parser, reader
-from git_scalingo_region.cli.options import BY_NAME, COMMANDS, Argument, Command, Option
-from git_scalingo_region.errors import InvalidInput
+from git_scalingo_region.cli.options import BY_NAME, COMMANDS, Option
 
 FLAGS = sorted({flag for command in COMMANDS for option in command.options for flag in option.flags})
 WORDS = st.one_of(
@@ -68,40 +67,13 @@ def test_plain_lines_need_no_typer(line: list[str]) -> None:
 
 # Help, mistakes, and bundled or attached short options.
 OTHERS = ["", "ad", "-h", "add -h", "add --help", "add --jso", "add --json=yes", "add -rstaging", "add -r=staging"]
-OTHERS += ["add -nq", "add --remote", "add -x", "add a b c", "list extra", "--json list", "-- list"]
+OTHERS += ["add -nq", "add --remote", "add -x", "add a b c", "list extra", "--json list", "-- list", "completion"]
 
 
 @pytest.mark.parametrize("line", OTHERS)
 def test_other_lines_are_left_to_typer(line: str) -> None:
     """What is not written plainly is not for the plain reader."""
     assert reader.read(line.split()) is None
-
-
-def test_every_value_is_there() -> None:
-    """A call has a value for every argument and option; the last of two values counts, unless both are kept."""
-    add = reader.read(["add", "-r", "one", "--remote=two", "osc-fr1", "-n"])
-    trust = reader.read(["trust", "a", "b", "--fingerprint", "x", "--fingerprint=y"])
-
-    common = {"json": False, "quiet": False, "refresh": False, "offline": False, "fallback": False}
-    assert add == (
-        BY_NAME["add"],
-        {"region": "osc-fr1", "app": "", "remote": "two", "force": False, "dry_run": True, **common},
-    )
-    assert trust == (
-        BY_NAME["trust"],
-        {"regions": ("a", "b"), "all": False, "known_hosts": "", "fingerprint": ("x", "y"), "dry_run": False, **common},
-    )
-
-
-def test_a_required_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command may need an argument: with it the line is plain, without it Typer says what is missing."""
-    command = Command("shell", "Print it.", (Argument("shell", "The shell.", required=True),), ())
-    monkeypatch.setitem(BY_NAME, "shell", command)
-    monkeypatch.setattr(parser, "COMMANDS", (command, *COMMANDS))
-    assert reader.read(["shell", "bash"]) == (command, {"shell": "bash"}) == parser.parse(["shell", "bash"])
-    assert reader.read(["shell"]) is None
-    with pytest.raises(InvalidInput, match=r"^missing argument 'SHELL'$"):
-        parser.parse(["shell"])
 
 
 def test_the_declaration_is_consistent() -> None:

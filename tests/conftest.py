@@ -47,13 +47,20 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-# A script that starts the tests in the background lets them ignore these two, and so would all that they start.
+# A script that starts the tests in the background, or nohup, lets them ignore these, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"
 
+# The variables of whoever runs the tests that would change what the program, git, ssh or a shell does.
+LEAKS = re.compile(
+    "(GIT|SCALINGO|XDG|SSH)_.*|.*_PROXY|(REQUESTS|CURL)_CA_BUNDLE"
+    "|COLUMNS|LINES|LANGUAGE|LC_ALL|LC_MESSAGES|NO_COLOR|MANPATH|PWD",
+    re.IGNORECASE,
+)
 # git must not start maintenance in the background: it would still be at work when the test has ended.
 GITCONFIG = """\
 [user]
@@ -87,21 +94,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     for name in list(os.environ):
-        if name.startswith(("GIT_", "SCALINGO_", "XDG_", "SSH_")) or name.lower().endswith("_proxy"):
+        if LEAKS.fullmatch(name):
             monkeypatch.delenv(name)
-    for name in (
-        "COLUMNS",
-        "LINES",
-        "LANGUAGE",
-        "LC_ALL",
-        "LC_MESSAGES",
-        "NO_COLOR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "MANPATH",
-        "PWD",
-    ):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))

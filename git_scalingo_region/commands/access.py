@@ -11,7 +11,6 @@ from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, S
 from git_scalingo_region.commands.selection import ssh_command
 from git_scalingo_region.repository.push import refspec, shown
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import CONNECT_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
@@ -36,7 +35,7 @@ def _account(subject: Subject) -> Catalog:
 def app(subject: Subject) -> Finding:
     """Check whether the account sees the app in the region of the remote."""
     name, here = subject.app, subject.region.name
-    found = find_app(_account(subject), name)
+    found = _account(subject).find_app(name)
     if found is None:
         raise Skip("the regions cannot be asked")
     present = [region.name for region in found.present]

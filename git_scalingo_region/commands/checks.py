@@ -33,7 +33,6 @@ from git_scalingo_region.repository.push import (
     refused,
     shown,
 )
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import ASK_FOR_ACCESS, RESTRICTED
 
@@ -138,7 +137,7 @@ def _not_ours(subject: Subject) -> Finding:
 def follow(subject: Subject, app: str) -> str:
     """Return the command that moves the remote to the one region where the app is; "" if that is not known."""
     try:
-        found = find_app(subject.catalog, app)
+        found = subject.catalog.find_app(app)
     except CredentialsError:
         return ""
     if found is None or len(found.present) != 1:

@@ -13,7 +13,6 @@ from git_scalingo_region.model import Region, check_remote_name
 from git_scalingo_region.repository.configuration import Configuration, Remote, without_login
 from git_scalingo_region.repository.git import Repository, read_configuration
 from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_add
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import (
     ASK_FOR_ACCESS,
@@ -191,7 +190,7 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
 
 def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
     """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
-    if choice := where_the_app_is(selection.catalog, find_app(selection.catalog, app) if app else None):
+    if choice := where_the_app_is(selection.catalog, selection.catalog.find_app(app) if app else None):
         return choice
     app = app or selection.app
     names = ", ".join(sorted(selection.catalog.load().names))

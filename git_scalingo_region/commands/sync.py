@@ -13,7 +13,6 @@ from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, Plan, State, plan_add, plan_sync
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.terminal import Result, plural
 
@@ -65,7 +64,7 @@ def _regions_with(catalog: Catalog, item: Examined) -> Sequence[Region]:
     """Return the regions where the app of a remote is now, if the remote's own region is gone."""
     if not item.region or not is_gone(catalog, item):
         return ()
-    whereabouts = find_app(catalog, item.url.app)
+    whereabouts = catalog.find_app(item.url.app)
     return whereabouts.present if whereabouts else ()
 
 

@@ -13,8 +13,7 @@ from git_scalingo_region import shell
 from git_scalingo_region.errors import InvalidInput, RegionError
 from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name, is_app_name, is_region_name
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import Whereabouts, find_app
-from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.catalog import Catalog, Whereabouts
 from git_scalingo_region.scalingo.credentials import cli_region
 
 RESTRICTED = "exists, but this account does not see it"
@@ -122,7 +121,7 @@ def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
     wished = {wish.source: wish for wish in wishes if wish.name}
     if first := next((source for source in RegionSource if source in wished), None):
         return named(catalog, wished[first])
-    whereabouts = find_app(catalog, app) if app else None
+    whereabouts = catalog.find_app(app) if app else None
     if choice := where_the_app_is(catalog, whereabouts):
         return choice
     configured = Wish(RegionSource.CLI_CONFIG, cli_region(catalog.context.settings))
@@ -196,7 +195,7 @@ def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, words: Sequenc
 
     `words` are the words of the command to repeat for another region, up to the region.
     """
-    context, whereabouts = catalog.context, find_app(catalog, app)
+    context, whereabouts = catalog.context, catalog.find_app(app)
     if whereabouts is None:
         return choice
     here, present = choice.region, sorted(region.name for region in whereabouts.present)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from git_scalingo_region import shell
 from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, follow, stops
 from git_scalingo_region.commands.selection import ssh_command
-from git_scalingo_region.repository.push import refspec, shown
+from git_scalingo_region.repository.push import shown
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import CONNECT_SECONDS
@@ -22,7 +22,7 @@ KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
 def _account(subject: Subject) -> Catalog:
     """Return what to ask about the account; raise `Skip` if it may not be asked."""
-    catalog = subject.catalog
+    catalog = subject.remotes.catalog
     if subject.context.offline:
         raise Skip("--offline")
     if catalog.context.offline:
@@ -68,7 +68,7 @@ def key(subject: Subject) -> Finding:
 
 
 def _ssh(subject: Subject) -> str:
-    return ssh_command(subject.context, subject.configuration)
+    return ssh_command(subject.context, subject.push.configuration)
 
 
 def key_refused(subject: Subject, detail: str) -> Finding:
@@ -142,12 +142,12 @@ def connect(subject: Subject) -> Finding:
     endpoint = subject.region.ssh
     _expect_a_push(subject)
     # As git chooses it: a core.sshCommand of the repository's own counts here, since git push would run it as well.
-    configured = subject.context.settings.ssh_command or subject.configuration.get("core.sshcommand")
+    configured = subject.context.settings.ssh_command or subject.push.configuration.get("core.sshcommand")
     line = client.cautious(configured or _ssh(subject))
     if not client.is_cautious(endpoint, line):
         raise Skip("the ssh that git runs might add a host key: it sets its own options")
-    what = refspec(subject.head, subject.configuration, subject.remote)
-    answer = subject.repository.try_push(subject.remote, what, line, seconds=CONNECT_SECONDS)
+    push = subject.push
+    answer = push.repository.try_push(push.remote, push.refspec, line, seconds=CONNECT_SECONDS)
     if answer is None:
         return _unreached(subject, f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds")
     if answer.status == 0:
@@ -157,7 +157,7 @@ def connect(subject: Subject) -> Finding:
 
 def has_own_ssh(subject: Subject) -> bool:
     """Return whether git runs an ssh that the repository's own configuration names: only `connect` runs it, too."""
-    entries = subject.configuration.entries("core.sshcommand")
+    entries = subject.push.configuration.entries("core.sshcommand")
     return bool(entries) and entries[-1].own and not subject.context.settings.ssh_command
 
 
@@ -167,7 +167,7 @@ def _expect_a_push(subject: Subject) -> None:
         raise Skip("--offline")
     if not subject.is_current:
         raise Skip("git push does not go to the app")
-    if not subject.head.has_commit:
+    if not subject.push.head.has_commit:
         raise Skip("there is no commit to push")
     for stop in stops(subject):
         if stop.key.rpartition(".")[2] in _HOPELESS:

@@ -11,7 +11,7 @@ from typing import Any
 from git_scalingo_region import shell
 from git_scalingo_region.commands import access, checks
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Skip, Subject
-from git_scalingo_region.commands.selection import examiner_of, select
+from git_scalingo_region.commands.selection import Remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import (
     CredentialsError,
@@ -27,6 +27,7 @@ from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import MINIMUM, Repository
 from git_scalingo_region.repository.git import version as git_version
 from git_scalingo_region.repository.plan import State
+from git_scalingo_region.repository.push import Push
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
@@ -224,13 +225,13 @@ def _kept_catalog(settings: Settings) -> Catalog:
 
 def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
     repository, configuration = place
-    examiner = examiner_of(catalog, configuration)
-    selection = select(catalog, configuration, remote, existing=True)
-    ours = [name for name in configuration.remote_names if examiner.examine(name)]
+    remotes = Remotes(catalog, configuration)
+    selection = remotes.select(remote, existing=True)
+    ours = [item.remote.name for item in remotes.examine(repository)]
     if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))
         raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
     examined = selection.examined
     region = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
-    head = repository.head()
-    return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)
+    push = Push(repository, configuration, selection.remote)
+    return Subject(context, remotes, push, examined, region)

@@ -139,14 +139,14 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
     A remote whose region is unknown or gone has no host to trust; there is a warning instead.
     """
-    from git_scalingo_region.commands.selection import examine
+    from git_scalingo_region.commands.selection import Remotes
     from git_scalingo_region.repository.declared import read_declared
     from git_scalingo_region.repository.git import Repository
     from git_scalingo_region.repository.plan import State
 
     repository = Repository()
     names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
-    for item in examine(repository, catalog, repository.read()):
+    for item in Remotes(catalog, repository.read()).examine(repository):
         if item.state is State.UNKNOWN_REGION:
             context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
         else:

@@ -12,7 +12,7 @@ from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.push import Push
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, tell_region_from_app
 from git_scalingo_region.terminal import Result
 
 
@@ -27,14 +27,14 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     remotes = Remotes(catalog, configuration)
     selection = remotes.select(remote)
     words = remotes.add_words(selection.remote)
-    region, app = read_arguments(catalog, region, app, words=words, remote_app=selection.app)
+    region, app = tell_region_from_app(catalog, region, app, words=words, remote_app=selection.app)
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
     plan = done.plan
     push = Push(repository, configuration, plan.remote)
-    is_exact = not push.hindrances and not plan.elsewhere
+    is_exact = not push.problems and not plan.elsewhere
     command = push.command if is_exact else ""
-    advice = list(push.hindrances)
+    advice = list(push.problems)
     if not is_exact:
         advice.append(f"see what can be done about it: {shell.plugin('doctor', plan.remote)}")
     if not push.head.has_commit:
@@ -53,7 +53,7 @@ def _json(done: Done, choice: Choice, command: str) -> dict[str, Any]:
     return {
         "outcome": plan.outcome.value,
         "remote": plan.remote,
-        "url": plan.held_url,
+        "url": plan.configured_url,
         "previous_url": plan.previous_url,
         "push_urls": list(plan.push_urls),
         "app": plan.url.app,

@@ -71,7 +71,7 @@ class Subject(NamedTuple):
         return self.push.remote
 
     @property
-    def target(self) -> tuple[Examined, Region]:
+    def remote_and_region(self) -> tuple[Examined, Region]:
         """The Scalingo remote and its region; raises `Skip` if there is none, or if its region is not known."""
         if self.examined and self.known_region:
             return self.examined, self.known_region
@@ -79,13 +79,13 @@ class Subject(NamedTuple):
 
     @property
     def region(self) -> Region:
-        """The region of the remote; raises `Skip` as `target` does."""
-        return self.target[1]
+        """The region of the remote; raises `Skip` as `remote_and_region` does."""
+        return self.remote_and_region[1]
 
     @property
     def app(self) -> str:
-        """The app that the remote points at; raises `Skip` as `target` does."""
-        return self.target[0].url.app
+        """The app that the remote points at; raises `Skip` as `remote_and_region` does."""
+        return self.remote_and_region[0].url.app
 
     @property
     def is_current(self) -> bool:
@@ -102,7 +102,7 @@ def remote(subject: Subject) -> Finding:
     if examined is None:
         return _not_ours(subject)
     app = examined.url.app
-    if region is None and not subject.remotes.is_gone(examined):
+    if region is None and not subject.remotes.has_unknown_region(examined):
         return Finding(PROBLEM, f"its region, {examined.region}, {RESTRICTED}: {ASK_FOR_ACCESS}")
     if region is None:
         gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
@@ -111,7 +111,7 @@ def remote(subject: Subject) -> Finding:
     if examined.state is not State.STALE:
         return Finding(OK, f"{subject.remote} is {app} in {region.name}")
     replacement = partial(subject.remotes.examiner.replacement, examined.remote)
-    values = ((entry.value, replacement(entry)) for entry in examined.remote.located)
+    values = ((entry.value, replacement(entry)) for entry in examined.remote.in_force)
     stale, current = next((value, url) for value, url in values if url)
     name = subject.remotes.catalog.platform().region_name(current)
     return Finding(PROBLEM, f"{stale} is not what {name} has now: {current.endpoint}", _update(subject, examined))
@@ -164,7 +164,7 @@ def _update(subject: Subject, examined: Examined) -> str:
 
 def push_url(subject: Subject) -> Finding:
     """Check where `git push` really goes."""
-    examined, region = subject.target
+    examined, region = subject.remote_and_region
     urls = without_login(", ".join(examined.remote.push_urls))
     reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
     is_stale = examined.state is State.STALE
@@ -182,7 +182,7 @@ def _straighten(subject: Subject) -> str:
 
     A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The urls stay as they are.
     """
-    examined, region = subject.target
+    examined, region = subject.remote_and_region
     held, url = examined.remote, region.remote_url(subject.app)
     helpers, pushurls = (held.variables.get(variable, ()) for variable in ("vcs", "pushurl"))
     commands = _edits(subject, helpers, "--unset-all", held.key("vcs")) if held.helper else []
@@ -199,8 +199,8 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
     """Yield the commands that set a `pushurl`, in a spelling that no rule rewrites, or that a new rule protects."""
     rewritten, spellings = subject.push.configuration.rewritten, [str(url)]
     if url.endpoint.port == DEFAULT_SSH_PORT:
-        place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
-        spellings += [f"ssh://{place}/{url.app}.git", f"{place}:{url.app}.git"]
+        login = f"{SSH_USER}@{url.endpoint.bracketed_host}"
+        spellings += [f"ssh://{login}/{url.app}.git", f"{login}:{url.app}.git"]
     untouched = next((text for text in spellings if rewritten(text) == text), "")
     # The longest prefix wins, so a rule for the whole url is enough, unless there is one already.
     free = next((text for text in spellings if rewritten(text[:-1]) + text[-1] == rewritten(text)), "")
@@ -235,7 +235,7 @@ def _cure(subject: Subject, key: str) -> str:
     if harmless is None:
         return shell.chain(*_edits(subject, entries, "--unset-all", shown(key)))
     change = ("--replace-all", SSH_ALLOWED if key == ALL_ALLOWED else shown(key), harmless)
-    if key not in _LAST_COUNTS and reads_every_value(key) and subject.push.refused(key):
+    if key not in _LAST_COUNTS and reads_every_value(key) and subject.push.bad_values(key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
     # If the last entry is the user's or the system's, an entry in the repository's own configuration comes after it.
@@ -253,7 +253,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
     if origin and not origin.startswith("file:"):
         return ""
     path = repository.real_path(origin)
-    if not all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path))):
+    if not all(os.access(changed, os.W_OK) for changed in (path, os.path.dirname(path))):
         return ""
     file = () if repository.is_main_file(origin) else ("--file", path)
     return shell.git("config", *file, *arguments)
@@ -263,7 +263,7 @@ def follow_tags(subject: Subject) -> Finding:
     """Check whether the push sends tags as well."""
     key = "push.followtags"
     entries = subject.push.configuration.entries(key)
-    is_refused = bool(subject.push.refused(key))
+    is_refused = bool(subject.push.bad_values(key))
     if not entries or not (is_refused or subject.push.repository.boolean(entries[-1].value)):
         return Finding(OK, "push.followTags is not set")
     fix = _cure(subject, key)
@@ -276,14 +276,14 @@ def follow_tags(subject: Subject) -> Finding:
     return Finding(WARNING, f"{detail}: the first annotated tag will count", fix)
 
 
-def stops(subject: Subject) -> Sequence[Obstacle]:
+def blocking(subject: Subject) -> Sequence[Obstacle]:
     """Return the settings that make every push fail, except for `push.followTags`."""
     return [obstacle for obstacle in subject.push.obstacles if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
     """Look for settings that stop a push, or make it push something other than its command line says."""
-    if found := stops(subject):
+    if found := blocking(subject):
         detail = "; ".join(stop.text for stop in found)
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
     if subject.push.head.has_commit and (refusal := subject.push.repository.push_refusal):
@@ -370,5 +370,5 @@ def branch(subject: Subject) -> Finding:
     name = push.head.branch or push.head.ref
     what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
     what = what if name else "HEAD is detached"
-    command = push.command if subject.is_current and not push.hindrances else ""
+    command = push.command if subject.is_current and not push.problems else ""
     return Finding(OK, f"{what}: {command}" if command else what)

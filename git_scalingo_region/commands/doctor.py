@@ -88,7 +88,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     repository, finding = _find_repository()
     yield "repository", finding
     catalog, regions = _find_regions(context)
-    look = partial(_look, _find_subject(context, catalog, remote, repository) if repository else None)
+    look = partial(_run_check, _find_subject(context, catalog, remote, repository) if repository else None)
     yield "remote", look(checks.remote)
     yield "push-url", look(checks.push_url)
     yield "regions", regions
@@ -106,7 +106,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     yield "connection", connection
 
 
-def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
+def _run_check(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
     """Run one check. If it fails, that is reported as its problem, and the others are still run."""
     if subject is None:
         return Finding(SKIPPED, "there is no repository")
@@ -123,7 +123,7 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
 
 
 def _host_key(subject: Subject, connection: Finding) -> Finding:
-    return _doubted(subject, _look(subject, access.host_key), connection)
+    return _doubted(subject, _run_check(subject, access.host_key), connection)
 
 
 def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
@@ -141,7 +141,7 @@ def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
 
 def _key(subject: Subject, connection: Finding) -> Finding:
     """Check the user's key. What the host says about it counts more than the account's list."""
-    found = _doubted(subject, _look(subject, access.key), connection)
+    found = _doubted(subject, _run_check(subject, access.key), connection)
     if connection.accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
     if connection.accepted is False and found.status != PROBLEM:
@@ -223,8 +223,8 @@ def _kept_catalog(settings: Settings) -> Catalog:
     return catalog
 
 
-def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
-    repository, configuration = place
+def _find_subject(context: Context, catalog: Catalog, remote: str, found: tuple[Repository, Configuration]) -> Subject:
+    repository, configuration = found
     remotes = Remotes(catalog, configuration)
     selection = remotes.select(remote, existing=True)
     ours = [item.remote.name for item in remotes.examine(repository)]

@@ -37,7 +37,7 @@ class Remotes(NamedTuple):
     def examiner(self) -> Examiner:
         """What judges the remotes, with the regions that are known by now."""
         # A remote whose region is gone must not make every run ask the service again.
-        find_region = partial(self.catalog.find, believed=LOOK_AGAIN_SECONDS)
+        find_region = partial(self.catalog.find, max_age=LOOK_AGAIN_SECONDS)
         return Examiner(self.configuration, self.catalog.platform(), find_region)
 
     @property
@@ -62,14 +62,14 @@ class Remotes(NamedTuple):
         return Selection(self, name, examiner.examine(name))
 
     def examine(
-        self, repository: Repository, names: Sequence[str] = (), spare: Container[str] = ()
+        self, repository: Repository, names: Sequence[str] = (), optional: Container[str] = ()
     ) -> Iterator[Examined]:
         """Yield the Scalingo remotes among `names`, or all of them if no names are given.
 
         Raises `RepositoryError` for a name that is no remote, and `RemoteConflict` for one that is not Scalingo's, or
-        that a legacy file defines. Names in `spare` may be anything.
+        that a legacy file defines. Names in `optional` may be anything.
         """
-        required = [name for name in names if name not in spare]
+        required = [name for name in names if name not in optional]
         for name in required:
             if file := repository.legacy_file(self.configuration.remote(name)):
                 why = f"the remote '{name}' is defined by the file {file}, which this program leaves alone"
@@ -85,7 +85,7 @@ class Remotes(NamedTuple):
                 raise RemoteConflict(not_ours(self.configuration.remote(name)))
         yield from filter(None, found.values())
 
-    def is_gone(self, item: Examined) -> bool:
+    def has_unknown_region(self, item: Examined) -> bool:
         """Return whether nobody has the remote's region: one that only this account does not see is still there."""
         return item.state is State.UNKNOWN_REGION and not self.catalog.is_restricted(item.region)
 
@@ -108,7 +108,7 @@ class Remotes(NamedTuple):
     def move_hint(self, item: Examined) -> str:
         """Return how to move a remote whose region is unknown, or how to see a region that only this account lacks."""
         name, app = item.remote.name, item.url.app
-        if not self.is_gone(item):
+        if not self.has_unknown_region(item):
             return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
         return f"if you know where {app} is now, move '{name}' there: {self.move_form(name, app)}"
 
@@ -139,7 +139,7 @@ def read_or_warn(context: Context) -> Configuration:
 
 def not_ours(remote: Remote) -> str:
     """Return that a remote is not Scalingo's, and where it points."""
-    where = f"it points to {without_login(remote.located[0].value)}" if remote.located else "it has no url"
+    where = f"it points to {without_login(remote.in_force[0].value)}" if remote.in_force else "it has no url"
     return f"the remote '{remote.name}' is not Scalingo's: {where}"
 
 
@@ -155,7 +155,7 @@ def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
     without an answer, `RegionError` names the regions.
     """
     remotes, _, examined = selection
-    if examined and not wish.name and remotes.is_gone(examined):
+    if examined and not wish.name and remotes.has_unknown_region(examined):
         return _moved(selection, examined, app)
     settings = (
         Wish(RegionSource.ENVIRONMENT, remotes.catalog.context.settings.region),
@@ -177,7 +177,7 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
     there = catalog.find(setting.name) if is_usable else None
     command = remotes.move_command(remote, there, app) if there else ""
     catalog.context.warn(
-        f"{setting.source.place} is {setting.name}, but the remote '{remote}' is in {region}"
+        f"{setting.source.setting} is {setting.name}, but the remote '{remote}' is in {region}"
         + (f"; to move it: {command}" if command else "")
     )
 
@@ -196,7 +196,7 @@ def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
     )
 
 
-def select_region(catalog: Catalog, region: str) -> Choice:
+def choose_region_only(catalog: Catalog, region: str) -> Choice:
     """Choose a region for a command that only needs one, such as `show`."""
     if region:
         return named(catalog, Wish(RegionSource.ARGUMENT, region))

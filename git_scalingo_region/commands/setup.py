@@ -109,7 +109,7 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
         "region": choice.region.name,
         "region_source": choice.source.key,
         "app_found": choice.app_found,
-        "url": done.plan.held_url,
+        "url": done.plan.configured_url,
         "previous_url": done.plan.previous_url,
         "undo": list(done.undo),
     }
@@ -176,7 +176,7 @@ def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool)
     warn, examiner = here.catalog.context.warn, here.examiner
     found, hints = [], []
     for item in examined:
-        if here.is_gone(item):
+        if here.has_unknown_region(item):
             warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
             hints.append(here.move_hint(item))
             continue

@@ -40,7 +40,7 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
     here = Remotes(Catalog(context), configuration)
-    found = {item.remote.name: item for item in here.examine(repository, remotes, spare=declared)}
+    found = {item.remote.name: item for item in here.examine(repository, remotes, optional=declared)}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
     advice = [_advice(here, status, found.get(status.remote)) for status in statuses]
@@ -71,7 +71,7 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
     if item:
         is_as_declared = not declared or (app, region or item.region) == (item.url.app, item.region)
         app, region, state = item.url.app, item.region, item.state if is_as_declared else State.DIFFERS
-    url = remote.located[0].value if remote.located else None
+    url = remote.in_force[0].value if remote.in_force else None
     return Status(remote.name, app, region or None, url, remote.push_urls, state)
 
 

@@ -63,7 +63,7 @@ def _plan(here: Remotes, item: Examined) -> Plan | RemoteConflict | None:
 
 def _regions_with(here: Remotes, item: Examined) -> Sequence[Region]:
     """Return the regions where the app of a remote is now, if the remote's own region is gone."""
-    if not item.region or not here.is_gone(item):
+    if not item.region or not here.has_unknown_region(item):
         return ()
     whereabouts = here.catalog.find_app(item.url.app)
     return whereabouts.present if whereabouts else ()
@@ -95,6 +95,6 @@ def _json(done: Done) -> dict[str, object]:
         "remote": done.plan.remote,
         "region": done.region,
         "previous_url": done.plan.previous_url,
-        "url": done.plan.held_url,
+        "url": done.plan.configured_url,
         "undo": list(done.undo),
     }

@@ -21,7 +21,7 @@ from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, warn
 from git_scalingo_region.terminal import GREEN, Style, record
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 _NAMED = (RegionSource.ARGUMENT, RegionSource.GITSCALINGO)
 
@@ -87,7 +87,7 @@ class Done(NamedTuple):
     def text(self, style: Style, push: str = "") -> str:
         """Show what was done, in which region, how to undo it, and what to do next."""
         fields = (
-            *(self.plan.replacements or [("url", self.plan.held_url)]),
+            *(self.plan.replacements or [("url", self.plan.configured_url)]),
             ("region", self.region),
             ("undo", " && ".join(self.undo)),
             ("next", push),
@@ -123,7 +123,7 @@ def make_remotes(
     return done
 
 
-def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+def all_of(items: Iterable[Item], do: Callable[[Item], T]) -> list[T]:
     """Do something with each item; raise all the conflicts, if any, as one `RemoteConflict`."""
     done, conflicts = [], []
     for item in items:
@@ -157,8 +157,8 @@ def host_key_advice(target: Target) -> Sequence[str]:
 
     endpoint, (catalog, configuration) = target.choice.region.ssh, target.selection.remotes
     try:
-        place = client.lookup(endpoint, ssh_command(catalog.context, configuration))
-        if known_hosts.trusted(known_hosts.known_keys(place.name, place.files)):
+        lookup = client.lookup(endpoint, ssh_command(catalog.context, configuration))
+        if known_hosts.trusted(known_hosts.known_keys(lookup.name, lookup.files)):
             return ()
     except RepositoryError as error:
         return (error.message, *error.hints)

@@ -13,7 +13,7 @@ from git_scalingo_region.repository.git import Repository, version
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
-_TARGET = "refs/heads/main"
+_DEPLOYED_REF = "refs/heads/main"
 # With these values of push.default, what git makes of a bare branch name depends on the branch's upstream.
 _FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
@@ -77,10 +77,12 @@ class Push:
         ref, name = self.head.ref, self.head.branch
         full = {f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}"}
         if not name or self.head.refs & full:
-            return f"HEAD^0:{_TARGET}"
+            return f"HEAD^0:{_DEPLOYED_REF}"
         get, refspecs = self.configuration.get, self.configuration.entries(f"remote.{self.remote}.push")
         is_diverted = refspecs or get("push.default") in _FOLLOWING
-        return name if name in DEPLOYED_BRANCHES and not self.head.refs and not is_diverted else f"{ref}:{_TARGET}"
+        return (
+            name if name in DEPLOYED_BRANCHES and not self.head.refs and not is_diverted else f"{ref}:{_DEPLOYED_REF}"
+        )
 
     @property
     def command(self) -> str:
@@ -88,7 +90,7 @@ class Push:
         return shell.git("push", self.remote, self.refspec) if self.head.has_commit else ""
 
     @cached_property
-    def hindrances(self) -> Sequence[str]:
+    def problems(self) -> Sequence[str]:
         """Why no push to the remote does what its line says."""
         found = [obstacle.text for obstacle in self.obstacles]
         shallow = [SHALLOW] if self.repository.is_shallow else []
@@ -125,7 +127,7 @@ class Push:
         last = self.configuration.last_of(push, submodule)
         how = self.configuration.get(push)
         for key in (push, submodule):
-            if bad := self.refused(key):
+            if bad := self.bad_values(key):
                 yield Obstacle(key, ", ".join(bad), _REFUSED)
             elif key == last == submodule:
                 yield from self._enabled(key, _SUBMODULES["on-demand"])
@@ -135,12 +137,12 @@ class Push:
     def _enabled(self, key: str, why: str) -> Iterator[Obstacle]:
         """Yield a boolean setting that is on, or that git refuses to read."""
         held = self.configuration.get(key)
-        if bad := self.refused(key):
+        if bad := self.bad_values(key):
             yield Obstacle(key, ", ".join(bad), _REFUSED)
         elif self.configuration.entries(key) and self.repository.boolean(held):
             yield Obstacle(key, held, why)
 
-    def refused(self, key: str) -> Sequence[str]:
+    def bad_values(self, key: str) -> Sequence[str]:
         """Return the values of a boolean setting that make git refuse to push, even if a good one follows them."""
         values = [entry.value for entry in self.configuration.entries(key)]
         if len(values) > 1 and not reads_every_value(key):

@@ -23,7 +23,7 @@ from git_scalingo_region.settings import CACHE_FRESH_SECONDS
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 class Whereabouts(NamedTuple):
@@ -75,15 +75,15 @@ class Catalog:
             self._regions = self._choose_list(refresh=self.context.refresh)
         return self._regions
 
-    def find(self, name: str, *, believed: float = 0.0) -> Region | None:
+    def find(self, name: str, *, max_age: float = 0.0) -> Region | None:
         """Return the region of that name; ask the service again, once, before it counts as unknown.
 
-        The service is not asked again if the list was fetched in the last `believed` seconds. Without a token it lists
+        The service is not asked again if the list was fetched in the last `max_age` seconds. Without a token it lists
         only the public regions, so the built-in table adds to its list.
         """
         regions = self.load()
         region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
-        if region or not name or not self._may_ask_again or is_fresh(regions, seconds=believed):
+        if region or not name or not self._may_ask_again or is_fresh(regions, seconds=max_age):
             return region
         self._regions = self._choose_list(refresh=True)
         return self.find(name)
@@ -130,13 +130,13 @@ class Catalog:
         """Return the ssh keys of the account, each as `TYPE BASE64`; None if there is no token or no answer."""
         return self.ask(lambda service, seconds: service.account_keys(seconds)) if self.token else None
 
-    def ask(self, question: Callable[[Service, float], Answer]) -> Answer | None:
+    def ask(self, question: Callable[[Service, float], T]) -> T | None:
         """Ask the service a question; return None if it may not be asked now, or gives no usable answer."""
         with contextlib.suppress(ServiceError):
             return self._ask(question)
         return None
 
-    def _ask(self, question: Callable[[Service, float], Answer]) -> Answer:
+    def _ask(self, question: Callable[[Service, float], T]) -> T:
         """Ask within the network time of the run; respect, and note for other runs, that the service wants a pause."""
         if self.context.offline:
             raise ServiceError("offline")

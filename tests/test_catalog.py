@@ -191,7 +191,7 @@ def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Serv
     for seconds, expected in ((0, 1), (290, 1), (300, 2), (0, 2)):
         age(home, seconds)
         catalog = new_catalog()
-        assert (catalog.find("", believed=300), catalog.find("nowhere", believed=300)) == (None, None)
+        assert (catalog.find("", max_age=300), catalog.find("nowhere", max_age=300)) == (None, None)
         assert len(service.requests) == expected
     assert catalog.find("nowhere") is None
     assert len(service.requests) == 3

@@ -321,13 +321,13 @@ finally:
 HOLD = """
 from git_scalingo_region import signals
 try:
-    with signals.held(), signals.held():
+    with signals.deferred(), signals.deferred():
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
         print("finished", flush=True)
     print("went on", flush=True)
 finally:
-    with signals.held():
+    with signals.deferred():
         print("cleaned up", flush=True)
 """
 

@@ -307,13 +307,14 @@ def test_the_cli_is_logged_in_at_a_host_without_its_port(
         ("cd '{0}/..'; export GIT_DIR=repo/.git; git -C '{0}/..' scalingo-region", "git --git-dir={}/.git"),
         ("cd '{0}'; git -C . scalingo-region", "git"),
         ("env PWD=/nowhere git -C '{}' scalingo-region", "git"),
+        ("cd '{}'; git -c a.b=it\\'s -c x.y -c x.z= scalingo-region", """git -c 'a.b=it'"'"'s' -c x.y -c x.z="""),
     ],
-    ids=["-C", "--git-dir", "GIT_DIR", "GIT_DIR from elsewhere", "-C .", "stale PWD"],
+    ids=["-C", "--git-dir", "GIT_DIR", "GIT_DIR from elsewhere", "-C .", "stale PWD", "-c"],
 )
-def test_commands_work_in_the_shell_of_a_user_who_is_elsewhere(
+def test_commands_repeat_the_options_of_git(
     endpoint: Endpoint, repo: Repo, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch, start: str, shown: str
 ) -> None:
-    """What is printed names the repository if the shell is in another folder, and works when pasted there."""
+    """What is printed repeats git's options: it names the repository, and works when pasted."""
     app, prefix = endpoint.app("myapp"), shown.format(repo.path)
     (home / ".ssh").mkdir(mode=0o700)
     (home / ".ssh" / "known_hosts").write_text(endpoint.line())
@@ -326,7 +327,7 @@ def test_commands_work_in_the_shell_of_a_user_who_is_elsewhere(
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines()[1:])
     assert lines["undo"] == f"{prefix} remote set-url scalingo {STALE}"
     assert lines["next"] == f"{prefix} push scalingo main"
-    if prefix == "git":
+    if shown == prefix:
         monkeypatch.chdir(repo.path)
     assert paste(lines["next"]).returncode == 0
     assert git("rev-parse", "main", cwd=app) == repo.git("rev-parse", "HEAD")

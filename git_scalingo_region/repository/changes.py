@@ -150,7 +150,7 @@ def _copy(path: str) -> Iterator[str]:
 @contextlib.contextmanager
 def _locked(paths: Iterable[str]) -> Iterator[None]:
     """Hold git's locks on the files; signals that arrive meanwhile wait for the end of the edit or of the wait."""
-    with signals.held(), contextlib.ExitStack() as stack:
+    with signals.deferred(), contextlib.ExitStack() as stack:
         for path in paths:
             _take(f"{path}.lock", path)
             stack.callback(_remove, f"{path}.lock")

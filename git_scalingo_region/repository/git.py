@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from git_scalingo_region import shell, trace
 from git_scalingo_region.errors import MissingProgram, RepositoryError
-from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Remote, parse_listing
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
@@ -44,6 +44,11 @@ class Head(NamedTuple):
     ref: str
     has_commit: bool
     refs: frozenset[str]
+
+    @property
+    def branch(self) -> str:
+        """The name of the branch; "" if HEAD is not on one."""
+        return self.ref.removeprefix("refs/heads/") if self.ref.startswith("refs/heads/") else ""
 
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
@@ -198,13 +203,13 @@ class Repository:
         reason = reason_of(answer.error)
         return "" if answer.status == 0 or reason.endswith("not allowed") else f"git refuses to push: {reason}"
 
-    def legacy_file(self, remote: str) -> str:
+    def legacy_file(self, remote: Remote) -> str:
         """Return the file that defines the remote in one of git's legacy forms; "" if there is none.
 
         gitrepository-layout(5): `remotes/NAME` and `branches/NAME`. git reads them if the configuration has no url.
         """
         folder = os.path.dirname(self._config_path)
-        files = [os.path.join(folder, kind, remote) for kind in ("remotes", "branches")]
+        files = [os.path.join(folder, kind, remote.name) for kind in ("remotes", "branches") if not remote.exists]
         return next((path for path in files if os.path.isfile(path)), "")
 
     def file(self, origin: str) -> str:

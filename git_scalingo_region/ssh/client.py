@@ -84,7 +84,7 @@ class HostKey(NamedTuple):
         return f"{self.type} {self.data}"
 
 
-class Lookup(NamedTuple):
+class HostKeyLookup(NamedTuple):
     """How ssh looks up a host's key: where it connects, the name it looks for, the user's file, all files it reads."""
 
     endpoint: SshEndpoint
@@ -94,17 +94,17 @@ class Lookup(NamedTuple):
     hash_known_hosts: bool = False
 
 
-def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
+def lookup(endpoint: SshEndpoint, ssh_command: str) -> HostKeyLookup:
     """Ask ssh how it looks up the endpoint's key; `ssh_command` is a line for `sh`, and "" means `ssh`.
 
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
     options = _configuration(endpoint, ssh_command)
-    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
+    reached = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
     user_files = _paths(_first(options, "userknownhostsfile"))
-    return Lookup(
-        endpoint=place,
-        name=_first(options, "hostkeyalias") or place.known_hosts_name,
+    return HostKeyLookup(
+        endpoint=reached,
+        name=_first(options, "hostkeyalias") or reached.known_hosts_name,
         user_file=(*user_files, "")[0],
         files=(*user_files, *_paths(_first(options, "globalknownhostsfile"))),
         hash_known_hosts=_first(options, "hashknownhosts") == "yes",

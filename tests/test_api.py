@@ -83,25 +83,21 @@ def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]
 @pytest.mark.parametrize(
     ("token", "expected"),
     [
-        ("", [("GET", "/v1/regions", None)]),
-        (JWT, [("GET", "/v1/regions", f"Bearer {JWT}")]),
-        (TOKEN, [("POST", "/v1/tokens/exchange", BASIC), ("GET", "/v1/regions", f"Bearer {BEARER}")]),
+        ("", [("GET", "/at/v1/regions", None)]),
+        (JWT, [("GET", "/at/v1/regions", f"Bearer {JWT}")]),
+        (TOKEN, [("POST", "/at/v1/tokens/exchange", BASIC), ("GET", "/at/v1/regions", f"Bearer {BEARER}")]),
     ],
 )
-def test_authorizes_as_documented(tls: Service, home: Path, token: str, expected: list[Any]) -> None:
-    """An API token is exchanged, a JWT is used as it is, and .netrc neither replaces a token nor adds one."""
+def test_asks_as_documented(tls: Service, home: Path, token: str, expected: list[Any]) -> None:
+    """An API token is exchanged, a JWT sent as it is, and .netrc does not count; below its path, we ask for JSON."""
     (home / ".netrc").write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
     (home / ".netrc").chmod(0o600)
-    assert fetch(tls.url, token) == REGIONS
+    tls.routes["GET", "/at/v1/regions"] = answers(200, {"regions": tls.regions})
+    tls.routes["POST", "/at/v1/tokens/exchange"] = answers(200, {"token": BEARER})
+    assert fetch(f"{tls.url}/at", token) == REGIONS
     assert [(method, path, headers.get("Authorization")) for method, path, headers in tls.requests] == expected
-
-
-def test_what_is_asked(service: Service) -> None:
-    """A service behind a path is asked below it; the request names the program and its version, and asks for JSON."""
-    service.routes["GET", "/auth/v1/regions"] = answers(200, {"regions": service.regions})
-    assert fetch(f"{service.url}/auth") == REGIONS
-    headers = service.requests[0][2]
-    assert (headers["User-Agent"], headers["Accept"]) == (f"git-scalingo-region/{__version__}", "application/json")
+    us = (f"git-scalingo-region/{__version__}", "application/json")
+    assert {(headers["User-Agent"], headers["Accept"]) for _, _, headers in tls.requests} == {us}
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -65,17 +65,6 @@ def test_plain_lines_need_no_typer(line: list[str]) -> None:
     assert call == parser.parse(line)
 
 
-# Help, mistakes, and bundled or attached short options.
-OTHERS = ["", "ad", "-h", "add -h", "add --help", "add --jso", "add --json=yes", "add -rstaging", "add -r=staging"]
-OTHERS += ["add -nq", "add --remote", "add -x", "add a b c", "list extra", "--json list", "-- list", "completion"]
-
-
-@pytest.mark.parametrize("line", OTHERS)
-def test_other_lines_are_left_to_typer(line: str) -> None:
-    """What is not written plainly is not for the plain reader."""
-    assert reader.read(line.split()) is None
-
-
 def test_the_declaration_is_consistent() -> None:
     """An option means the same in every command, names are unique, and exclusions are known to the command."""
     by_flag: dict[str, Option] = {}

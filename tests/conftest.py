@@ -7,7 +7,7 @@ is the resolver's, for a name under .invalid, which nobody has (RFC 6761).
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 import re
@@ -26,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -141,12 +142,8 @@ def need(program: str) -> str:
 
 def load_tool(name: str) -> ModuleType:
     """Import a script of the folder `tools`."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tools" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with patch.object(sys, "path", [str(Path(__file__).parents[1] / "tools"), *sys.path]):
+        return importlib.import_module(name)
 
 
 @dataclass(frozen=True)
@@ -272,14 +269,9 @@ def program() -> Run:
     """Return a function that runs the program as a process of its own, with keyword arguments for subprocess.run."""
 
     def run_there(*arguments: str, **options: Any) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "git_scalingo_region", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            **options,
-        )
+        command = [sys.executable, "-m", "git_scalingo_region", *arguments]
+        options = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, **options}
+        done = subprocess.run(command, check=False, **options)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run_there
@@ -340,6 +332,7 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str
 
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
+RegionApis = Callable[..., list[Service]]
 
 
 def answers(status: int, body: Any, **headers: str) -> Respond:
@@ -417,7 +410,7 @@ def other_server() -> Iterator[Service]:
 
 
 @pytest.fixture
-def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
+def region_apis(service: Service) -> Iterator[RegionApis]:
     """Return a function that gives the regions of that name an API each on loopback, and lists them."""
     with ExitStack() as stack:
 

@@ -102,9 +102,7 @@ def test_asks_as_documented(tls: Service, home: Path, token: str, expected: list
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
-def test_does_not_follow_a_redirect(
-    service: Service, other_server: Service, status: int, route: tuple[str, str]
-) -> None:
+def test_follows_no_redirect(service: Service, other_server: Service, status: int, route: tuple[str, str]) -> None:
     """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
     for target in (other_server.url, service.url):
         service.routes[route] = answers(status, b"", Location=f"{target}/x")
@@ -255,9 +253,7 @@ def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(("token", "route"), [(TOKEN, EXCHANGE), (TOKEN, LIST), (JWT, LIST)])
-def test_a_rejected_token_is_an_error_of_its_own(
-    service: Service, status: int, token: str, route: tuple[str, str]
-) -> None:
+def test_a_rejected_token(service: Service, status: int, token: str, route: tuple[str, str]) -> None:
     """401 and 403 to a request with a token, in the exchange or after it, are more than a failure."""
     service.routes[route] = answers(status, {"error": token})
     with pytest.raises(CredentialsError) as caught:
@@ -439,9 +435,7 @@ def tunnel(handler: BaseHTTPRequestHandler) -> None:
         back.join(10)
 
 
-def test_a_proxy_is_used_and_sees_no_token(
-    tls: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_sees_no_token(tls: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """HTTPS_PROXY counts, with its password, unless NO_PROXY has the host; all the proxy can read is an address."""
     place = tls.url.removeprefix("https://")
     other_server.routes["CONNECT", place] = tunnel
@@ -457,9 +451,7 @@ def test_a_proxy_is_used_and_sees_no_token(
     assert fetch(tls.url) == REGIONS
 
 
-def test_plain_http_does_not_leave_the_machine(
-    service: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plain_http_needs_no_proxy(service: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service on loopback is asked without a proxy, which would see the token unencrypted."""
     for variable in ("http_proxy", "all_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, other_server.url)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from conftest import BEARER, JWT, TOKEN, Respond, Service, answers, hang, new_catalog, region_json, send, writes
+from conftest import BEARER, TOKEN, RegionApis, Respond, Service, answers, hang, new_catalog, region_json, send, writes
 
 from git_scalingo_region.scalingo.catalog import Whereabouts
 
 APP = ("GET", "/v1/apps/myapp")
-StartApis = Callable[..., list[Service]]
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +28,7 @@ def paths(service: Service) -> list[tuple[str, str | None]]:
     return [(path, headers.get("Authorization")) for _, path, headers in service.requests]
 
 
-def test_the_region_that_has_the_app_is_found(service: Service, region_apis: StartApis) -> None:
+def test_the_region_that_has_the_app_is_found(service: Service, region_apis: RegionApis) -> None:
     """Every region is asked once in a run, with the bearer token of one exchange."""
     apis = region_apis("a", "b", "c")
     apis[1].apps.add("myapp")
@@ -45,7 +43,7 @@ def test_the_region_that_has_the_app_is_found(service: Service, region_apis: Sta
 
 @pytest.mark.parametrize("reason", ["offline", "no token", "nothing to ask", "a token of three parts"])
 def test_nobody_is_asked_without_need(
-    service: Service, region_apis: StartApis, monkeypatch: pytest.MonkeyPatch, reason: str
+    service: Service, region_apis: RegionApis, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     """If no region may be asked, no token is exchanged; a JWT and a fresh list need no request to the service."""
     (api,) = region_apis("a")
@@ -54,15 +52,15 @@ def test_nobody_is_asked_without_need(
     if reason == "nothing to ask":
         service.regions = [region_json("a"), region_json("b", api="")]
     if is_jwt := reason == "a token of three parts":
-        monkeypatch.setenv("SCALINGO_API_TOKEN", JWT)
+        monkeypatch.setenv("SCALINGO_API_TOKEN", BEARER)
     new_catalog().load()
     service.requests.clear()
     found = new_catalog(offline=reason == "offline").find_app("myapp")
     assert names(found) == ([(), ("a",), ()] if is_jwt else None)
-    assert (paths(api), paths(service)) == ([("/v1/apps/myapp", f"Bearer {JWT}")] if is_jwt else [], [])
+    assert (paths(api), paths(service)) == ([("/v1/apps/myapp", f"Bearer {BEARER}")] if is_jwt else [], [])
 
 
-def test_regions_are_asked_side_by_side(region_apis: StartApis) -> None:
+def test_regions_are_asked_side_by_side(region_apis: RegionApis) -> None:
     """No region waits for the answer of another one."""
     apis = region_apis("a", "b", "c")
     waiting: list[BaseHTTPRequestHandler] = []
@@ -99,7 +97,7 @@ RESPONSES: dict[str, tuple[Respond, bool | None]] = {
 
 
 @pytest.mark.parametrize("response", RESPONSES)
-def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, response: str) -> None:
+def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: RegionApis, response: str) -> None:
     """Only a documented answer counts. Any other one is a warning at most, and the other region is still believed."""
     odd, sound = region_apis("odd", "sound")
     odd.routes[APP], expected = RESPONSES[response]
@@ -121,7 +119,7 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
     assert {path for path, _ in paths(odd)} == {"/v1/apps/myapp"}
 
 
-def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service, region_apis: StartApis) -> None:
+def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service, region_apis: RegionApis) -> None:
     """A region that does not answer is silent after half of the network time, and the others count."""
     region_apis("a", "b")[0].routes[APP] = hang
     catalog = new_catalog()
@@ -139,9 +137,7 @@ STRANGE = [
 ]
 
 
-def test_a_region_at_a_strange_address_is_silent(
-    service: Service, region_apis: StartApis, other_server: Service
-) -> None:
+def test_a_strange_address_is_silent(service: Service, region_apis: RegionApis, other_server: Service) -> None:
     """The token does not go to an address that is not vouched for; the other regions are asked."""
     region_apis("a")
     port = other_server.url.rpartition(":")[2]
@@ -150,7 +146,7 @@ def test_a_region_at_a_strange_address_is_silent(
     assert other_server.requests == []
 
 
-def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: StartApis) -> None:
+def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: RegionApis) -> None:
     """If the token cannot be exchanged, all regions are silent, and it is not tried again; 429 starts a pause."""
     (api,) = region_apis("a")
     new_catalog().load()

@@ -188,9 +188,7 @@ PAUSES = {30: [0, 29], 0: [], -5: [], 3600: [0, 29, 31, 59], 1e18: [0, 29, 31, 5
 
 
 @pytest.mark.parametrize("seconds", PAUSES)
-def test_a_pause_lasts_as_long_as_the_service_says_but_at_most_a_minute(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch, seconds: float
-) -> None:
+def test_how_long_a_pause_lasts(cache: Cache, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """A pause ends by itself, after a minute at most, and does not count if the clock was set back."""
     now = [NOW]
     monkeypatch.setattr(time, "time", lambda: now[0])

@@ -142,9 +142,7 @@ def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) 
     assert load() == ("api", [])
 
 
-def test_a_useless_token_is_an_error_even_if_there_is_an_older_list(
-    service: Service, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_useless_token_is_an_error(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A token that is refused never leads to an older list, nor does one that cannot be sent, offline too."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     load()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Repo, Respond, Run, Service, answers, hang_up
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, RegionApis, Repo, Respond, Run, Service, answers, hang_up
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
@@ -99,31 +98,21 @@ def test_the_token_is_not_shown() -> None:
     assert TOKEN not in f"{Token(TOKEN, '')} {Token(TOKEN, '')!r} {settings} {settings!r}"
 
 
+LINES = ("add osc-fr1 myapp -r r{} --refresh", "add nowhere myapp --json", "list --json --refresh", "doctor --refresh")
+LEAKY = f"{TOKEN} {BEARER}"
 BREAKAGES: list[Respond | None] = [
-    None,
-    answers(401, {"error": f"{TOKEN} {BEARER}"}),
-    answers(500, f"{TOKEN} {BEARER}".encode()),
-    answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"),
-    answers(429, b""),
-    answers(200, b"not json"),
-    hang_up,
-    answers(200, {"regions": []}),
+    *(None, hang_up, answers(401, {"error": LEAKY}), answers(500, LEAKY.encode()), answers(429, b"")),
+    *(answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"), answers(200, b"not json"), answers(200, {})),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["environment", "cli"])
 def test_the_token_gets_nowhere(
-    run: Run,
-    repo: Repo,
-    service: Service,
-    region_apis: Callable[..., list[Service]],
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    where: str,
+    run: Run, repo: Repo, service: Service, region_apis: RegionApis, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """No output, no file and no argument list of a run that goes well or wrong holds the token or the bearer token."""
+    home, everything = Path.home(), Path.home().parent
     own = home / ".config" / "scalingo" / "auth"
     if where == "cli":
         own.parent.mkdir(parents=True)
@@ -139,24 +128,19 @@ def test_the_token_gets_nowhere(
         start(self, arguments, *more, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", spy)
-    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "git-trace"))
+    monkeypatch.setenv("GIT_TRACE", str(everything / "git-trace"))
     outputs = []
     for number, breakage in enumerate(BREAKAGES):
         for method, path in (("GET", "/v1/regions"), ("POST", "/v1/tokens/exchange")):
             service.routes = {(method, path): breakage} if breakage else {}
-            outputs += [
-                run("add", "osc-fr1", "myapp", "-r", f"r{number}", "--refresh"),
-                run("add", "nowhere", "myapp", "--json"),
-                run("list", "--json", "--refresh"),
-                run("doctor", "--refresh"),
-            ]
+            outputs += [run(*line.format(number).split()) for line in LINES]
     assert len(service.requests) > 20
     assert [headers["Authorization"] for _, _, headers in api.requests][:1] == [f"Bearer {BEARER}"]
     assert {result.status for result in outputs} >= {0, 3, 4}
     assert commands
     texts = [repr(outputs), repr(commands)]
-    texts += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file() and path != own]
+    texts += [path.read_bytes().decode("latin-1") for path in everything.rglob("*") if path.is_file() and path != own]
     assert list((home / ".cache" / "git-scalingo-region").glob("*.json"))
-    assert (tmp_path / "git-trace").exists()
+    assert (everything / "git-trace").exists()
     secrets = (TOKEN, BEARER, TOKEN.removeprefix("tk-us-"))
     assert [secret for secret in secrets for text in texts if secret in text] == []

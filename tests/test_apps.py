@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -63,14 +63,11 @@ def test_nobody_is_asked_without_need(
 def test_regions_are_asked_side_by_side(region_apis: RegionApis) -> None:
     """No region waits for the answer of another one."""
     apis = region_apis("a", "b", "c")
-    waiting: list[BaseHTTPRequestHandler] = []
+    everybody = threading.Barrier(3)
 
     def wait_for_all(handler: BaseHTTPRequestHandler) -> None:
-        waiting.append(handler)
-        deadline = time.monotonic() + 8
-        while len(waiting) < 3 and time.monotonic() < deadline:
-            time.sleep(0.005)  # until the others have been asked
-        send(handler, 200 if len(waiting) == 3 else 500, {"app": {"name": "myapp"}})
+        everybody.wait(8)
+        send(handler, 200, {"app": {"name": "myapp"}})
 
     for api in apis:
         api.routes[APP] = wait_for_all

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -191,29 +191,16 @@ def test_how_long_a_pause_lasts(cache: Cache, monkeypatch: pytest.MonkeyPatch, s
     assert paused == PAUSES[seconds]
 
 
-@pytest.mark.slow
 def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
     """While many runs write, each reader finds one list or the other, and no other file is left at the end."""
     lists = [REGIONS, tuple(Region(f"r{number}", "x" * 150, SshEndpoint("h")) for number in range(200))]
-    cache.store(lists[0], NOW)
-    found: list[RegionList | None] = []
-    writing = [0] * 4
 
-    def write() -> None:
-        for turn in range(40):
-            cache.store(lists[turn % 2], NOW)
-        writing.pop()
+    def write_and_read(turn: int) -> RegionList | None:
+        cache.store(lists[turn % 2], NOW)
+        return cache.load()
 
-    def read() -> None:
-        while writing:
-            found.append(cache.load())
-
-    threads = [threading.Thread(target=run) for run in (*[write] * 4, *[read] * 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert {item is not None and item.regions in lists for item in found} == {True}
+    with ThreadPoolExecutor(8) as runs:
+        assert all(found and found.regions in lists for found in runs.map(write_and_read, range(160)))
     assert files(cache) == {path_of(cache).name, "names"}
 
 

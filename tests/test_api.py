@@ -334,8 +334,9 @@ VOUCHED = [
     (
         "http://127.0.0.1:8000",
         "http://localhost:1 https://localhost:1 http://[::1]:2 https://[::1]:2",
-        """http://127.0.0.2 https://x.0.0.1 http://127.1 http://0 http://127.0.0.1@evil.org http://api.scalingo.com
-        https://api.osc-fr1.scalingo.com""",
+        r"""http://127.0.0.2 https://x.0.0.1 http://127.1 http://0 http://0.0.0.0 http://2130706433 x
+        http://127.0.0.1@evil.org http://u:p@127.0.0.1 http://localhost\@127.0.0.1 http://127.0.0.1?x= http://127.0.0.1#x
+        http://api.scalingo.com https://api.osc-fr1.scalingo.com""",
     ),
     ("https://[::1]:3", "http://127.0.0.1:4", ""),
     ("https://auth.st-fr1.example.org:8443/v", "https://api.st-fr1.example.org", "https://api.example.org"),

@@ -212,9 +212,7 @@ REGION = {**region_json("osc-fr1", default=True), "display_name": "Paris - Outsc
 
 def test_a_region_has_the_form_of_the_api() -> None:
     """A region is read from, and written to, the API's own form; it needs only a name and an endpoint."""
-    region = Region.from_json(REGION)
-    assert list(region.to_json().items()) == list(REGION.items())
-    assert str(region) == "osc-fr1 (Paris - Outscale)"
+    assert list(Region.from_json(REGION).to_json().items()) == list(REGION.items())
     short = Region.from_json({"name": "r1", "ssh": "h.example", "api": None, "future_field": [1]})
     assert (short, str(short)) == (Region("r1", "", SshEndpoint("h.example", 22)), "r1")
 

@@ -39,7 +39,6 @@ sys.modules[stub.__name__] = stub
 from git_scalingo_region.__main__ import main
 main()
 """
-ENVIRONMENT = {"PYTHONPATH": str(Path(git_scalingo_region.__file__).parent.parent)}
 SAY = 'return result("done")'
 
 
@@ -50,10 +49,9 @@ def program(code: str, *arguments: str) -> list[str]:
 
 def process(code: str, *arguments: str, shell: str = 'exec "$@"', **options: Any) -> tuple[int, str, str]:
     """Run `list` in a process of its own, started by a line for sh; return status, stdout and stderr."""
-    variables = {**os.environ, **ENVIRONMENT, **options.pop("environment", {})}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     line = ["sh", "-c", shell, "sh", *program(code, *arguments)]
-    done = subprocess.run(line, check=False, text=True, env=variables, **streams)
+    done = subprocess.run(line, check=False, text=True, **options)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -285,8 +283,8 @@ def test_closed_streams(tmp_path: Path) -> None:
 
 def test_a_locale_without_utf8() -> None:
     """What the locale cannot write comes out as escapes."""
-    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    assert process('return result("\\u65e5")', environment=locale)[:2] == (0, "\\u65e5\n")
+    locale = "export LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
+    assert process('return result("\\u65e5")', shell=f'{locale}; exec "$@"')[:2] == (0, "\\u65e5\n")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +300,7 @@ def test_colours_and_width_of_a_terminal(environment: dict[str, str], columns: i
     """A terminal gets colours and a width; NO_COLOR and TERM=dumb turn the colours off."""
     code = 'context.warn("w")\nmade = result("")\nmade.text = lambda style: f"{tuple(style)}\\n"\nreturn made'
     argv = ["sh", "-c", f'stty cols {columns} -onlcr; exec "$@"', "sh", *program(code)]
-    shown = in_terminal(argv, env={**os.environ, **ENVIRONMENT, "TERM": "xterm", **environment})
+    shown = in_terminal(argv, env={**os.environ, "TERM": "xterm", **environment})
     assert f"{style}\n" in shown
     assert ("\x1b[" in shown) == style[0]
     assert shown.replace("\x1b[33m", "").replace("\x1b[0m", "").startswith("warning: w\n")

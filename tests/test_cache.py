@@ -25,13 +25,8 @@ REGIONS = (
     Region("scw-par", "", ENDPOINTS[1]),
 )
 STORED = RegionList(REGIONS, ListSource.CACHE, NOW)
-RECORD = {
-    "version": 1,
-    "service": SERVICE,
-    "account": PUBLIC,
-    "fetched_at": NOW,
-    "regions": [region.to_json() for region in REGIONS],
-}
+LISTED = [region.to_json() for region in REGIONS]
+RECORD = {"version": 1, "service": SERVICE, "account": PUBLIC, "fetched_at": NOW, "regions": LISTED}
 
 
 @pytest.fixture

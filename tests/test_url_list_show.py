@@ -20,15 +20,8 @@ def test_url(run: Run, service: Service) -> None:
     places = {"osc-fr1": "ssh.osc-fr1.scalingo.com:22", "a": "host.example:2222", "b": "[2001:db8::1]:22", "c": "h:22"}
     for name, place in places.items():
         assert run("url", name, "myapp") == Result(0, f"ssh://git@{place}/myapp.git\n", "")
-    assert run("url", "myapp", "--json").json == {
-        "url": OSC_FR1,
-        "app": "myapp",
-        "region": "osc-fr1",
-        "region_source": "default",
-        "list_source": "cache",
-        "app_found": None,
-        "warnings": [],
-    }
+    choice = {"region": "osc-fr1", "region_source": "default", "list_source": "cache", "app_found": None}
+    assert run("url", "myapp", "--json").json == {"url": OSC_FR1, "app": "myapp", **choice, "warnings": []}
     assert len(service.requests) == 1
 
 

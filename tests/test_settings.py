@@ -92,14 +92,16 @@ def test_an_unusable_address_is_refused_without_quoting_it(reason: str, address:
     assert caught.value.message == f"SCALINGO_AUTH_URL {reason}"
 
 
-# What the environment lacks or holds, and the error, if any.
+FRENCH: dict[str, str | None] = {"LC_ALL": "C.UTF-8", "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}
+# What the environment lacks or holds, and the error, if any. What git says is read in any language.
 ENVIRONMENTS: dict[str, tuple[dict[str, str | None], str]] = {
     "nothing": (dict.fromkeys(("HOME", "PATH", "TERM", "TMPDIR")), ""),
     "empty HOME": ({"HOME": "", "TERM": "\x1b[2J", "COLUMNS": "-1", "LINES": "x"}, ""),
     "relative folders": ({"HOME": "home", "XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config"}, ""),
     "missing folders": (dict.fromkeys(("HOME", "TMPDIR", "GIT_CONFIG"), "/proc/nonexistent"), ""),
     "files as folders": ({"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "COLUMNS": "1"}, ""),
-    "French": ({"LC_ALL": "C.UTF-8", "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}, ""),
+    "French": (FRENCH, ""),
+    "French, without a repository": ({**FRENCH, "GIT_DIR": "/none"}, "git says: not a git repository: '/none'"),
     "warnings as errors": ({"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"}, ""),
     "GitPython": ({"GIT_PYTHON_GIT_EXECUTABLE": "/nonexistent", "GIT_PYTHON_REFRESH": "error"}, ""),
     "tracing": ({"GIT_TRACE2": "1", "GIT_PYTHON_TRACE": "full"}, ""),
@@ -135,18 +137,6 @@ def test_an_odd_environment(repo: Repo, program: Run, kind: str) -> None:
             "  region  osc-fr1 (Paris - Outscale), the default region\n  next    git push scalingo main\n"
         )
     assert sorted(repo.path.rglob("*")) == files
-
-
-def test_the_messages_of_git_are_read_in_any_language(home: Path, program: Run) -> None:
-    """If git speaks French, its reason is still told from its advice."""
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "fr"}
-    french = subprocess.run(["git", "rev-parse"], env=environment, check=False, capture_output=True, text=True).stderr
-    if french.startswith("fatal: not a git repository"):
-        pytest.skip("this git only speaks English")
-
-    result = program("add", "osc-fr1", "myapp", "--offline", env=environment)
-    reason = "git says: not a git repository (or any of the parent directories): .git"
-    assert result == Result(5, "", f"error: {reason}\nhint: git init\n")
 
 
 @pytest.mark.parametrize(

@@ -83,29 +83,21 @@ names = st.text(alphabet="aé./@{}-^~:?*[\\\x7f\x01'\"$\udc80", max_size=6) | st
 
 @settings(max_examples=15)
 @given(st.lists(names, min_size=100, max_size=200))
-@example([f"a{chr(code)}b" for code in range(33, 256)])
+@example([f"a{chr(code)}b" for code in range(256)])
 @example(
     ["", *["/", ".", "a.", "a./b", ".a", "a/.b", "a.lock", "a.lock/b", "a.lockb", "@", "a@", "@{", "a//b", "/a", "a/"]]
 )
 def test_remote_names_are_those_that_git_admits(bare: Path, names: list[str]) -> None:
     """A remote's name is accepted if and only if git can keep its branches under it, and it looks like no option."""
     admitted = admitted_by_git(names, bare)
+    rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
     for name in names:
-        if name in admitted and name and not name.startswith("-"):
+        # git check-ref-format(1) admits no blanks; the question cannot hold them.
+        if name in admitted and name and not name.startswith("-") and not set(" \t\n\v\f\r\0") & set(name):
             assert model.check_remote_name(name) == name
         else:
-            with pytest.raises(InvalidInput):
-                model.check_remote_name(name)
-
-
-def test_remote_names_have_no_blanks() -> None:
-    """Blanks, which the question to git above cannot hold, are refused as git refuses them."""
-    rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
-    for blank in " \t\n\r\0":
-        name = f"a{blank}b"
-        if blank != "\0":
-            assert subprocess.run(["git", "check-ref-format", f"refs/remotes/{name}/x"], check=False).returncode == 1
-        assert refusal(model.check_remote_name, name)[0] == f"'{name}' is not a valid remote name: {rule}"
+            message = f"'{name}' is not a valid remote name: {rule}" if name else "the remote name is empty"
+            assert refusal(model.check_remote_name, name) == (message, ())
 
 
 @pytest.mark.parametrize(

@@ -110,10 +110,10 @@ def host_key(subject: Subject) -> Finding:
     if not trusted:
         return _untrusted(subject, f"ssh does not know {name} yet")
     if not published:
-        return Finding(OK, "known; no fingerprint is published for it")
+        return Finding(OK, "ssh knows a key; no fingerprint is published for it")
     if not any(entry.key.fingerprint in published.values() for entry in trusted):
         return _untrusted(subject, f"ssh knows {name} by a key that is not published", trusted)
-    return Finding(OK, "known, and the published one")
+    return Finding(OK, "ssh knows the published key")
 
 
 def _host_keys(subject: Subject) -> tuple[HostKeyLookup, Sequence[KnownKey]]:

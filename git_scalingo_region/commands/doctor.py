@@ -199,8 +199,10 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     if catalog.context.warnings:
         reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
         return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
-    whose = "the token is accepted" if catalog.token else "the public ones"
-    return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
+    count, whose = len(regions.regions), ", the token is accepted" if catalog.token else ""
+    return catalog, Finding(
+        OK, f"{plural(count, 'region' if whose else 'public region')} from {settings.service}{whose}"
+    )
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:

@@ -97,7 +97,7 @@ def _edit(copy: str, change: Change) -> None:
 
 
 def _run(file: str, *arguments: str) -> str:
-    signals.check()  # between two edits, a run that was told to end may: there may be very many of them
+    signals.check()  # a run that was told to end may stop here, between two edits: there can be very many of them
     trace.line(f"run: git config --file {file} {' '.join(arguments[:2])}")  # not the value, which may hold a password
     # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
     status, out, error = _editor().execute(

@@ -82,11 +82,11 @@ def output(*arguments: str) -> str:
 
 def refusal(stderr: str) -> RepositoryError:
     """Return git's own words as one sentence, with what it advises as a hint."""
-    reason = reason_of(stderr) or "nothing, but it failed"
+    reason = reason_of(stderr)
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
         advice.append(shell.git("init"))
-    return RepositoryError(f"git says: {reason}", *advice)
+    return RepositoryError(f"git says: {reason}" if reason else "git failed without saying why", *advice)
 
 
 def reason_of(stderr: str) -> str:

@@ -33,7 +33,8 @@ OWNERS = {
     "requests": {"scalingo.api"},
     "urllib3": {"scalingo.api"},
     "git": {"repository.changes", "repository.commit"},
-    "subprocess": {"repository.git", "ssh.client"},
+    "subprocess": {"process"},
+    "process": {"repository.git", "ssh.client"},
 }
 NOT_ON_EVERY_SYSTEM = {"fcntl", "pwd", "grp", "termios", "resource"}
 

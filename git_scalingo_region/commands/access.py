@@ -148,7 +148,7 @@ def connect(subject: Subject) -> Finding:
         raise Skip("the ssh that git runs might add a host key: it sets its own options")
     push = subject.push
     answer = push.repository.try_push(push.remote, push.refspec, line, seconds=CONNECT_SECONDS)
-    if answer is None:
+    if answer.timed_out:
         return _unreached(subject, f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds")
     if answer.status == 0:
         return Finding(OK, f"{endpoint} lets you in, and {subject.app} is there", accepted=True)

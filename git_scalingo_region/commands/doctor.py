@@ -174,8 +174,8 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
-    except MissingProgram:
-        return None, Finding(SKIPPED, "git is not installed")
+    except MissingProgram as error:
+        return None, Finding(SKIPPED, error.message)
     except RepositoryError as error:
         ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")

@@ -32,7 +32,7 @@ OWNERS = {
     "typer": {"cli.parser"},
     "requests": {"scalingo.api"},
     "urllib3": {"scalingo.api"},
-    "git": {"repository.changes", "repository.commit"},
+    "git": {"repository.git"},
     "subprocess": {"process"},
     "process": {"repository.git", "ssh.client"},
 }

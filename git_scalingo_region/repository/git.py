@@ -1,4 +1,4 @@
-"""Every question to git: the only module that starts it, except for `changes` and `commit`, through GitPython.
+"""Every question to git, and every order: the only module that starts it, by itself or through GitPython.
 
 git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
 knows is read by other means.
@@ -10,12 +10,15 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from git_scalingo_region import process, shell
+from git_scalingo_region import process, shell, trace
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.process import Finished
 from git_scalingo_region.repository.configuration import LISTING, Configuration, Remote, parse_listing
+
+if TYPE_CHECKING:
+    import git
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
@@ -54,6 +57,32 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
 def ask(*arguments: str, given: bytes = b"") -> Finished:
     """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
     return process.run("git", *arguments, environment=environment(), given=given)
+
+
+def execute(*arguments: str, trace_words: int | None = None) -> Finished:
+    """Run git through GitPython, which edits the configuration and examines a commit; load it if need be.
+
+    `trace_words` is the number of words for the trace; what follows them may hold a password.
+    """
+    trace.line(f"run: git {' '.join(arguments[:trace_words])}")
+    status, out, error = gitpython().execute(
+        ["git", *arguments],
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        env={**environment(), "GIT_TRACE": "0"},
+        start_new_session=True,
+    )
+    return Finished(status, os.fsdecode(out), str(error))
+
+
+def gitpython() -> git.Git:
+    """Return GitPython's git. Loading it takes a while."""
+    # Without git on PATH, GitPython would print and raise when it is imported.
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    import git
+
+    return git.Git()
 
 
 def output(*arguments: str) -> str:

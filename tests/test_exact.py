@@ -307,7 +307,10 @@ def test_the_cli_is_logged_in_at_a_host_without_its_port(
         ("cd '{0}/..'; export GIT_DIR=repo/.git; git -C '{0}/..' scalingo-region", "git --git-dir={}/.git"),
         ("cd '{0}'; git -C . scalingo-region", "git"),
         ("env PWD=/nowhere git -C '{}' scalingo-region", "git"),
-        ("cd '{}'; git -c a.b=it\\'s -c x.y -c x.z= scalingo-region", """git -c 'a.b=it'"'"'s' -c x.y -c x.z="""),
+        (
+            "cd '{}'; git -c a.b=it\\'s -c x.y -c http.a=b -c x.z= scalingo-region",
+            """git -c 'a.b=it'"'"'s' -c x.y -c x.z=""",
+        ),
     ],
     ids=["-C", "--git-dir", "GIT_DIR", "GIT_DIR from elsewhere", "-C .", "stale PWD", "-c"],
 )

@@ -47,8 +47,9 @@ def _git_options() -> list[str]:
         import shlex  # rarely needed
 
         # 'KEY=VALUE', or, since git 2.31, 'KEY'='VALUE' and 'KEY'= for a key without a value.
-        for setting in shlex.split(re.sub(r"'=(?= |$)", "'", settings)):
-            options += ["-c", setting]
+        given = shlex.split(re.sub(r"'=(?= |$)", "'", settings))
+        # Settings for http, which may hold a password, do not matter to a push over ssh.
+        options += [word for each in given if not re.match("(?i)http|credential", each) for word in ("-c", each)]
     return options
 
 

@@ -33,6 +33,7 @@ from hypothesis import HealthCheck, settings
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.context import Context
+from git_scalingo_region.process import Finished
 from git_scalingo_region.repository import git as repository_git
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import Settings
@@ -81,7 +82,7 @@ PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git"
 GONE = "git@scalingo.com:myapp.git"
 ELSEWHERE = "git@github.com:me/myapp.git"
-OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
+OFFLINE = "warning: offline; using the built-in list of regions (Scalingo's documentation of 2026-01-02)\n"
 
 # An API token, which has to be exchanged, a token of three parts, and what the exchange answers.
 TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
@@ -430,7 +431,7 @@ def git_questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     asked: list[tuple[str, ...]] = []
     original = repository_git.ask
 
-    def noted(*arguments: str, given: bytes = b"") -> repository_git.Answer:
+    def noted(*arguments: str, given: bytes = b"") -> Finished:
         asked.append(arguments)
         return original(*arguments, given=given)
 

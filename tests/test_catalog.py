@@ -16,7 +16,7 @@ from git_scalingo_region.scalingo.cache import Cache
 from git_scalingo_region.scalingo.catalog import Catalog
 
 LIST = ("GET", "/v1/regions")
-BUILT_IN = "using the built-in list of regions (the platform's documentation of 2026-01-02)"
+BUILT_IN = "using the built-in list of regions (Scalingo's documentation of 2026-01-02)"
 DAY = 24 * 60 * 60
 
 

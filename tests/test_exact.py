@@ -307,7 +307,10 @@ def test_the_cli_is_logged_in_at_a_host_without_its_port(
         ("cd '{0}/..'; export GIT_DIR=repo/.git; git -C '{0}/..' scalingo-region", "git --git-dir={}/.git"),
         ("cd '{0}'; git -C . scalingo-region", "git"),
         ("env PWD=/nowhere git -C '{}' scalingo-region", "git"),
-        ("cd '{}'; git -c a.b=it\\'s -c x.y -c x.z= scalingo-region", """git -c 'a.b=it'"'"'s' -c x.y -c x.z="""),
+        (
+            "cd '{}'; git -c a.b=it\\'s -c x.y -c http.a=b -c x.z= scalingo-region",
+            """git -c 'a.b=it'"'"'s' -c x.y -c x.z=""",
+        ),
     ],
     ids=["-C", "--git-dir", "GIT_DIR", "GIT_DIR from elsewhere", "-C .", "stale PWD", "-c"],
 )
@@ -333,3 +336,15 @@ def test_commands_repeat_the_options_of_git(
     assert git("rev-parse", "main", cwd=app) == repo.git("rev-parse", "HEAD")
     assert paste(lines["undo"]).returncode == 0
     assert repo.push_urls() == [STALE]
+
+
+def test_a_url_with_a_password_is_shown_without_it(repo: Repo, run: Run) -> None:
+    """If git rewrites an https url that holds a password to a Scalingo url, no line but an exact undo shows it."""
+    for port, command in (("22", ["add", "--offline"]), ("2200", ["doctor", "--offline"]), ("2200", ["status"])):
+        repo.git("config", "remote.scalingo.url", "https://me:secret@x.example/myapp.git")
+        rule = f"url.ssh://git@ssh.osc-fr1.scalingo.com:{port}/.insteadOf"
+        repo.git("config", rule, "https://me:secret@x.example/")
+        result = run(*command)
+        repo.git("config", "--unset", rule)
+        assert "myapp" in result.stdout
+        assert "secret" not in result.stdout + result.stderr

@@ -110,10 +110,10 @@ def host_key(subject: Subject) -> Finding:
     if not trusted:
         return _untrusted(subject, f"ssh does not know {name} yet")
     if not published:
-        return Finding(OK, "known; no fingerprint is published for it")
+        return Finding(OK, "ssh knows a key; no fingerprint is published for it")
     if not any(entry.key.fingerprint in published.values() for entry in trusted):
         return _untrusted(subject, f"ssh knows {name} by a key that is not published", trusted)
-    return Finding(OK, "known, and the published one")
+    return Finding(OK, "ssh knows the published key")
 
 
 def _host_keys(subject: Subject) -> tuple[HostKeyLookup, Sequence[KnownKey]]:
@@ -148,7 +148,7 @@ def connect(subject: Subject) -> Finding:
         raise Skip("the ssh that git runs might add a host key: it sets its own options")
     push = subject.push
     answer = push.repository.try_push(push.remote, push.refspec, line, seconds=CONNECT_SECONDS)
-    if answer is None:
+    if answer.timed_out:
         return _unreached(subject, f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds")
     if answer.status == 0:
         return Finding(OK, f"{endpoint} lets you in, and {subject.app} is there", accepted=True)

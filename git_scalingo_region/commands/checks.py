@@ -75,7 +75,7 @@ class Subject(NamedTuple):
         """The Scalingo remote and its region; raises `Skip` if there is none, or if its region is not known."""
         if self.examined and self.known_region:
             return self.examined, self.known_region
-        raise Skip("there is no remote of a known region")
+        raise Skip("there is no remote in a known region")
 
     @property
     def region(self) -> Region:
@@ -114,7 +114,7 @@ def remote(subject: Subject) -> Finding:
     values = ((entry.value, replacement(entry)) for entry in examined.remote.in_force)
     stale, current = next((value, url) for value, url in values if url)
     name = subject.remotes.catalog.platform().region_name(current)
-    return Finding(PROBLEM, f"{stale} is not what {name} has now: {current.endpoint}", _update(subject, examined))
+    return Finding(PROBLEM, f"{without_login(stale)} is not what {name} has now: {current}", _update(subject, examined))
 
 
 def _not_ours(subject: Subject) -> Finding:
@@ -368,7 +368,9 @@ def branch(subject: Subject) -> Finding:
     """Say how to push, if that push goes to the app."""
     push = subject.push
     name = push.head.branch or push.head.ref
-    what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
+    what = (
+        f"Scalingo deploys {name}" if name in DEPLOYED_BRANCHES else f"Scalingo does not deploy a branch named {name}"
+    )
     what = what if name else "HEAD is detached"
     command = push.command if subject.is_current and not push.problems else ""
     return Finding(OK, f"{what}: {command}" if command else what)

@@ -174,8 +174,8 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
-    except MissingProgram:
-        return None, Finding(SKIPPED, "git is not installed")
+    except MissingProgram as error:
+        return None, Finding(SKIPPED, error.message)
     except RepositoryError as error:
         ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
@@ -199,8 +199,10 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     if catalog.context.warnings:
         reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
         return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
-    whose = "the token is accepted" if catalog.token else "the public ones"
-    return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
+    count, whose = len(regions.regions), ", the token is accepted" if catalog.token else ""
+    return catalog, Finding(
+        OK, f"{plural(count, 'region' if whose else 'public region')} from {settings.service}{whose}"
+    )
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:

@@ -86,7 +86,7 @@ class Remotes(NamedTuple):
         yield from filter(None, found.values())
 
     def has_unknown_region(self, item: Examined) -> bool:
-        """Return whether nobody has the remote's region: one that only this account does not see is still there."""
+        """Return whether the region of the remote is unknown or gone; one that this account may not see is neither."""
         return item.state is State.UNKNOWN_REGION and not self.catalog.is_restricted(item.region)
 
     def add_words(self, remote: str) -> tuple[str, ...]:
@@ -151,8 +151,8 @@ def add_form() -> str:
 def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
     """Choose the region by the order of precedence; warn if the environment or git's configuration names another.
 
-    The app is looked up only if it is given. If the remote's region is gone, only that can tell where the app went:
-    without an answer, `RegionError` names the regions.
+    `app` is looked up if it is not empty. If the remote's region is gone, only that can tell where the app went. If it
+    does not, `RegionError` names the regions.
     """
     remotes, _, examined = selection
     if examined and not wish.name and remotes.has_unknown_region(examined):

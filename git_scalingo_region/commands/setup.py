@@ -76,7 +76,7 @@ def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...
     unknown = {target.choice.region.ssh: advice for target in targets if (advice := host_key_advice(target))}
     command = shell.plugin("setup", "--trust", *remotes)
     if command and unknown and all(map(builtin.fingerprints, unknown)):
-        return (f"make ssh know the host keys: {command}",)
+        return (f"trust the host keys: {command}",)
     return tuple(dict.fromkeys(line for advice in unknown.values() for line in advice))
 
 
@@ -154,7 +154,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
-        hints.append(f"commit it, and everybody can set up with: {shell.PROGRAM} setup")
+        hints.append(f"commit it, so that everybody can run: {shell.PROGRAM} setup")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     title = headline(FILE, outcome, dry_run=dry_run)
     fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
@@ -177,7 +177,7 @@ def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool)
     found, hints = [], []
     for item in examined:
         if here.has_unknown_region(item):
-            warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            warn(f"left out: the region of the remote '{item.remote.name}' is unknown")
             hints.append(here.move_hint(item))
             continue
         try:
@@ -185,7 +185,7 @@ def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool)
         except RemoteConflict as conflict:
             if are_named:  # its hints are about `add`
                 raise RemoteConflict(conflict.message) from None
-            warn(f"left out of {FILE}: {conflict.message}")
+            warn(f"left out: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:

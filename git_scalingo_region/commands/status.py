@@ -86,7 +86,7 @@ def _advice(here: Remotes, status: Status, item: Examined | None) -> str:
     if state is State.STALE and here.configuration.remote(name).inherited:
         return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
     if state is State.STALE:
-        return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
+        return f"update stale remotes: {shell.plugin('sync')}"
     if state is State.DIVERTED:
         return f"see what diverts the push: {shell.plugin('doctor', name)}"
     return here.move_hint(item) if item and state is State.UNKNOWN_REGION else ""

@@ -87,7 +87,7 @@ class Done(NamedTuple):
     def text(self, style: Style, push: str = "") -> str:
         """Show what was done, in which region, how to undo it, and what to do next."""
         fields = (
-            *(self.plan.replacements or [("url", self.plan.configured_url)]),
+            *(self.plan.replacements or [("url", without_login(self.plan.configured_url))]),
             ("region", self.region),
             ("undo", " && ".join(self.undo)),
             ("next", push),

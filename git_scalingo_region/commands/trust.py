@@ -19,7 +19,7 @@ from git_scalingo_region.ssh.client import HostKey, HostKeyLookup
 from git_scalingo_region.ssh.known_hosts import KnownKey, is_fingerprint
 from git_scalingo_region.terminal import GREEN, Result, Style, plural, record
 
-DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
+DOCUMENTATION = "the page 'Regions' of Scalingo's documentation, section 'SSH Endpoints'"
 # Who vouches for the keys.
 GIVEN = "the fingerprint given"
 KNOWN_BEFORE = "trusted before; no fingerprint is published"
@@ -77,7 +77,7 @@ def run(
 ) -> Result:
     """Append the keys of the regions' ssh endpoints that are vouched for; nothing is written before all are verified.
 
-    Raises what `trust_regions` raises, and `InvalidInput` for options that do not go together.
+    Raises what `trust_regions` and the choice of a region raise, and `InvalidInput` for options that clash.
     """
     for text in fingerprint:
         if not is_fingerprint(text):
@@ -99,10 +99,11 @@ def trust_regions(
 ) -> Result:
     """Trust the regions' hosts. The JSON is `{"hosts": [...], "dry_run"}`, or that of the one host unless `is_list`.
 
-    Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
+    Raises `HostKeyError` for a key that is not the one vouched for, or that nothing vouches for, `ServiceError` for a
+    host that is not reached, and `RepositoryError` without a usable file or ssh. Nothing is changed then.
     """
     if context.offline:
-        raise ServiceError(f"{regions[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
+        raise ServiceError(f"cannot ask {regions[0].ssh} for its key: --offline")
     hosts = _verified(context, regions, file, fingerprints)
     if not dry_run:
         hosts = [_append(host) if host.added else host for host in hosts]
@@ -148,7 +149,7 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
     names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
     for item in Remotes(catalog, repository.read()).examine(repository):
         if item.state is State.UNKNOWN_REGION:
-            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            context.warn(f"left out: the region of the remote '{item.remote.name}' is unknown")
         else:
             names.append(item.region)
     return names
@@ -204,7 +205,7 @@ def _verify(context: Context, region: Region, lookup: HostKeyLookup, fingerprint
         raise HostKeyError(
             f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
             *listed,
-            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint SHA256:...",
+            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint FINGERPRINT",
         )
     for key in offered:
         if published.get(key.type, key.fingerprint) != key.fingerprint:
@@ -221,7 +222,7 @@ def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     return HostKeyError(
         f"the host that answers at {region.ssh} may not be Scalingo's: {why}; no host key was added",
         *listed,
-        f"if the platform announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
+        f"if Scalingo announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
     )
 
 
@@ -250,7 +251,7 @@ def _check_entries(
             f"{others[0].path} holds another key for {name}, which the host does not offer: {_what(others[0])}"
             "; no host key was added",
             *(f"{entry.path} also holds {_what(entry)}" for entry in others[1:]),
-            _removal("if the platform announced a new key, remove the old one", others),
+            _removal("if Scalingo announced a new key, remove the old one", others),
         )
 
 

@@ -10,17 +10,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from git_scalingo_region import signals, trace
+from git_scalingo_region import signals
 from git_scalingo_region.errors import RepositoryError
 from git_scalingo_region.repository.configuration import Configuration, parse_items
-from git_scalingo_region.repository.git import Repository, reason_of
+from git_scalingo_region.repository.git import Repository, execute, gitpython, reason_of
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
-
-if TYPE_CHECKING:
-    import git
 
 _RETRY_SECONDS = 0.02
 
@@ -37,7 +33,7 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
     """
     plans = decide(configuration)
     while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
-        _editor()  # loading GitPython takes a while: do it before taking the lock
+        gitpython()  # loading it takes a while: do that before taking the lock
         with _locked(paths):
             configuration = repository.read()
             plans = decide(configuration)
@@ -53,7 +49,7 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 
     Raises `RepositoryError` as `carry_out` does.
     """
-    _editor()
+    gitpython()
     with _locked([path]), _copies([path]) as copies:
         for key, value in values.items():
             _run(copies[path], "--replace-all", key, value)
@@ -97,28 +93,11 @@ def _edit(copy: str, change: Change) -> None:
 
 
 def _run(file: str, *arguments: str) -> str:
-    signals.check()  # between two edits, a run that was told to end may: there may be very many of them
-    trace.line(f"run: git config --file {file} {' '.join(arguments[:2])}")  # not the value, which may hold a password
-    # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
-    status, out, error = _editor().execute(
-        ["git", "config", "--file", file, *arguments],
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-        env={"GIT_TRACE": "0"},
-        start_new_session=True,
-    )
-    if status:
-        raise RepositoryError(f"git cannot edit its configuration: {reason_of(str(error))}")
-    return os.fsdecode(out)
-
-
-def _editor() -> git.Git:
-    # Without git on PATH, GitPython would print and raise when it is imported.
-    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    import git
-
-    return git.Git()
+    signals.check()  # a run that was told to end may stop here, between two edits: there can be very many of them
+    answer = execute("config", "--file", file, *arguments, trace_words=5)
+    if answer.status:
+        raise RepositoryError(f"git cannot edit its configuration: {reason_of(answer.error)}")
+    return answer.output
 
 
 @contextlib.contextmanager

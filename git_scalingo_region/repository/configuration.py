@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the entry is the repository's own, or from a file that it includes; not the user's, for example."""
+        """Whether the entry comes from the repository's own files, or from files that they include."""
         return self.scope in ("local", "worktree")
 
     @property

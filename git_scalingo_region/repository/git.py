@@ -1,4 +1,4 @@
-"""Every question to git: the only module that starts it, except for `changes` and `commit`, through GitPython.
+"""Every question to git, and every order: the only module that starts it, by itself or through GitPython.
 
 git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
 knows is read by other means.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import MissingProgram, RepositoryError
+from git_scalingo_region import process, shell, trace
+from git_scalingo_region.errors import RepositoryError
+from git_scalingo_region.process import Finished
 from git_scalingo_region.repository.configuration import LISTING, Configuration, Remote, parse_listing
+
+if TYPE_CHECKING:
+    import git
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
@@ -25,14 +27,6 @@ _EMPTY_URL_RESETS = (2, 46)
 _PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)"
 # A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
-
-
-class Answer(NamedTuple):
-    """How git ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
-
-    status: int
-    output: str
-    error: str
 
 
 class Head(NamedTuple):
@@ -60,16 +54,35 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
     return {**kept, **({} if may_connect else _NO_CONTACT), "LC_ALL": "C", "LANGUAGE": "C"}
 
 
-def ask(*arguments: str, given: bytes = b"") -> Answer:
+def ask(*arguments: str, given: bytes = b"") -> Finished:
     """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
-    trace.line(f"run: git {' '.join(arguments)}")
-    try:
-        done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise MissingProgram("git is not installed, or not on PATH", "install git 2.26 or newer") from None
-    except OSError as error:
-        raise RepositoryError(f"git cannot be run: {error.strerror}") from None
-    return Answer(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+    return process.run("git", *arguments, environment=environment(), given=given)
+
+
+def execute(*arguments: str, trace_words: int | None = None) -> Finished:
+    """Run git through GitPython, which edits the configuration and examines a commit; load it if need be.
+
+    `trace_words` is the number of words for the trace; what follows them may hold a password.
+    """
+    trace.line(f"run: git {' '.join(arguments[:trace_words])}")
+    status, out, error = gitpython().execute(
+        ["git", *arguments],
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        env={**environment(), "GIT_TRACE": "0"},
+        start_new_session=True,
+    )
+    return Finished(status, os.fsdecode(out), str(error))
+
+
+def gitpython() -> git.Git:
+    """Return GitPython's git. Loading it takes a while."""
+    # Without git on PATH, GitPython would print and raise when it is imported.
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    import git
+
+    return git.Git()
 
 
 def output(*arguments: str) -> str:
@@ -82,11 +95,11 @@ def output(*arguments: str) -> str:
 
 def refusal(stderr: str) -> RepositoryError:
     """Return git's own words as one sentence, with what it advises as a hint."""
-    reason = reason_of(stderr) or "nothing, but it failed"
+    reason = reason_of(stderr)
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
         advice.append(shell.git("init"))
-    return RepositoryError(f"git says: {reason}", *advice)
+    return RepositoryError(f"git says: {reason}" if reason else "git failed without saying why", *advice)
 
 
 def reason_of(stderr: str) -> str:
@@ -168,30 +181,14 @@ class Repository:
         answer = ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean")
         return None if answer.status else answer.output == "true\n"
 
-    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
-        """Make a push without its hooks, up to where it would send something; return None if it takes too long.
+    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Finished:
+        """Make a push without its hooks, up to where it would send something.
 
         The push asks no questions. `ssh_command` overrides every setting that names the ssh to run.
         """
         options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
-        command = ["git", "push", *options, "--", remote, refspec]
-        trace.line(f"run: {' '.join(command)}")
-        with subprocess.Popen(
-            command,
-            env={**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
-            try:
-                out, error = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                return None
-            finally:
-                if process.returncode is None:  # timed out, or interrupted: its ssh must not go on running
-                    os.killpg(process.pid, signal.SIGKILL)
-        return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
+        silent = {**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command}
+        return process.run("git", "push", *options, "--", remote, refspec, environment=silent, seconds=seconds)
 
     @cached_property
     def push_refusal(self) -> str:

@@ -80,9 +80,8 @@ class Push:
             return f"HEAD^0:{_DEPLOYED_REF}"
         get, refspecs = self.configuration.get, self.configuration.entries(f"remote.{self.remote}.push")
         is_diverted = refspecs or get("push.default") in _FOLLOWING
-        return (
-            name if name in DEPLOYED_BRANCHES and not self.head.refs and not is_diverted else f"{ref}:{_DEPLOYED_REF}"
-        )
+        is_short = name in DEPLOYED_BRANCHES and not self.head.refs and not is_diverted
+        return name if is_short else f"{ref}:{_DEPLOYED_REF}"
 
     @property
     def command(self) -> str:

@@ -99,7 +99,7 @@ class Service:
         return answers
 
     def _headers(self, deadline: float) -> dict[str, str]:
-        """Return the header with the bearer token. An API token is exchanged for one, without a retry if that fails."""
+        """Return the header with the bearer token. An API token is exchanged for one."""
         if self._refusal:
             raise self._refusal
         if self._token and not self._bearer:
@@ -164,7 +164,7 @@ def _start(work: Callable[[], T]) -> Future[T]:
 
 
 class _Session(requests.Session):
-    """A session for one address. Whatever breaks is tried once more, the exchange too."""
+    """A session for one address. A request that breaks is sent once more, even a POST."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

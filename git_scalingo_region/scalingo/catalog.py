@@ -1,4 +1,4 @@
-"""Which regions there are: a fresh cache, the service, a stale cache or the built-in table, in this order.
+"""Which regions there are: a fresh cache, the service, a stale cache or the built-in list, in this order.
 
 The catalog also knows where an app is, because it knows which regions to ask.
 """
@@ -41,7 +41,9 @@ class Whereabouts(NamedTuple):
 
 
 class Catalog:
-    """The regions as one run sees them. Nothing is read or asked before it is needed, and nothing is asked twice.
+    """The regions as one run sees them. Nothing is read or asked before it is needed.
+
+    The list is fetched at most twice (see `find`), everything else is asked at most once.
 
     Any method may raise `CredentialsError` if the token is unusable or the service rejects it.
     """
@@ -79,7 +81,7 @@ class Catalog:
         """Return the region of that name; ask the service again, once, before it counts as unknown.
 
         The service is not asked again if the list was fetched in the last `max_age` seconds. Without a token it lists
-        only the public regions, so the built-in table adds to its list.
+        only the public regions, so the built-in list adds to it.
         """
         regions = self.load()
         region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
@@ -89,7 +91,7 @@ class Catalog:
         return self.find(name)
 
     def known(self, name: str) -> bool:
-        """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
+        """Return whether the list or the built-in list has a region of that name; the service is not asked again."""
         return bool(self.load().find(name) or builtin.LIST.find(name))
 
     def is_restricted(self, name: str) -> bool:
@@ -101,9 +103,9 @@ class Catalog:
         return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
 
     def find_app(self, app: str) -> Whereabouts | None:
-        """Ask every region of the list for the app, once per run; None if none of them may be asked.
+        """Ask every region of the list for the app, once per run.
 
-        None may be asked if the run is offline, if there is no token, or if the service vouches for none of them. If
+        Return None if no region may be asked: offline, without a token, or if the service vouches for none of them. If
         the app was not found, one warning names the silent regions.
         """
         if app not in self._whereabouts:
@@ -161,10 +163,12 @@ class Catalog:
         trace.line(f"region list: {'asked for anew' if refresh else 'no fresh one in the cache'}")
         self._may_ask_again = False
         try:
-            return self._fetch()
+            chosen = self._fetch()
         except ServiceError as failure:
             trace.line(f"region list: not from the service: {failure.message}")
-            return self._fall_back(cached, failure.message)
+            chosen = self._fall_back(cached, failure.message)
+        trace.line(f"region list: source {chosen.source.value}")
+        return chosen
 
     def _fetch(self) -> RegionList:
         if self.context.offline:

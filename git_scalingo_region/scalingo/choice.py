@@ -47,7 +47,7 @@ class Wish(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A region, why it was chosen, the list that it is from, and whether the account sees the app (None: not asked)."""
+    """A region, why it was chosen, the list that it is from, and whether any region has the app (None: not known)."""
 
     region: Region
     source: RegionSource

@@ -18,13 +18,12 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache
 
 PACKAGE = Path(git_scalingo_region.__file__).parent
-PROJECT = Path(__file__).parent.parent
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
     for path in PACKAGE.rglob("*.py")
     if path.stem != "__init__"
 }
-CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CONTRIBUTING = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 # Each heavy library, and the modules that may import it.
 OWNERS = {
     "typer": {"cli.parser"},

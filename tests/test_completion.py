@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,20 +164,14 @@ def split(output: str) -> list[list[str]]:
     return [sorted(set(part.split())) for part in output.split("==\n")[:-1]]
 
 
-def bash_offers(*lines: str, **more: str) -> list[list[str]]:
-    """Return what bash offers for each line, through git's own completion."""
-    argv = [need("bash"), "--norc", "--noprofile", "-c", BASH_DRIVER, "bash", *lines]
-    return quiet(*argv, GIT_FOR_BASH=git_for_bash(), **more)
-
-
-def fish_offers(*lines: str, **more: str) -> list[list[str]]:
-    """Return what fish offers for each line."""
-    return quiet(need("fish"), "-c", FISH_DRIVER, *lines, **more)
-
-
-def quiet(*argv: str, **more: str) -> list[list[str]]:
-    """Return what a driver offers; it must not print an error."""
-    done = subprocess.run(argv, env=os.environ | more, check=False, capture_output=True, text=True, timeout=DEADLINE)
+def driven(shell: str, *lines: str, **more: str) -> list[list[str]]:
+    """Return what bash, through git's own completion, or fish offers for each line; no error must be printed."""
+    argv = ["-c", FISH_DRIVER]
+    if shell == "bash":
+        argv = ["--norc", "--noprofile", "-c", BASH_DRIVER, "bash"]
+        more["GIT_FOR_BASH"] = git_for_bash()
+    command, environ = [need(shell), *argv, *lines], os.environ | more
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE)
     assert done.stderr == ""
     return split(done.stdout)
 
@@ -200,7 +195,7 @@ def zsh(dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str
 def offers(request: pytest.FixtureRequest, names: Path) -> Offer:
     """Return a function that says what one of the shells offers for each of some lines."""
     if request.param != "zsh":
-        return {"bash": bash_offers, "fish": fish_offers}[request.param]
+        return partial(driven, request.param)
     dump: Path = request.getfixturevalue("zsh_dump")
     return lambda *lines, **more: zsh(dump, *lines, **more)[0]
 
@@ -323,7 +318,7 @@ def test_an_alias_and_given_options_in_bash(repo: Repo) -> None:
     repo.git("config", "alias.sr", "scalingo-region")
     lines = [f"git sr show {given} --f" for given in ("--field=x", "--field x", "")]
     expected = [["osc-fr1"], ["origin"], ["--fallback"], ["--fallback"], ["--fallback", "--field"]]
-    assert bash_offers("git sr add osc-f", "git sr sync o", *lines) == expected
+    assert driven("bash", "git sr add osc-f", "git sr sync o", *lines) == expected
 
 
 @pytest.mark.usefixtures("names")

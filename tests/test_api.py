@@ -369,7 +369,7 @@ def test_a_bug_is_not_mistaken_for_a_failure_of_the_service(service: Service, mo
 
 
 NOT_TRUSTED = "cannot be reached (its certificate is not trusted)"
-NO_TLS = NO_SERVICE.replace("http:", "https:")
+NOBODY = NO_SERVICE.replace("http:", "https:")
 
 
 @pytest.mark.parametrize(
@@ -392,12 +392,6 @@ def test_nothing_is_sent_to_a_service_that_is_not_trusted(
     monkeypatch.setenv(variable, bundle.format(**places))
     assert reason.format(**places) in failure(tls.url.replace("127.0.0.1", host), TOKEN)
     assert tls.requests == []
-
-
-def test_a_service_without_tls_is_a_failure(service: Service) -> None:
-    """A plain http service behind an https address is not spoken to."""
-    assert failure(service.url.replace("http:", "https:"), TOKEN) == "cannot be reached (TLS failed)"
-    assert service.requests == []
 
 
 def tunnel(handler: BaseHTTPRequestHandler) -> None:
@@ -447,13 +441,14 @@ def test_plain_http_needs_no_proxy(service: Service, other_server: Service, monk
     [
         (NO_SERVICE, "", "the connection was refused"),
         *((f"https://{place}", "", UNUSABLE) for place in ("a..b", ".", "*", "[v1.x]", "h:99999")),
-        (NO_TLS, "socks5://bob:proxy-secret@127.0.0.1:9", "the scheme of the proxy is not supported"),
-        (NO_TLS, "http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
-        (NO_TLS, "http://bob:proxy-secret@PROXY", "the proxy answered 407"),
-        (NO_TLS, "http://bob:proxy-secret@", UNUSABLE),
-        (NO_TLS, "http://bob:proxy-secret@h:port", UNUSABLE),
-        (NO_TLS, "http://bob@..proxy-secret:1", UNUSABLE),
-        (NO_TLS, "bob:proxy-secret@h", UNUSABLE),
+        ("https://OTHER", "", "TLS failed"),
+        (NOBODY, "socks5://bob:proxy-secret@127.0.0.1:9", "the scheme of the proxy is not supported"),
+        (NOBODY, "http://bob:proxy-secret@127.0.0.1:9", "the proxy does not answer"),
+        (NOBODY, "http://bob:proxy-secret@OTHER", "the proxy answered 407"),
+        (NOBODY, "http://bob:proxy-secret@", UNUSABLE),
+        (NOBODY, "http://bob:proxy-secret@h:port", UNUSABLE),
+        (NOBODY, "http://bob@..proxy-secret:1", UNUSABLE),
+        (NOBODY, "bob:proxy-secret@h", UNUSABLE),
     ],
 )
 def test_an_unusable_address_or_proxy_is_a_failure_without_a_password(
@@ -461,8 +456,9 @@ def test_an_unusable_address_or_proxy_is_a_failure_without_a_password(
 ) -> None:
     """What refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable with the proxy."""
     other_server.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
-    monkeypatch.setenv("HTTPS_PROXY", proxy.replace("PROXY", other_server.url.removeprefix("http://")))
-    assert failure(address) == f"cannot be reached ({reason})"
+    other = other_server.url.removeprefix("http://")
+    monkeypatch.setenv("HTTPS_PROXY", proxy.replace("OTHER", other))
+    assert failure(address.replace("OTHER", other)) == f"cannot be reached ({reason})"
 
 
 GOOD = [

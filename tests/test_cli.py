@@ -145,10 +145,7 @@ MISTAKES = {
     "lst add": ("no such command 'lst'", "did you mean list?"),
     "zzz": ("no such command 'zzz'",),
     "-x": ("no such option: -x",),
-    "--offline list": (
-        "no such option: --offline",
-        "options come after the command: git scalingo-region list [OPTIONS]",
-    ),
+    "-q list": ("no such option: -q", "options come after the command: git scalingo-region list [OPTIONS]"),
     "list --xyz": ("no such option: --xyz",),
     "list --jsn": ("no such option: --jsn", "did you mean --json?"),
     "add -r": ("option '-r' requires an argument",),

@@ -89,7 +89,7 @@ def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]
     ],
 )
 def test_asks_as_documented(tls: Service, home: Path, token: str, expected: list[Any]) -> None:
-    """An API token is exchanged, a JWT sent as it is, and .netrc does not count; below its path, we ask for JSON."""
+    """The token is exchanged unless it is a JWT, .netrc does not count, and requests go below the service's path."""
     (home / ".netrc").write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
     (home / ".netrc").chmod(0o600)
     tls.routes["GET", "/at/v1/regions"] = answers(200, {"regions": tls.regions})
@@ -185,7 +185,7 @@ SLOW: dict[str, Respond] = {
 
 @pytest.mark.parametrize("slow", SLOW)
 def test_the_time_is_for_the_whole(service: Service, slow: str) -> None:
-    """A service that sends a byte now and then, and never ends, is given up in time, and holds up no exit of Python."""
+    """A service that sends a byte now and then is given up in time, and does not keep the program from ending."""
     service.routes[LIST] = SLOW[slow]
     started, threads = time.monotonic(), threading.enumerate()
     assert failure(service.url, seconds=0) == "cannot be reached (no answer in time)"

@@ -140,7 +140,6 @@ def test_an_odd_file_is_a_miss_and_is_replaced(cache: Cache, oddity: str) -> Non
     path.unlink()
     if isinstance(put, bytes):
         path.write_bytes(put)
-        path.chmod(0o600)
     else:
         put(path)
     assert cache.load() is None

@@ -143,7 +143,7 @@ def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) 
 
 
 def test_a_useless_token_is_an_error(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refused token, exchanged once in a run, or one that cannot be sent, even offline, leads to no older list."""
+    """A token that is refused, or cannot be one, is an error even if there is an older list, and is exchanged once."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     load()
     age(home, 2 * DAY)

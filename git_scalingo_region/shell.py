@@ -80,4 +80,4 @@ def quote(word: str) -> str:
 def _for_printf(character: str) -> str:
     if re.match(_PRINTED, character):
         return character
-    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+    return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

@@ -184,12 +184,15 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
 
 def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
     """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
-    catalog = selection.remotes.catalog
-    if choice := where_the_app_is(catalog, catalog.find_app(app) if app else None):
+    catalog, region = selection.remotes.catalog, examined.region
+    is_gone = not region or catalog.is_gone(region)
+    if choice := where_the_app_is(catalog, catalog.find_app(app) if app and is_gone else None):
         return choice
     app = app or selection.app
     names = ", ".join(sorted(catalog.load().names))
-    where = f"the region {examined.region}, which is gone" if examined.region else "an unknown region"
+    where = (
+        f"the region {region}, which {'is gone' if is_gone else 'the list lacks'}" if region else "an unknown region"
+    )
     raise RegionError(
         f"the remote '{selection.remote}' points at {where}: say where {app} is now ({names})",
         selection.remotes.move_form(selection.remote, app),

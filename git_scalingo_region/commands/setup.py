@@ -73,7 +73,11 @@ def _make(
 
 def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
     """Return what to do if ssh does not know the hosts: one command, if the keys of all of them are published."""
-    unknown = {target.choice.region.ssh: advice for target in targets if (advice := host_key_advice(target))}
+    unknown = {
+        target.choice.region.ssh: advice
+        for target in targets
+        if (advice := host_key_advice(target.selection.remotes, target.choice.region))
+    }
     command = shell.plugin("setup", "--trust", *remotes)
     if command and unknown and all(map(builtin.fingerprints, unknown)):
         return (f"trust the host keys: {command}",)

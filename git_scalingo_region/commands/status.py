@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
@@ -43,7 +43,8 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     found = {item.remote.name: item for item in here.examine(repository, remotes, optional=declared)}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
-    advice = [_advice(here, status, found.get(status.remote)) for status in statuses]
+    refused = {item.remote for item in declared.values() if not _can_set_up(here, repository, item)}
+    advice = [_advice(here, status, found.get(status.remote), refused) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
     return Result(
         text=lambda style: _text(statuses, style),
@@ -75,14 +76,22 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
     return Status(remote.name, app, region or None, url, remote.push_urls, state)
 
 
-def _advice(here: Remotes, status: Status, item: Examined | None) -> str:
-    """Return what to do about a remote; a command only if it can do what the line says."""
+def _can_set_up(here: Remotes, repository: Repository, item: Declared) -> bool:
+    """Return whether `setup` can make a declared remote; that does not depend on its region."""
+    is_ours = here.move_command(item.remote, here.catalog.load().regions[0], item.app)
+    return bool(is_ours) and not repository.legacy_file(here.configuration.remote(item.remote))
+
+
+def _advice(here: Remotes, status: Status, item: Examined | None, refused: Collection[str]) -> str:
+    """Return what to do about a remote; a command only if it can do what the line says.
+
+    One remote that `setup` refuses keeps it from making any, unless the others are named.
+    """
     name, state = status.remote, status.state
-    if state is State.DIFFERS and not item:
-        see = shell.plugin("setup", "-n", name)
-        return f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"
+    if state in (State.DIFFERS, State.MISSING) and name in refused:
+        return f"setup does not change '{name}'; to see why: {shell.plugin('setup', '-n', name)}"
     if state in (State.DIFFERS, State.MISSING):
-        return f"set up what {FILE} declares: {shell.plugin('setup')}"
+        return f"set up what {FILE} declares: {shell.plugin('setup', *([name] if refused else []))}"
     if state is State.STALE and here.configuration.remote(name).inherited:
         return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
     if state is State.STALE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from git_scalingo_region.commands.selection import Remotes
-from git_scalingo_region.commands.target import Done, undo
+from git_scalingo_region.commands.target import Done, host_key_advice, undo
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus, RemoteConflict
 from git_scalingo_region.model import Region
@@ -45,7 +45,7 @@ def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Result:
     return Result(
         text=lambda style: "\n".join([*(item.text(style) for item in done), total]),
         json=lambda: {"remotes": [_json(item) for item in done], "refused": refused, "dry_run": dry_run},
-        hints=lambda: list(_advice(here, left)),
+        hints=lambda: [*_advice(here, left), *_host_key_advice(here, plans)],
         exit_status=ExitStatus.CONFLICT if refused else ExitStatus.DONE,
     )
 
@@ -63,7 +63,7 @@ def _plan(here: Remotes, item: Examined) -> Plan | RemoteConflict | None:
 
 def _regions_with(here: Remotes, item: Examined) -> Sequence[Region]:
     """Return the regions where the app of a remote is now, if the remote's own region is gone."""
-    if not item.region or not here.has_unknown_region(item):
+    if not item.region or not here.has_unknown_region(item) or not here.catalog.is_gone(item.region):
         return ()
     whereabouts = here.catalog.find_app(item.url.app)
     return whereabouts.present if whereabouts else ()
@@ -79,6 +79,13 @@ def _advice(here: Remotes, left: Iterable[Examined]) -> Iterator[str]:
             yield f"{app} is in {region.name}" + (f"; to move '{name}' there: {command}" if command else "")
         if item.state is State.UNKNOWN_REGION and not regions:
             yield here.move_hint(item)
+
+
+def _host_key_advice(here: Remotes, plans: Sequence[Plan]) -> dict[str, None]:
+    """Return what to do if ssh does not know the hosts of the remotes that were updated."""
+    names = [here.catalog.platform().region_name(plan.url) for plan in plans]
+    regions = filter(None, map(here.catalog.find, dict.fromkeys(names)))
+    return dict.fromkeys(advice for region in regions for advice in host_key_advice(here, region))
 
 
 def _sum(done: int, refused: int, left: int, *, dry_run: bool) -> str:

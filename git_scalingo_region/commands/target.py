@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import Selection, choose_region, ssh_command
+from git_scalingo_region.commands.selection import Remotes, Selection, choose_region, ssh_command
 from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Outcome, Region
 from git_scalingo_region.repository.changes import carry_out
@@ -64,7 +64,7 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
     target = Target(selection, app, choice, force)
     if choice.app_found or not target.plan(configuration).changes:
         return target
-    words = selection.remotes.add_words(remote)
+    words = (*selection.remotes.add_words(remote), *(["--force"] if force else []))
     return target._replace(choice=warn_if_elsewhere(catalog, choice, app, words))
 
 
@@ -151,17 +151,17 @@ def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
     return undo_commands(plan, lambda origin: None if repository.is_main_file(origin) else repository.real_path(origin))
 
 
-def host_key_advice(target: Target) -> Sequence[str]:
-    """Return what to do if ssh does not know the host of a remote that was made or moved."""
+def host_key_advice(remotes: Remotes, region: Region) -> Sequence[str]:
+    """Return what to do if ssh does not know the host of the region to which a remote was made or moved."""
     from git_scalingo_region.ssh import client, known_hosts  # only needed if something has changed
 
-    endpoint, (catalog, configuration) = target.choice.region.ssh, target.selection.remotes
+    endpoint = region.ssh
     try:
-        lookup = client.lookup(endpoint, ssh_command(catalog.context, configuration))
+        lookup = client.lookup(endpoint, ssh_command(remotes.catalog.context, remotes.configuration))
         if known_hosts.trusted(known_hosts.known_keys(lookup.name, lookup.files)):
             return ()
     except RepositoryError as error:
         return (error.message, *error.hints)
     is_published = bool(builtin.fingerprints(endpoint))
     why = " yet" if is_published else ", and none is published; to see its keys"
-    return (f"ssh does not know the host key of {endpoint}{why}: {shell.plugin('trust', target.choice.region.name)}",)
+    return (f"ssh does not know the host key of {endpoint}{why}: {shell.plugin('trust', region.name)}",)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from git_scalingo_region import signals
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.configuration import Configuration, parse_items
+from git_scalingo_region.repository.configuration import VALUELESS, Configuration, parse_items
 from git_scalingo_region.repository.git import Repository, execute, gitpython, reason_of
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
@@ -28,10 +28,13 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
 
     The plan is made again under the lock, since another process may have changed the configuration meanwhile.
 
-    Raises what `decide` raises, and `RepositoryError` if a file cannot be written, stays locked, or is one that git
-    reads more than once.
+    Raises what `decide` raises, and `RepositoryError` if git refuses a remote, or if a file cannot be written, stays
+    locked, or is one that git reads more than once.
     """
     plans = decide(configuration)
+    edited = [change for plan in plans for change in plan.changes]
+    if edited and not any(value is VALUELESS for change in edited for value in change.old):
+        repository.push_urls()  # if git refuses any remote, say so before something is written
     while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
         gitpython()  # loading it takes a while: do that before taking the lock
         with _locked(paths):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
-# The path may hold a newline. Outside a work tree the last of the three answers is not needed.
-_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)"
+# The path may hold a newline. The last of the three answers is missing if there is no work tree.
+_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n(.+))?)"
 # A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
@@ -133,9 +133,10 @@ class Repository:
         found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
-        self.has_work_tree = found[2] is not None
         # Inside a work tree the origins of `git config` start from its top, whatever the current folder is.
-        self.top: str = found[2] or ""
+        self._start: str = found[2] or ""
+        self.top: str = self._start or found[3] or ""  # of the work tree; --work-tree may name one that is elsewhere
+        self.has_work_tree = found[2] is not None or bool(found[3])
         self._real_paths: dict[str, str] = {}
 
     def read(self) -> Configuration:
@@ -211,7 +212,7 @@ class Repository:
 
     def file(self, origin: str) -> str:
         """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
-        return os.path.join(self.top, origin.removeprefix("file:")) if origin else self._config_path
+        return os.path.join(self._start, origin.removeprefix("file:")) if origin else self._config_path
 
     def real_path(self, origin: str) -> str:
         """Return the path that an origin leads to, links followed: git, too, writes there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -116,9 +117,19 @@ class Push:
         yield from self._enabled("push.gpgsign", "Scalingo does not accept signed pushes")
         if option := get("push.pushoption"):
             yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
-        protocol = next(filter(entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
-        if protocol and get(protocol).lower() not in ("always", "user"):
+        yield from self._transport()
+
+    def _transport(self) -> Iterator[Obstacle]:
+        """Yield what keeps git from connecting over ssh, whatever the host; the environment comes first."""
+        get, allowed = self.configuration.get, os.environ.get("GIT_ALLOW_PROTOCOL")
+        protocol = next(filter(self.configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
+        if allowed is not None and "ssh" not in allowed.split(":"):
+            yield Obstacle("GIT_ALLOW_PROTOCOL", allowed, "git refuses to push over ssh")
+        elif allowed is None and protocol and get(protocol).lower() not in ("always", "user"):
             yield Obstacle(protocol, get(protocol), "git refuses to push over ssh")
+        variant = os.environ.get("GIT_SSH_VARIANT")
+        if (variant or get("ssh.variant")) == "simple":
+            yield Obstacle("GIT_SSH_VARIANT" if variant else "ssh.variant", "simple", "git cannot give it the port")
 
     def _recursions(self) -> Iterator[Obstacle]:
         """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""

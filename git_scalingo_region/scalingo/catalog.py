@@ -18,7 +18,7 @@ from git_scalingo_region.model import ListSource, Platform, Region, RegionList
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache, is_fresh
 from git_scalingo_region.scalingo.credentials import Token, find_token, vouches_for
-from git_scalingo_region.settings import CACHE_FRESH_SECONDS
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS, LOOK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
@@ -93,6 +93,14 @@ class Catalog:
     def known(self, name: str) -> bool:
         """Return whether the list or the built-in list has a region of that name; the service is not asked again."""
         return bool(self.load().find(name) or builtin.LIST.find(name))
+
+    def is_up_to_date(self) -> bool:
+        """Return whether the list was fetched so recently that what it lacks is not there."""
+        return is_fresh(self.load(), seconds=LOOK_AGAIN_SECONDS)
+
+    def is_gone(self, name: str) -> bool:
+        """Return whether the platform no longer has the region. An old list does not tell: the region may be new."""
+        return name in builtin.FORMER_HOSTS.values() or (not self.known(name) and self.is_up_to_date())
 
     def is_restricted(self, name: str) -> bool:
         """Return whether the region exists but is missing from the list of this account."""

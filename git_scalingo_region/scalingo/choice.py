@@ -72,7 +72,8 @@ def tell_region_from_app(
 
     A single word is the app if that app is known already, or if nothing else says which app it is and no region has
     that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
-    neither, or if no app is known; `words` are the words of the command, up to the region, for its hints.
+    neither, or if no app is known, and `RegionError` if only a newer list could tell. `words` are the words of the
+    command, up to the region, for its hints.
     """
     if app:
         found = region and check_region_name(region), check_app_name(app)
@@ -102,6 +103,9 @@ def _read_word(catalog: Catalog, word: str, apps: Sequence[str], words: Sequence
         check_app_name(word)  # it can be neither: say so before anything is asked
     if catalog.known(word) or catalog.find(word):
         return word, check_app_name(apps[0], "SCALINGO_APP")
+    if not catalog.is_up_to_date():
+        why = f"cannot tell whether '{word}' is a region or an app, since the list of regions is not up to date"
+        raise RegionError(why, f"name both: {shell.plugin(*words)} REGION APP")
     _warn_of_near_names(catalog, word, cutoff=0.6)
     return "", check_app_name(word)
 

@@ -86,7 +86,9 @@ def public_key(path: Path) -> HostKey:
 
 
 def make_key(path: Path, kind: str = "ed25519") -> Path:
-    """Make a key pair of that type."""
+    """Make a key pair of that type; without the OpenSSH client, skip the test."""
+    if needs_openssh.args[0]:
+        pytest.skip(needs_openssh.kwargs["reason"])
     bits = {"rsa": ["-b", "2048"]}.get(kind, [])
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "", "-f", str(path)], check=True)
     return path
@@ -143,7 +145,8 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 @contextmanager
 def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[Endpoint]:
-    """Run a server in a thread of its own until the block ends."""
+    """Run a server in a thread of its own until the block ends; without asyncssh, skip the test."""
+    pytest.importorskip("asyncssh", reason="asyncssh is not installed")
     apps.mkdir(exist_ok=True)
     endpoint = Endpoint(0, apps, keys)
     ready, loop = threading.Event(), asyncio.new_event_loop()

@@ -79,19 +79,8 @@ def check_undo(run: Run, paste: Paste, count: int, *arguments: str) -> None:
 
 NAMES = ["scalingo", "team/x", "a.b", "-dash", "--", "-", "", "a b", "é", 'q"\\', "it's"]
 NAMES += ["$(touch pwned)", "a\tb\u00a0", "\udcff"]
-VALUES = [
-    "-oProxyCommand=x",
-    "--push",
-    "--",
-    "#;x",
-    "a\\b",
-    "a:%s\\n\\t",
-    "$(touch pwned)",
-    "!!",
-    "it's \\$HOME",
-    '"q"',
-]
-VALUES += ["", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
+VALUES = ["-oProxyCommand=x", "--push", "--", "#;x", "a\\b", "a:%s\\n\\t", "$(touch pwned)", "!!", "it's \\$HOME"]
+VALUES += ['"q"', "", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
 
 
 @pytest.mark.slow

@@ -76,13 +76,12 @@ def test_known_keys(tmp_path: Path) -> None:
     assert {entry.key for entry in known_hosts.known_keys("[h.example]:2222", [str(path)]) if not entry.marker} == {KEY}
 
 
-@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
-def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Path], kind: str) -> None:
+def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Path]) -> None:
     """A key's fingerprint is, character by character, what `ssh-keygen -l` prints for it."""
-    path = make_host_key(kind)
-    printed = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
-    assert public_key(path).fingerprint == printed.split()[1]
-    assert known_hosts.is_fingerprint(printed.split()[1])
+    for path in map(make_host_key, ("ed25519", "rsa", "ecdsa")):
+        said = subprocess.run(["ssh-keygen", "-lf", f"{path}.pub"], check=True, capture_output=True, text=True).stdout
+        assert public_key(path).fingerprint == said.split()[1]
+        assert known_hosts.is_fingerprint(said.split()[1])
 
 
 def test_a_key_that_is_not_what_it_says_is_none() -> None:
@@ -212,7 +211,6 @@ def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
 
 
 REMOVALS = [
-    ("h.example {key}\n", ""),
     ("# mine\nh.example {other}\nh.example {key} me\r\ni {key}", "# mine\nh.example {other}\ni {key}"),
     ("a,h.example {key}\nb {key}\n", "!h.example,a,h.example {key}\nb {key}\n"),
     ("  *.example {key}\n", "  !h.example,*.example {key}\n"),

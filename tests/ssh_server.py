@@ -146,19 +146,17 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 @contextmanager
 def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[Endpoint]:
     """Run a server in a thread of its own until the block ends; without asyncssh, skip the test."""
-    pytest.importorskip("asyncssh", reason="asyncssh is not installed")
+    asyncssh = pytest.importorskip("asyncssh", reason="asyncssh is not installed")
     apps.mkdir(exist_ok=True)
-    endpoint = Endpoint(0, apps, keys)
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    stopped = asyncio.Event()
+    endpoint, loop = Endpoint(0, apps, keys), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
 
-    async def serve() -> None:
-        import asyncssh
+    async def run(process: Any) -> None:
+        process.exit(await _run(process, endpoint))
 
-        async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
-            process.exit(await _run(process, endpoint))
-
-        server = await asyncssh.listen(
+    async def listen() -> Any:
+        return await asyncssh.listen(
             "127.0.0.1",
             0,
             server_host_keys=[str(path) for path in keys.values()],
@@ -166,20 +164,16 @@ def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[End
             process_factory=run,
             encoding=None,
         )
-        endpoint.port = server.get_port()
-        ready.set()
-        await stopped.wait()
-        server.close()
-        await server.wait_closed()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-    thread.start()
-    assert ready.wait(20), "the ssh server does not start"
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
+    endpoint.port = server.get_port()
     try:
         with patch.dict(vars(builtin)["FINGERPRINTS"]):
             yield endpoint
     finally:
-        loop.call_soon_threadsafe(stopped.set)
+        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join(20)
         loop.close()
 

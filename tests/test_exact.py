@@ -73,34 +73,6 @@ def test_a_region_that_the_account_does_not_see(repo: Repo, run: Run, account: A
     assert repo.push_urls() == [SECNUM]
 
 
-def test_sync_keeps_each_urls_own_app_and_region(repo: Repo, run: Run, paste: Paste) -> None:
-    """Of a url and a pushurl only the stale one changes, and each keeps its own app and region."""
-    appa, appb = STALE.replace("myapp", "appa"), STALE.replace("myapp", "appb")
-    sh(f"git remote add both {appa}; git config remote.both.pushurl {appb}")
-    sh(f"git remote add mixed {SECNUM}; git config remote.mixed.pushurl {STALE}")
-    before = sorted(repo.git("config", "--list", "--null").split("\0"))
-    new = [url.replace("2200", "22") for url in (appa, appb)]
-    result = run("sync", "--offline")
-    assert result.stdout == (
-        "Updated remote 'both'\n"
-        f"  url      {appa} -> {new[0]}\n"
-        f"  pushurl  {appb} -> {new[1]}\n"
-        "  region   osc-fr1\n"
-        f"  undo     git remote set-url both {appa} && git remote set-url --push both {appb}\n"
-        "\n"
-        "Updated remote 'mixed'\n"
-        f"  pushurl  {STALE} -> {OSC_FR1}\n"
-        "  region   osc-fr1\n"
-        f"  undo     git remote set-url --push mixed {STALE}\n"
-        "\n"
-        "2 remotes updated\n"
-    )
-    assert repo.git("config", "remote.mixed.url") == SECNUM
-    for command in printed(result):
-        assert paste(command).returncode == 0
-    assert sorted(repo.git("config", "--list", "--null").split("\0")) == before
-
-
 # Hosts that do not tell a region that is there: url, what `status` calls the region, and the error of `add myapp`.
 UNKNOWN = {
     "scalingo.com": ("git@scalingo.com:myapp.git", "agora-fr1", "the region agora-fr1, which is gone"),

@@ -161,17 +161,12 @@ def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_scan_of_a_host_that_never_speaks() -> None:
-    """A host that takes the connection and says nothing is given up."""
+def test_a_scan_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that says nothing is given up, and an `ssh-keyscan` that does not keep to its own time limit is ended."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = SshEndpoint(*silent.getsockname())
         with pytest.raises(ServiceError, match=r"reached: it accepts the connection, but offers no host key$"):
             client.scan(place, seconds=1)
-
-
-@pytest.mark.slow
-def test_a_scanner_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An `ssh-keyscan` that does not keep to its own time limit is ended."""
     executable(tmp_path / "ssh-keyscan", "#!/bin/sh\nexec tail -f /dev/null\n")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ServiceError, match=r"^h\.example:22 cannot be reached: it does not answer$"):

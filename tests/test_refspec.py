@@ -105,13 +105,6 @@ def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, l
     assert not (repo.path / "pwned").exists()
 
 
-def test_a_remote_with_an_odd_name_is_pushed_to(repo: Repo, app: Path) -> None:
-    """The remote's name is quoted as well."""
-    repo.git("remote", "rename", "scalingo", "it's/$(me)")
-    assert paste(advised("it's/$(me)")).returncode == 0
-    assert list(refs(app)) == ["refs/heads/main"]
-
-
 @pytest.mark.parametrize("tags", [[], ["refs/tags/HEAD"], ["refs/tags/new"]])
 def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> None:
     """Before the first commit of a branch nothing can be pushed, even if a tag has the name HEAD."""

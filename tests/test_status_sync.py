@@ -25,13 +25,14 @@ def mixed(repo: Repo, service: Service) -> Repo:
         ("scalingo", OSC_FR1),
         ("short", "git@ssh.osc-fr1.scalingo.com:myapp.git"),
         ("old", STALE),
-        ("sec", STALE_SECNUM),
+        ("sec", STALE),
         ("gone", GONE),
         ("diverted", OSC_FR1),
         ("origin", ELSEWHERE),
     ):
         repo.git("remote", "add", name, url)
     repo.git("remote", "set-url", "--push", "diverted", ELSEWHERE)
+    repo.git("remote", "set-url", "--push", "sec", STALE_SECNUM)
     repo.git("config", "remote.empty.prune", "true")
     return repo
 
@@ -80,7 +81,7 @@ def test_a_named_remote_has_to_be_one(mixed: Repo, run: Run, command: str) -> No
 
 
 def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: Run, paste: Paste) -> None:
-    """`sync` replaces the urls of the stale remotes in place; every other byte stays; a second run finds nothing."""
+    """`sync` replaces each stale url in its line, keeping app and region; all else stays; a second run changes none."""
     before = mixed.config.read_text()
     new, new_secnum = (url.replace("2200", "22") for url in (STALE, STALE_SECNUM))
     done = (
@@ -90,23 +91,25 @@ def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: R
         f"  undo    git remote set-url old {STALE}\n"
         "\n"
         "Updated remote 'sec'\n"
-        f"  url     {STALE_SECNUM} -> {new_secnum}\n"
-        "  region  osc-secnum-fr1\n"
-        f"  undo    git remote set-url sec {STALE_SECNUM}\n"
+        f"  url      {STALE} -> {new}\n"
+        f"  pushurl  {STALE_SECNUM} -> {new_secnum}\n"
+        "  region   osc-secnum-fr1\n"
+        f"  undo     git remote set-url sec {STALE} && git remote set-url --push sec {STALE_SECNUM}\n"
         "\n"
         "2 remotes updated, 4 left as they were\n"
     )
     planned = re.sub("  undo .*\n", "", done).replace("Updated", "Would update").replace("updated", "to update")
     assert run("sync", "-n").stdout == planned
-    assert run("sync") == Result(0, done, f"hint: {MOVE}\n")
+    result = run("sync")
+    assert result == Result(0, done, f"hint: {MOVE}\n")
     after = before.replace(STALE, new).replace(STALE_SECNUM, new_secnum)
     assert mixed.config.read_text() == after
     assert run("sync").stdout == "No Scalingo remote is stale\n"
     assert mixed.config.read_text() == after
-    undo = [f"git remote set-url {name} {url}" for name, url in (("old", STALE), ("sec", STALE_SECNUM))]
-    assert [paste(command).returncode for command in undo] == [0, 0]
+    assert [paste(command).returncode for command in printed(result)] == [0, 0]
     assert mixed.config.read_text() == before
-    changed = {"remote": "old", "region": "osc-fr1", "previous_url": STALE, "url": new, "undo": undo[:1]}
+    undo = [f"git remote set-url old {STALE}"]
+    changed = {"remote": "old", "region": "osc-fr1", "previous_url": STALE, "url": new, "undo": undo}
     expected = {"remotes": [changed], "refused": [], "dry_run": False, "warnings": []}
     assert run("sync", "old", "--json").json == expected
 

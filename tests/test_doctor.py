@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -651,6 +650,7 @@ def keys(other_key: HostKey, make_host_key: Callable[[str], Path]) -> dict[str, 
 
 NEW, WRONG = "ssh does not know {name} yet", "{file} holds a key for {name} that is not the published one"
 UNKNOWN, CHANGED = "the host key is unknown", "the host key is not the one known"
+NO_APP = "there is no app myapp, or you have no rights to it"
 
 
 @pytest.mark.slow
@@ -786,7 +786,6 @@ def test_connection_unreachable(
     assert found == problem(detail.replace("PORT", port), None, f"{ssh} -v -p {port} git@{host}")
 
 
-NO_APP = "there is no app myapp, or you have no rights to it"
 BAD_OPTION = "command-line: line 0: Bad configuration option: x"
 
 
@@ -808,14 +807,12 @@ BAD_OPTION = "command-line: line 0: Bad configuration option: x"
     ],
 )
 @pytest.mark.usefixtures("remote", "known")
-def test_connection_words(
-    doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, detail: str
-) -> None:
+def test_connection_words(doctor: Doctor, home: Path, monkeypatch: pytest.MonkeyPatch, said: str, detail: str) -> None:
     """What ssh and the host say in other cases is read for its meaning, and shown as it is if that is not known."""
-    (tmp_path / "said").write_text(said + "\n" if said else "")
+    (home / "said").write_text(said + "\n" if said else "")
     ask = 'for word; do [ "$word" = -G ] && exec ssh -F none "$@"; done'
-    script = executable(tmp_path / "ssh", f"#!/bin/sh\n{ask}\ncat {shlex.quote(str(tmp_path))}/said >&2\nexit 255\n")
-    monkeypatch.setenv("GIT_SSH_COMMAND", shlex.quote(str(script)))
+    executable(home / "ssh", f"#!/bin/sh\n{ask}\ncat ~/said >&2\nexit 255\n")
+    monkeypatch.setenv("GIT_SSH_COMMAND", "~/ssh")
     assert doctor("--connect")["connection"]["detail"].startswith(detail)
 
 

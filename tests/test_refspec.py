@@ -105,11 +105,10 @@ def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, l
     assert not (repo.path / "pwned").exists()
 
 
-@pytest.mark.parametrize("tags", [[], ["refs/tags/HEAD"], ["refs/tags/new"]])
-def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> None:
-    """Before the first commit of a branch nothing can be pushed, even if a tag has the name HEAD."""
-    for tag in tags:
-        repo.git("update-ref", tag, "HEAD")
+def test_without_a_commit_there_is_no_command(repo: Repo) -> None:
+    """Before the first commit of a branch nothing can be pushed, even if tags are named HEAD and like the branch."""
+    for tag in ("HEAD", "new"):
+        repo.git("update-ref", f"refs/tags/{tag}", "HEAD")
     repo.git("checkout", "--quiet", "--orphan", "new")
     assert advised() == ""
 

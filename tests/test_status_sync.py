@@ -204,6 +204,3 @@ def test_a_thousand_remotes_cost_the_same_few_processes(
     git_questions.clear()
     assert len(run("status", "--json").json["remotes"]) == 1001
     assert len(git_questions) == few
-    names = [f"r{number}" for number in range(400, 410)]
-    assert [item["remote"] for item in run("sync", *names, "--json").json["remotes"]] == names
-    assert repo.push_urls("r405") == ["ssh://git@ssh.osc-fr1.scalingo.com:22/app-405-app.git"]

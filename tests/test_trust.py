@@ -376,8 +376,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("line", "expected"), REFUSED)
-def test_refusals(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, line: str, expected: Result) -> None:
+def test_refusals(trust: Run, monkeypatch: pytest.MonkeyPatch, line: str, expected: Result) -> None:
     """What is no fingerprint or file, contradicts itself, or needs the network, is refused without asking the host."""
     monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F none -o UserKnownHostsFile=none")
-    result = run("trust", *shlex.split(line))
+    result = trust(*shlex.split(line))
     assert replace(result, stderr=result.stderr.removeprefix(OFFLINE)) == expected

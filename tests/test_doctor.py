@@ -14,21 +14,7 @@ from typing import Any
 
 import pytest
 from account import Account, account
-from conftest import (
-    ELSEWHERE,
-    NO_SERVICE,
-    OSC_FR1,
-    SECNUM,
-    STALE,
-    Repo,
-    Run,
-    Service,
-    answers,
-    executable,
-    git,
-    refusal,
-    region_json,
-)
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, Service, answers, executable, git, refusal
 from pasting import Paste, paste
 from ssh_server import (
     Endpoint,
@@ -155,7 +141,8 @@ def test_nothing_wrong(
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
     monkeypatch.setattr(command, "_program", lambda _, name, *__: Finding("problem", f"no {name}", "", "install"))
-    monkeypatch.setenv("SCALINGO_AUTH_URL", f"{NO_SERVICE}/$(id)")
+    service = "http://127.0.0.1:9/$(id)"
+    monkeypatch.setenv("SCALINGO_AUTH_URL", service)
     git("init", "--quiet", "-b", "work", str(tmp_path / "empty"))
     git("config", "push.followTags", "true", cwd=tmp_path / "empty")
     git("config", "push.gpgSign", "true", cwd=tmp_path / "empty")
@@ -171,8 +158,8 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "problem  remote       there is no remote 'scalingo'\n"
         "                      try: git scalingo-region add REGION APP\n"
         "skipped  push-url     there is no remote of a known region\n"
-        f"problem  regions      {NO_SERVICE}/$(id) cannot be reached (the connection was refused)\n"
-        f"                      try: curl -sS '{NO_SERVICE}/$(id)/v1/regions'\n"
+        f"problem  regions      {service} cannot be reached (the connection was refused)\n"
+        f"                      try: curl -sS '{service}/v1/regions'\n"
         "skipped  app          there is no remote of a known region\n"
         "skipped  host-key     there is no remote of a known region\n"
         "skipped  key          there is no remote of a known region\n"
@@ -774,7 +761,7 @@ def test_connection_unreachable(
         monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = place.replace("PORT", str(silent.getsockname()[1]))
-        service.regions = [region_json("osc-fr1", address, default=True)]
+        service.regions[0]["ssh"] = address
         repo.git("remote", "add", "scalingo", f"ssh://git@{address}/myapp.git")
         host, _, port = address.partition(":")
         found = doctor("--connect")["connection"]

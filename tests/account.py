@@ -1,4 +1,4 @@
-"""An account of the platform: a token, and regions whose APIs know its apps. A test imports the fixture `account`."""
+"""An account of the platform: a token, and regions whose APIs know its apps."""
 
 from __future__ import annotations
 

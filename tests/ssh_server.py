@@ -1,7 +1,7 @@
 """An ssh server on loopback that plays a region's endpoint: git over ssh, for one accepted client key.
 
 It needs neither root nor a system user. An app is a bare repository in its folder, by any form of path that git sends:
-`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form. A test imports the fixtures that it uses.
+`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form.
 """
 
 from __future__ import annotations

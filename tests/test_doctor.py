@@ -13,20 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, Service, answers, executable, git, refusal
-from pasting import Paste, paste
-from ssh_server import (
-    Endpoint,
-    agent,
-    client_key,
-    endpoint,
-    make_host_key,
-    make_key,
-    needs_openssh,
-    other_key,
-    public_key,
-)
+from pasting import Paste
+from ssh_server import Endpoint, make_key, needs_openssh, public_key
 
 from git_scalingo_region.commands import access as module
 from git_scalingo_region.commands import doctor as command
@@ -35,7 +25,6 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.ssh.client import HostKey
 
-__all__ = ["account", "agent", "client_key", "endpoint", "make_host_key", "other_key", "paste"]
 pytestmark = needs_openssh
 
 HOST = "ssh.osc-fr1.scalingo.com"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run
-from pasting import Paste, field, paste
+from pasting import Paste, field
 from test_undo import listing
 
 from git_scalingo_region.repository.git import version
-
-__all__ = ["paste"]
 
 resets = pytest.mark.skipif(version() < (2, 46), reason="before git 2.46, an empty url resets nothing")
 no_resets = pytest.mark.skipif(version() >= (2, 46), reason="since git 2.46, an empty url resets the list")

@@ -6,14 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import OSC_FR1, SECNUM, STALE, Repo, Result, Run, Service, git, refusal, region_json
-from pasting import Paste, field, messages, paste, printed
-from ssh_server import Endpoint, client_key, endpoint, make_host_key
+from pasting import Paste, field, messages, printed
+from ssh_server import Endpoint
 
 from git_scalingo_region.repository.git import version
-
-__all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 
 
 def sh(script: str) -> None:

@@ -18,14 +18,13 @@ from typing import Any
 
 import pytest
 from conftest import executable
-from ssh_server import agent, make_host_key, make_key, needs_openssh, public_key
+from ssh_server import make_key, needs_openssh, public_key
 
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.ssh import client, known_hosts
 from git_scalingo_region.ssh.client import HostKey, Lookup, PublicKey
 
-__all__ = ["agent", "make_host_key"]
 pytestmark = needs_openssh
 
 H = SshEndpoint("h.example")

@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import ELSEWHERE, OSC_FR1, Repo, Result, Run, Service, age, region_json
-from pasting import Paste, field, messages, paste, printed
-
-__all__ = ["account", "paste"]
+from pasting import Paste, field, messages, printed
 
 STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/old-app.git"
 STALE_SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:2200/sec-app.git"

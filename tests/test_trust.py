@@ -15,11 +15,9 @@ from typing import Any
 
 import pytest
 from conftest import OFFLINE, Repo, Result, Run, Service, refusal, region_json
-from ssh_server import Endpoint, client_key, endpoint, make_host_key, make_key, other_key, public_key, serving
+from ssh_server import Endpoint, make_key, public_key, serving
 
 from git_scalingo_region.ssh.client import HostKey
-
-__all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 
 PUBLISHED = "the platform's documentation of 2026-01-02"
 NOBODY = "SHA256:" + "A" * 43

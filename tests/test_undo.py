@@ -6,11 +6,9 @@ import subprocess
 
 import pytest
 from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, git
-from pasting import Paste, field, paste
+from pasting import Paste, field
 
 from git_scalingo_region.repository.git import version
-
-__all__ = ["paste"]
 
 
 def listing() -> list[tuple[str, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import importlib.util
 import os
 import re
 import shutil
@@ -33,10 +32,6 @@ from git_scalingo_region.ssh.client import HostKey
 needs_openssh = pytest.mark.skipif(
     not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),
     reason="the OpenSSH client is not installed",
-)
-needs_ssh_server = pytest.mark.skipif(
-    not importlib.util.find_spec("asyncssh") or needs_openssh.args[0],
-    reason="asyncssh or the OpenSSH client is not installed",
 )
 
 _COMMAND = re.compile(r"(git-receive-pack|git-upload-pack) '(?:~?/)?([^/']+)\.git'")

@@ -30,7 +30,7 @@ def test_a_listing_is_read_entry_by_entry() -> None:
         Entry("global", "file:/g", "k.y", "true"),
         Entry("command", "command line:", "remote.a.b.url", ""),
     ]
-    assert [(entry.own, entry.place) for entry in found] == [
+    assert [(entry.own, entry.file) for entry in found] == [
         *((True, "a\nb:c"), (False, "/g"), (False, "the command line")),
     ]
     assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
@@ -66,9 +66,9 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: lis
     for resets, expected in ((False, values), (True, since_2_46)):
         configuration = Configuration(listing, empty_resets=resets)
         remote = configuration.remote("r")
-        assert [entry.value for entry in remote.located] == expected
+        assert [entry.value for entry in remote.in_force] == expected
         assert remote.exists == bool(expected)
-        assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
+        assert remote.values_in(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 
 URLS = ["sc:app", "sc:x/app", "sc", "git@h.example:app.git", "ssh://git@h.example:22/app.git", "https://h.example/app"]

@@ -103,9 +103,9 @@ def test_nothing_wrong(
         ("ok", "repository", "git reads its configuration"),
         ("ok", "remote", "scalingo is myapp in osc-fr1"),
         ("ok", "push-url", OSC_FR1),
-        ("ok", "regions", f"3 from {account.service.url}, the token is accepted"),
+        ("ok", "regions", f"3 regions from {account.service.url}, the token is accepted"),
         ("ok", "app", "this account sees myapp in osc-fr1"),
-        ("ok", "host-key", "known, and the published one"),
+        ("ok", "host-key", "ssh knows the published key"),
         ("ok", "key", f"{client_key}.pub is on the account"),
         ("ok", "history", "the clone is complete"),
         ("ok", "refspec", "no setting stops or diverts the push"),
@@ -113,7 +113,7 @@ def test_nothing_wrong(
         ("ok", "commit", "there is something to push"),
         ("ok", "identity", "the commit is by A <a@example.org>"),
         ("ok", "submodules", "the commit has no submodules"),
-        ("ok", "branch", "main is deployed: git push scalingo main"),
+        ("ok", "branch", "Scalingo deploys main: git push scalingo main"),
         ("skipped", "connection", "only with --connect"),
     ]
     result = run("doctor")
@@ -146,12 +146,12 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "ok       repository   git reads its configuration\n"
         "problem  remote       there is no remote 'scalingo'\n"
         "                      try: git scalingo-region add REGION APP\n"
-        "skipped  push-url     there is no remote of a known region\n"
+        "skipped  push-url     there is no remote in a known region\n"
         f"problem  regions      {service} cannot be reached (the connection was refused)\n"
         f"                      try: curl -sS '{service}/v1/regions'\n"
-        "skipped  app          there is no remote of a known region\n"
-        "skipped  host-key     there is no remote of a known region\n"
-        "skipped  key          there is no remote of a known region\n"
+        "skipped  app          there is no remote in a known region\n"
+        "skipped  host-key     there is no remote in a known region\n"
+        "skipped  key          there is no remote in a known region\n"
         "ok       history      the clone is complete\n"
         "problem  refspec      push.gpgSign is true: Scalingo does not accept signed pushes\n"
         "                      fix: git config --replace-all push.gpgSign false\n"
@@ -161,8 +161,8 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "                      fix: git add --all && git commit --allow-empty --message 'First commit'\n"
         "ok       identity     git knows who you are\n"
         "skipped  submodules   there is no commit yet\n"
-        "ok       branch       work is not deployed under its own name\n"
-        "skipped  connection   there is no remote of a known region\n"
+        "ok       branch       Scalingo does not deploy a branch named work\n"
+        "skipped  connection   there is no remote in a known region\n"
         "6 problems found, 1 warning\n"
     )
 
@@ -392,15 +392,15 @@ STATES = [
     ("follow-tags", "C push.followTags 1; git tag x", warning(f"{TAGS}: the first annotated tag will count", TAGS_OFF)),
     ("follow-tags", "C push.followTags true; git tag -am x v1", problem(TAGS, TAGS_OFF)),
     ("remote", "git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", problem(LEGACY)),
-    ("branch", "git checkout -q -b master", ok("master is deployed: git push scalingo master")),
+    ("branch", "git checkout -q -b master", ok("Scalingo deploys master: git push scalingo master")),
     ("branch", "git checkout -q --detach", ok("HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'")),
     ("branch", "git checkout -q -b x", ok(f"x is not deployed under its own name: {PUSH}/x:refs/heads/main")),
-    ("branch", "git tag main", ok(f"main is deployed: {PUSH}/main:refs/heads/main")),
-    ("branch", "C remote.scalingo.mirror true", ok("main is deployed")),
-    ("branch", "C push.followTags true; git tag -am v1 v1", ok("main is deployed")),
-    ("branch", "git rev-parse HEAD >.git/shallow", ok("main is deployed")),
-    ("branch", "C remote.scalingo.pushurl $X", ok("main is deployed")),
-    ("branch", "git update-ref -d HEAD", ok("main is deployed")),
+    ("branch", "git tag main", ok(f"Scalingo deploys main: {PUSH}/main:refs/heads/main")),
+    ("branch", "C remote.scalingo.mirror true", ok("Scalingo deploys main")),
+    ("branch", "C push.followTags true; git tag -am v1 v1", ok("Scalingo deploys main")),
+    ("branch", "git rev-parse HEAD >.git/shallow", ok("Scalingo deploys main")),
+    ("branch", "C remote.scalingo.pushurl $X", ok("Scalingo deploys main")),
+    ("branch", "git update-ref -d HEAD", ok("Scalingo deploys main")),
     # No connection is tried if `git push` would not make it either, or would go elsewhere.
     ("connection", "C remote.scalingo.pushurl $X", skipped("git push does not go to the app")),
     ("connection", "C remote.scalingo.mirror true", skipped(f"{STUCK}: remote.scalingo.mirror is true")),
@@ -442,8 +442,8 @@ def test_remote(repo: Repo, doctor: Doctor, paste: Paste, name: str, url: str, d
         repo.git("remote", "add", name, url)
     found = doctor(name, "--offline")
     assert found["remote"] == problem(detail.format(name=name, url=url), None, probe)
-    assert found["branch"] == ok("main is deployed")
-    assert found["push-url"] == skipped("there is no remote of a known region")
+    assert found["branch"] == ok("Scalingo deploys main")
+    assert found["push-url"] == skipped("there is no remote in a known region")
     set_up(paste, probe.replace("REGION", "osc-fr1").replace("APP", "a"))
     made = "scalingo" if name == "gh" else name
     assert doctor(made, "--offline")["remote"] == ok(f"{made} is a in osc-fr1")
@@ -473,7 +473,7 @@ def test_rejected_token(
     assert regions == problem(regions["detail"], "export SCALINGO_API_TOKEN=")
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
-    public = "^ok       regions      3 from .*, the public ones"
+    public = "^ok       regions      3 public regions from .*"
     set_up(paste, f"{regions['fix']}; git scalingo-region doctor | grep '{public}'")
     monkeypatch.delenv("SCALINGO_API_TOKEN")
     (home / ".config" / "scalingo").mkdir(parents=True)
@@ -577,8 +577,8 @@ FINGERPRINT = f"{TRUST} --fingerprint FINGERPRINT"
 @pytest.mark.parametrize(
     ("lines", "published", "expected"),
     [
-        ("HOST KEY", "same", ok("known, and the published one")),
-        ("HOST KEY", "", ok("known; no fingerprint is published for it")),
+        ("HOST KEY", "same", ok("ssh knows the published key")),
+        ("HOST KEY", "", ok("ssh knows a key; no fingerprint is published for it")),
         ("", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
         ("", "", problem(f"ssh does not know {HOST} yet", None, FINGERPRINT)),
         ("[HOST]:2200 KEY\n@cert-authority * KEY", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
@@ -656,7 +656,7 @@ def test_host_key_fixes(
     assert known_hosts.read_text() == before
     set_up(paste, fix)
     after = doctor("--connect")
-    assert after["host-key"] == ok("known, and the published one")
+    assert after["host-key"] == ok("ssh knows the published key")
     assert after["connection"]["status"] == "ok"
     assert ("other.org" in known_hosts.read_text()) == ("other.org" in lines)
 

@@ -136,7 +136,7 @@ def test_the_state_of_a_remote(items: list[Setting], place: str, region: str, st
     found = examiner_of(configured(*items)).examine("scalingo")
     assert found
     assert (found.url, found.region, found.state) == (RemoteUrl.parse(place), region, state)
-    assert found.held_url == items[0][3]
+    assert found.configured_url == items[0][3]
 
 
 @pytest.mark.parametrize("items", NOT_OURS)
@@ -151,7 +151,7 @@ def test_a_url_is_judged_by_its_use() -> None:
     for items in ([url(OSC_FR1), pushurl(OSC_FR1)], [url(OSC_FR1)]):
         configuration = configured(push_instead(EVIL, RIGHT), *items)
         remote = configuration.remote("scalingo")
-        judged = [examiner_of(configuration).judge(remote, entry) for entry in remote.located]
+        judged = [examiner_of(configuration).judge(remote, entry) for entry in remote.in_force]
         states += [judgement and judgement.state for judgement in judged]
     assert states == [State.CURRENT, State.CURRENT, State.DIVERTED]
 

@@ -17,7 +17,7 @@ from ssh_server import Endpoint
 STAGING = OSC_FR1.replace("myapp", "myapp-staging")
 BOTH = '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "production"]\n\tapp = myapp\n'
 EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
-TRUST = "hint: make ssh know the host keys: git scalingo-region setup --trust\n"
+TRUST = "hint: trust the host keys: git scalingo-region setup --trust\n"
 
 Declare = Callable[[str], Path]
 
@@ -414,7 +414,7 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
     assert repo.push_urls("x") == ["ssh://git@ssh.scw-par.scalingo.com:22/second.git"]
 
 
-LEFT_OUT = "warning: leaving out the remote 'gone': its region is unknown\n"
+LEFT_OUT = "warning: left out: the region of the remote 'gone' is unknown\n"
 MOVE = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
 
 
@@ -427,7 +427,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     remotes = "  staging  myapp-staging in osc-fr1\n"
     assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    hint = "hint: commit it, and everybody can set up with: git scalingo-region setup\n"
+    hint = "hint: commit it, so that everybody can run: git scalingo-region setup\n"
     assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'
@@ -519,7 +519,7 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known
         f"  ssh-ed25519  {key.fingerprint} (added)\n"
         "  region       osc-fr1\n"
         f"  file         {known_hosts}\n"
-        "  source       the platform's documentation of 2026-01-02\n"
+        "  source       Scalingo's documentation of 2026-01-02\n"
     )
     assert known_hosts.read_text() == endpoint.line()
     assert run("add", "osc-fr1", "other", "-r", "more").stderr == ""  # nothing is left to do about the host key
@@ -533,7 +533,7 @@ def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endp
     declare(BOTH)
     for options, status, why in (
         (["--trust"], 7, f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"),
-        (["--trust", "--offline"], 4, f"{endpoint.ssh} cannot be reached: --offline"),
+        (["--trust", "--offline"], 4, f"cannot ask {endpoint.ssh} for its key: --offline"),
     ):
         result = run("setup", *options)
         assert (result.status, result.stdout.startswith("Created remote 'staging'\n")) == (status, True)
@@ -566,6 +566,6 @@ def test_write_declares_only_what_setup_would_make(repo: Repo, run: Run, service
     repo.git("remote", "add", "scalingo", OSC_FR1)
     reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
     assert run("setup", "--write", "origin") == refusal(6, reason)
-    assert messages(run("setup", "--write"), "warning") == [f"left out of .gitscalingo: {reason}"]
+    assert messages(run("setup", "--write"), "warning") == [f"left out: {reason}"]
     assert (repo.path / ".gitscalingo").read_text() == '[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n'
     assert run("setup").status == 0

@@ -46,7 +46,7 @@ def test_status_is_a_table(mixed: Repo, run: Run) -> None:
         f"sec       osc-secnum-fr1  sec-app  stale           {STALE_SECNUM}\n"
         f"gone      agora-fr1       gone     unknown-region  {GONE}\n"
         f"diverted  osc-fr1         myapp    diverted        {ELSEWHERE}\n",
-        "hint: bring stale remotes to their region's endpoint: git scalingo-region sync\n"
+        "hint: update stale remotes: git scalingo-region sync\n"
         f"hint: {MOVE}\n"
         "hint: see what diverts the push: git scalingo-region doctor diverted\n",
     )

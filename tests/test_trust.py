@@ -19,7 +19,7 @@ from ssh_server import Endpoint, make_key, public_key, serving
 
 from git_scalingo_region.ssh.client import HostKey
 
-PUBLISHED = "the platform's documentation of 2026-01-02"
+PUBLISHED = "Scalingo's documentation of 2026-01-02"
 NOBODY = "SHA256:" + "A" * 43
 
 
@@ -190,7 +190,7 @@ def test_all(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path
     (repo.path / ".gitscalingo").write_text('[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
     answer = trust("--all", "--json").json
     assert [host["region"] for host in answer["hosts"]] == ["scw-par", "osc-fr1"]
-    assert answer["warnings"] == ["leaving out the remote 'gone': its region is unknown"]
+    assert answer["warnings"] == ["left out: the region of the remote 'gone' is unknown"]
     assert known_hosts.read_text() == second.line("ecdsa") + endpoint.line()
 
 
@@ -202,8 +202,8 @@ def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Run, 
     keys = map(endpoint.key, endpoint.keys)
     assert sorted(offered) == [f"{endpoint.ssh} offers {key.type} {key.fingerprint}" for key in keys]
     assert hint == (
-        "compare with the page 'Regions' of the platform's documentation, section 'SSH Endpoints', then: "
-        "git scalingo-region trust osc-fr1 --fingerprint SHA256:..."
+        "compare with the page 'Regions' of Scalingo's documentation, section 'SSH Endpoints', then: "
+        "git scalingo-region trust osc-fr1 --fingerprint FINGERPRINT"
     )
     assert not known_hosts.parent.exists()
 
@@ -243,7 +243,7 @@ def test_refuses_another_key(endpoint: Endpoint, trust: Run, known_hosts: Path, 
 OTHER = "holds another key for {name}, which the host does not offer: ssh-ed25519 {other.fingerprint}"
 REVOKED = "revokes the host key ssh-ed25519 {key.fingerprint} of {name}"
 ADVICE = {
-    OTHER: "if the platform announced a new key, remove the old one",
+    OTHER: "if Scalingo announced a new key, remove the old one",
     REVOKED: "if it was revoked by mistake, undo that",
 }
 

@@ -21,7 +21,7 @@ from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryErr
 from git_scalingo_region.repository import changes
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.git import Repository, gitpython
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
 
@@ -227,14 +227,14 @@ def test_what_others_write_meanwhile_is_planned_for(
 ) -> None:
     """If another process is faster, the plan is made anew under the lock; what it did is kept, not done again."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
-    commands, editor = [command], changes._editor
+    commands = [command]
 
     def late() -> object:
         if commands:
             repo.git(*commands.pop())
-        return editor()
+        return gitpython()
 
-    monkeypatch.setattr(changes, "_editor", late)
+    monkeypatch.setattr(changes, "gitpython", late)
     repository = Repository()
     with pytest.raises(RemoteConflict) if OTHER in urls else contextlib.nullcontext():
         (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)

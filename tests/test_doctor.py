@@ -273,7 +273,7 @@ def test_no_fix_for_the_command_line(remote: Repo, doctor: Doctor, monkeypatch: 
         ("ssh", "OpenSSH_10.0p2 Debian-7, OpenSSL 3.5.1", "ok", "OpenSSH 10.0"),
         ("ssh", "OpenSSH_7.1p2", "problem", "OpenSSH 7.1 is too old: OpenSSH 7.2 is needed"),
         ("ssh", "Dropbear v2022.83", "problem", "ssh does not say that it is OpenSSH"),
-        ("ssh", "", "problem", "ssh is not installed"),
+        ("ssh", "", "problem", "ssh is not installed, or not on PATH"),
         ("git", "", "problem", "git is not installed, or not on PATH"),
     ],
 )
@@ -292,7 +292,9 @@ def test_programs(
     found = doctor("--offline")
     assert found[name] == finding(status, detail)
     if not output:
-        assert found[{"git": "repository", "ssh": "host-key"}[name]] == skipped(f"{name} is not installed")
+        assert found[{"git": "repository", "ssh": "host-key"}[name]] == skipped(
+            f"{name} is not installed, or not on PATH"
+        )
     if status == "problem":
         (folder / "apt-get").symlink_to("/bin/true")
         install = "sudo apt-get install git openssh-client"
@@ -394,7 +396,7 @@ STATES = [
     ("remote", "git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", problem(LEGACY)),
     ("branch", "git checkout -q -b master", ok("Scalingo deploys master: git push scalingo master")),
     ("branch", "git checkout -q --detach", ok("HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'")),
-    ("branch", "git checkout -q -b x", ok(f"x is not deployed under its own name: {PUSH}/x:refs/heads/main")),
+    ("branch", "git checkout -q -b x", ok(f"Scalingo does not deploy a branch named x: {PUSH}/x:refs/heads/main")),
     ("branch", "git tag main", ok(f"Scalingo deploys main: {PUSH}/main:refs/heads/main")),
     ("branch", "C remote.scalingo.mirror true", ok("Scalingo deploys main")),
     ("branch", "C push.followTags true; git tag -am v1 v1", ok("Scalingo deploys main")),

@@ -154,7 +154,7 @@ def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (lambda: known_hosts.known_keys("h.example", [__file__]), "ssh-keygen"),
     ]
     for ask, program in questions:
-        with pytest.raises(RepositoryError, match=rf"^{program} is not installed$") as caught:
+        with pytest.raises(RepositoryError, match=rf"^{program} is not installed, or not on PATH$") as caught:
             ask()
         assert caught.value.hints == ("install the OpenSSH client",)
 

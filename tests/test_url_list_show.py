@@ -6,13 +6,11 @@ import re
 import subprocess
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import OSC_FR1, PAR, SECNUM, Repo, Result, Run, Service, refusal, region_json
 from pasting import messages
 
 from git_scalingo_region.commands.completion import SCRIPTS
-
-__all__ = ["account"]
 
 
 def test_url_prints_the_url_and_nothing_else(run: Run, service: Service) -> None:

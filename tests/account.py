@@ -1,14 +1,11 @@
-"""An account of the platform: a token, and regions whose APIs know its apps. A test imports the fixture `account`."""
+"""An account of the platform: a token, and regions whose APIs know its apps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 
 import pytest
-from conftest import Service, region_json, send
-
-TOKEN = "tk-us-do-not-show"
+from conftest import TOKEN, Service, answers, region_json
 
 
 @dataclass(frozen=True)
@@ -19,8 +16,7 @@ class Account:
 
     def add_region(self, name: str, ssh: str | None = None, *, default: bool = False) -> None:
         """List a region whose API is on loopback, too."""
-        region = {**region_json(name, ssh, default=default), "api": f"{self.service.url}/{name}"}
-        self.service.regions.append(region)
+        self.service.regions.append(region_json(name, ssh, default=default, api=f"{self.service.url}/{name}"))
 
     def add_app(self, region: str, app: str) -> None:
         """Let a region's API have an app."""
@@ -28,16 +24,12 @@ class Account:
 
     def hold(self, *keys: object) -> None:
         """Let the account hold these ssh keys, and no other."""
-        body = {"keys": [{"id": "1", "name": "x", "content": f"{key} comment"} for key in keys]}
-        self.service.routes["GET", "/v1/keys"] = lambda handler: send(handler, 200, body)
+        held = [{"id": "1", "name": "x", "content": f"{key} comment"} for key in keys]
+        self.service.routes["GET", "/v1/keys"] = answers(200, {"keys": held})
 
     def answer(self, region: str, app: str, status: int, body: object) -> None:
         """Let a region's API give this answer when it is asked for an app."""
-
-        def route(handler: BaseHTTPRequestHandler) -> None:
-            send(handler, status, body)
-
-        self.service.routes["GET", f"/{region}/v1/apps/{app}"] = route
+        self.service.routes["GET", f"/{region}/v1/apps/{app}"] = answers(status, body)
 
     @property
     def asked(self) -> list[str]:
@@ -53,7 +45,6 @@ def account(service: Service, monkeypatch: pytest.MonkeyPatch) -> Account:
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     service.regions = []
     made = Account(service)
-    made.add_region("osc-fr1", default=True)
-    made.add_region("osc-secnum-fr1")
-    made.add_region("scw-par")
+    for name in ("osc-fr1", "osc-secnum-fr1", "scw-par"):
+        made.add_region(name, default=name == "osc-fr1")
     return made

@@ -38,6 +38,9 @@ from git_scalingo_region.repository import git as repository_git
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import Settings
 
+# Their fixtures are for every test.
+pytest_plugins = ["account", "pasting", "ssh_server"]
+
 # A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what
 # fails there fails again; everybody else tries new ones.
 settings.register_profile(

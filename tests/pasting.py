@@ -1,6 +1,6 @@
 """The commands that the program prints, and a shell to paste them into.
 
-A test imports the fixture `paste`. A command with a placeholder in capitals (`REGION`) is a form, not a command.
+A command with a placeholder in capitals (`REGION`) is a form, not a command.
 """
 
 from __future__ import annotations

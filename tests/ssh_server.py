@@ -1,14 +1,13 @@
 """An ssh server on loopback that plays a region's endpoint: git over ssh, for one accepted client key.
 
 It needs neither root nor a system user. An app is a bare repository in its folder, by any form of path that git sends:
-`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form. A test imports the fixtures that it uses.
+`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import importlib.util
 import os
 import re
 import shutil
@@ -33,10 +32,6 @@ from git_scalingo_region.ssh.client import HostKey
 needs_openssh = pytest.mark.skipif(
     not all(shutil.which(program) for program in ("ssh", "ssh-keygen", "ssh-keyscan")),
     reason="the OpenSSH client is not installed",
-)
-needs_ssh_server = pytest.mark.skipif(
-    not importlib.util.find_spec("asyncssh") or needs_openssh.args[0],
-    reason="asyncssh or the OpenSSH client is not installed",
 )
 
 _COMMAND = re.compile(r"(git-receive-pack|git-upload-pack) '(?:~?/)?([^/']+)\.git'")
@@ -86,7 +81,9 @@ def public_key(path: Path) -> HostKey:
 
 
 def make_key(path: Path, kind: str = "ed25519") -> Path:
-    """Make a key pair of that type."""
+    """Make a key pair of that type; without the OpenSSH client, skip the test."""
+    if needs_openssh.args[0]:
+        pytest.skip(needs_openssh.kwargs["reason"])
     bits = {"rsa": ["-b", "2048"]}.get(kind, [])
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "", "-f", str(path)], check=True)
     return path
@@ -143,19 +140,18 @@ def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 @contextmanager
 def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[Endpoint]:
-    """Run a server in a thread of its own until the block ends."""
+    """Run a server in a thread of its own until the block ends; without asyncssh, skip the test."""
+    asyncssh = pytest.importorskip("asyncssh", reason="asyncssh is not installed")
     apps.mkdir(exist_ok=True)
-    endpoint = Endpoint(0, apps, keys)
-    ready, loop = threading.Event(), asyncio.new_event_loop()
-    stopped = asyncio.Event()
+    endpoint, loop = Endpoint(0, apps, keys), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
 
-    async def serve() -> None:
-        import asyncssh
+    async def run(process: Any) -> None:
+        process.exit(await _run(process, endpoint))
 
-        async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
-            process.exit(await _run(process, endpoint))
-
-        server = await asyncssh.listen(
+    async def listen() -> Any:
+        return await asyncssh.listen(
             "127.0.0.1",
             0,
             server_host_keys=[str(path) for path in keys.values()],
@@ -163,20 +159,16 @@ def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[End
             process_factory=run,
             encoding=None,
         )
-        endpoint.port = server.get_port()
-        ready.set()
-        await stopped.wait()
-        server.close()
-        await server.wait_closed()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
-    thread.start()
-    assert ready.wait(20), "the ssh server does not start"
+    server = asyncio.run_coroutine_threadsafe(listen(), loop).result(20)
+    endpoint.port = server.get_port()
     try:
         with patch.dict(vars(builtin)["FINGERPRINTS"]):
             yield endpoint
     finally:
-        loop.call_soon_threadsafe(stopped.set)
+        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(server.wait_closed(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
         thread.join(20)
         loop.close()
 

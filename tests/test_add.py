@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import ELSEWHERE, GONE, OFFLINE, OSC_FR1, PAR, SECNUM, STALE, Repo, Result, Run, Service, git, region_json
-from pasting import Paste, field, messages, paste, printed
+from pasting import Paste, field, messages, printed
 
 from git_scalingo_region.commands import target
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.plan import Plan
-
-__all__ = ["account", "paste"]
 
 REGION = "  region  osc-fr1 (Paris - Outscale), given as an argument\n"
 NEXT = "  next    git push scalingo main\n"

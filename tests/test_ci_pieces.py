@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import Repo, Service, executable, git, region_json
 from pasting import PROGRAM, environment
-from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
-
-__all__ = ["client_key", "endpoint", "make_host_key"]
+from ssh_server import Endpoint
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMAS = {
@@ -162,7 +160,6 @@ def test_shellcheck_finds_nothing(name: str) -> None:
 
 
 @pytest.mark.slow
-@needs_ssh_server
 @pytest.mark.parametrize("region", ["osc-fr1", ""], ids=["region", "no region"])
 def test_the_action_makes_the_push_work(runner: Runner, repo: Repo, endpoint: Endpoint, region: str) -> None:
     """After the action, with the host key checked, a push to its remote arrives; run again, it changes nothing."""
@@ -206,7 +203,6 @@ def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Servi
 
 
 @pytest.mark.slow
-@needs_ssh_server
 def test_the_gitlab_job_pushes(
     runner: Runner, repo: Repo, endpoint: Endpoint, client_key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, answers, send
-from ssh_server import needs_openssh, other_key
+from ssh_server import needs_openssh
 
 from git_scalingo_region.ssh.client import HostKey
 
-__all__ = ["other_key"]
 pytestmark = pytest.mark.slow
 
 HUNDRED = 100

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import socket
 import subprocess
@@ -14,33 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from account import Account, account
-from conftest import (
-    NO_SERVICE,
-    OSC_FR1,
-    SECNUM,
-    Repo,
-    Run,
-    Service,
-    executable,
-    git,
-    refusal,
-    region_json,
-    send,
-)
-from pasting import Paste, paste
-from ssh_server import (
-    Endpoint,
-    agent,
-    client_key,
-    endpoint,
-    make_host_key,
-    make_key,
-    needs_openssh,
-    needs_ssh_server,
-    other_key,
-    public_key,
-)
+from account import Account
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, Service, answers, executable, git, refusal
+from pasting import Paste
+from ssh_server import Endpoint, make_key, needs_openssh, public_key
 
 from git_scalingo_region.commands import access as module
 from git_scalingo_region.commands import doctor as command
@@ -49,7 +25,7 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.ssh.client import HostKey
 
-__all__ = ["account", "agent", "client_key", "endpoint", "make_host_key", "other_key", "paste"]
+pytestmark = needs_openssh
 
 HOST = "ssh.osc-fr1.scalingo.com"
 REMOTE = ("remote", "push-url", "app", "host-key", "key")
@@ -83,7 +59,7 @@ def finding(status: str, detail: str, fix: str | None = None, probe: str | None 
     return {"status": status, "detail": detail, "fix": fix, "try": probe}
 
 
-ok, skipped, problem = (partial(finding, status) for status in ("ok", "skipped", "problem"))
+ok, skipped, warning, problem = (partial(finding, status) for status in ("ok", "skipped", "warning", "problem"))
 
 
 def set_up(paste: Paste, line: str) -> None:
@@ -99,20 +75,15 @@ def remote(repo: Repo) -> Repo:
     return repo
 
 
-def publish(monkeypatch: pytest.MonkeyPatch, fingerprints: dict[str, str]) -> None:
-    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint(HOST), fingerprints)
-
-
 @pytest.fixture
 def known(known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the host known by a key that is the published one."""
     known_hosts.parent.mkdir(mode=0o700)
     known_hosts.write_text(f"{HOST} {other_key}\n")
-    publish(monkeypatch, {other_key.type: other_key.fingerprint})
+    monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint(HOST), {other_key.type: other_key.fingerprint})
     return known_hosts
 
 
-@needs_openssh
 def test_nothing_wrong(
     remote: Repo, account: Account, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,8 +91,12 @@ def test_nothing_wrong(
     monkeypatch.setattr(command, "_program", lambda _, name, *__: Finding("ok", f"{name} 9.9"))
     account.add_app("osc-fr1", "myapp")
     account.hold(public_key(client_key))
-    folders = [remote.path / ".git", known.parent]
-    before = [(path, path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.rglob("*"))]
+
+    def state() -> list[tuple[Path, int]]:
+        paths = [path for folder in (remote.path / ".git", known.parent) for path in sorted(folder.rglob("*"))]
+        return [(path, path.stat().st_mtime_ns) for path in paths]
+
+    before = state()
     expected = [
         ("ok", "git", "git 9.9"),
         ("ok", "ssh", "OpenSSH 9.9"),
@@ -149,14 +124,14 @@ def test_nothing_wrong(
         "checks": [{"check": name, **finding(status, detail)} for status, name, detail in expected],
         "warnings": [],
     }
-    assert before == [(path, path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.rglob("*"))]
+    assert state() == before
 
 
-@needs_openssh
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
     monkeypatch.setattr(command, "_program", lambda _, name, *__: Finding("problem", f"no {name}", "", "install"))
-    monkeypatch.setenv("SCALINGO_AUTH_URL", f"{NO_SERVICE}/$(id)")
+    service = "http://127.0.0.1:9/$(id)"
+    monkeypatch.setenv("SCALINGO_AUTH_URL", service)
     git("init", "--quiet", "-b", "work", str(tmp_path / "empty"))
     git("config", "push.followTags", "true", cwd=tmp_path / "empty")
     git("config", "push.gpgSign", "true", cwd=tmp_path / "empty")
@@ -172,8 +147,8 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "problem  remote       there is no remote 'scalingo'\n"
         "                      try: git scalingo-region add REGION APP\n"
         "skipped  push-url     there is no remote in a known region\n"
-        f"problem  regions      {NO_SERVICE}/$(id) cannot be reached (the connection was refused)\n"
-        f"                      try: curl -sS '{NO_SERVICE}/$(id)/v1/regions'\n"
+        f"problem  regions      {service} cannot be reached (the connection was refused)\n"
+        f"                      try: curl -sS '{service}/v1/regions'\n"
         "skipped  app          there is no remote in a known region\n"
         "skipped  host-key     there is no remote in a known region\n"
         "skipped  key          there is no remote in a known region\n"
@@ -192,34 +167,23 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
     )
 
 
-# What the lines of FIXES may use: the beginning of a url, git config, an included file, the worktree's file.
+# What the lines of FIXES may use: the beginning of a url, git config, a declared or an included remote, the worktree's
+# file, a submodule.
 SHELL = f"""\
 set -e; U=ssh://git@{HOST}; X=https://x.org
-C() {{ git config "$@"; }}; I() {{ C -f .git/x "$@"; C include.path x; }}
-W() {{ C extensions.worktreeConfig true; C --worktree "$@"; }}
+C() {{ git config "$@"; }}; D() {{ C -f .gitscalingo "remote.scalingo.$1" "$2"; }}
+I() {{ C -f .git/x "$@"; C include.path x; }}; W() {{ C extensions.worktreeConfig true; C --worktree "$@"; }}
 S() {{ git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub; }}
 """
 # The check, the part of its detail that tells the state, and the lines that make the state from a current remote.
 FIXES = [
-    ("remote", "is not what osc-fr1 has now", "C remote.scalingo.url $U:2200/myapp.git"),
-    ("remote", "is not what", "git remote rm scalingo; C --global remote.scalingo.url $U:2200/myapp.git"),
+    ("remote", "is not what osc-fr1 has now", f"C remote.scalingo.url {STALE}"),
+    ("remote", "is not what", f"git remote rm scalingo; C --global remote.scalingo.url {STALE}"),
     ("remote", "is not what", "git remote rm scalingo; I remote.scalingo.url $U:99/myapp.git"),
-    ("remote", "is not what", "C remote.scalingo.pushurl $U:2200/myapp.git"),
-    (
-        "remote",
-        ":2200/myapp.git is not what osc-fr1 has now",
-        "git config remote.scalingo.url a:x; git config remote.scalingo.pushurl $U:2200/myapp.git",
-    ),
-    (
-        "remote",
-        ":2200/myapp.git is not what osc-fr1 has now",
-        f"git config remote.scalingo.url $U:2200/myapp.git; git config remote.scalingo.pushurl {SECNUM}",
-    ),
-    (
-        "remote",
-        "there is no remote 'scalingo', but it is declared",
-        "git remote rm scalingo; for x in 'app myapp' 'region osc-fr1'; do C -f .gitscalingo remote.scalingo.$x; done",
-    ),
+    ("remote", "is not what", f"C remote.scalingo.pushurl {STALE}"),
+    ("remote", f"{STALE} is not what osc-fr1 has", f"C remote.scalingo.url a:x; C remote.scalingo.pushurl {STALE}"),
+    ("remote", f"{STALE} is not what", f"C remote.scalingo.url {STALE}; C remote.scalingo.pushurl {SECNUM}"),
+    ("remote", "but it is declared", "git remote rm scalingo; D app myapp; D region osc-fr1"),
     ("push-url", "goes to https://x.org/a", "C remote.scalingo.pushurl $X/a"),
     ("push-url", "a, https://x.org/b", "for x in a b; do C --add remote.scalingo.pushurl $X/$x; done"),
     ("push-url", "https://x.org/a", "I remote.scalingo.pushurl $X/a"),
@@ -281,26 +245,20 @@ def test_fixes(remote: Repo, doctor: Doctor, paste: Paste, name: str, detail: st
         assert url in (OSC_FR1, OSC_FR1.replace(":22", ""), f"git@{HOST}:myapp.git")
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "value"),
-    [
-        ("remote", "remote.scalingo.pushurl", f"ssh://git@{HOST}:2200/myapp.git"),
-        ("push-url", "remote.scalingo.pushurl", "https://example.org/x.git"),
-        ("push-url", "remote.scalingo.vcs", "foo"),
-        ("follow-tags", "push.followTags", "true"),
-        ("follow-tags", "push.followTags", "maybe"),
-        ("refspec", "push.gpgSign", "true"),
-        ("refspec", "remote.scalingo.mirror", "true"),
-    ],
-)
-def test_no_fix_for_the_command_line(
-    remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, name: str, key: str, value: str
-) -> None:
+def test_no_fix_for_the_command_line(remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `git -c` sets cannot be cured from here, so there is no fix."""
-    for variable, text in {"COUNT": "1", "KEY_0": key, "VALUE_0": value}.items():
-        monkeypatch.setenv(f"GIT_CONFIG_{variable}", text)
-    found = doctor("--offline")[name]
-    assert (found["status"] in ("problem", "warning"), found["fix"]) == (True, None)
+    for name, setting in (
+        ("remote", f"remote.scalingo.pushurl={STALE}"),
+        ("push-url", "remote.scalingo.pushurl=https://example.org/x.git"),
+        ("push-url", "remote.scalingo.vcs=foo"),
+        ("follow-tags", "push.followTags=true"),
+        ("follow-tags", "push.followTags=maybe"),
+        ("refspec", "push.gpgSign=true"),
+        ("refspec", "remote.scalingo.mirror=true"),
+    ):
+        monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'{setting}'")
+        found = doctor("--offline")[name]
+        assert (found["status"] in ("problem", "warning"), found["fix"]) == (True, None), setting
 
 
 @pytest.mark.slow
@@ -372,15 +330,13 @@ def test_the_repository_of_somebody_else(repo: Repo, doctor: Doctor, paste: Past
 def test_no_identity(doctor: Doctor) -> None:
     """Without a name for the first commit no exact command makes it: only the user can say who they are."""
     git("init", "--quiet")
-    first, reason = "git add --all && git commit --allow-empty --message 'First commit'", "there is no commit yet"
-    found = doctor("--offline")
-    assert (found["commit"], found["identity"]) == (problem(reason, first), ok("git knows who you are"))
     git("config", "--global", "--remove-section", "user")
     git("config", "--global", "user.useConfigOnly", "true")
     found = doctor("--offline")
     assert found["identity"]["detail"].startswith("git does not know whose commit it will be: no ")
     assert found["identity"]["try"] == "git config user.name NAME && git config user.email EMAIL"
-    assert found["commit"] == problem(reason, None, first)
+    first = "git add --all && git commit --allow-empty --message 'First commit'"
+    assert found["commit"] == problem("there is no commit yet", None, first)
 
 
 @pytest.mark.parametrize(
@@ -403,8 +359,7 @@ def test_the_commit(
     monkeypatch.chdir(folder)
     found = doctor("--offline")
     assert found["identity"] == ok("the commit is by É <a@example.org>")
-    reason = "the commit has submodules, and the build does not get their content"
-    assert found["submodules"] == finding("warning", reason)
+    assert found["submodules"] == warning("the commit has submodules, and the build does not get their content")
 
 
 def test_a_partial_clone_is_not_completed(
@@ -428,45 +383,47 @@ def test_a_partial_clone_is_not_completed(
 
 TAGS_OFF = "git config --replace-all push.followTags false"
 SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
+PUSH = "git push scalingo refs/heads"
 LEGACY = "the remote 'scalingo' is defined by the file .git/remotes/scalingo, and not Scalingo's"
 TAGS = "push.followTags is set, and Scalingo refuses tags"
-# The lines that make a state from a current remote, and what a check says then.
+STUCK = "git push does not get that far"
+SIMPLE = "git does not push: fatal: ssh variant 'simple' does not support setting port"
+# A check, the lines that make a state from a current remote, and what the check says then.
 STATES = [
-    ("git rev-parse HEAD >.git/shallow", "history", problem(SHALLOW, None, "git fetch --unshallow REMOTE")),
-    (
-        "C push.followTags true; git tag light",
-        "follow-tags",
-        finding("warning", f"{TAGS}: the first annotated tag will count", TAGS_OFF),
-    ),
-    ("C push.followTags true; git tag -am x v1", "follow-tags", problem(TAGS, TAGS_OFF)),
-    ("git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", "remote", problem(LEGACY)),
-    ("git checkout -q -b master", "branch", ok("Scalingo deploys master: git push scalingo master")),
-    (
-        "git checkout -q -b '$(id)'",
-        "branch",
-        ok("Scalingo does not deploy a branch named $(id): git push scalingo 'refs/heads/$(id):refs/heads/main'"),
-    ),
-    ("git checkout -q --detach", "branch", ok("HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'")),
-    ("git tag main", "branch", ok("Scalingo deploys main: git push scalingo refs/heads/main:refs/heads/main")),
-    ("C remote.scalingo.mirror true", "branch", ok("Scalingo deploys main")),
-    ("C push.followTags true; git tag -am v1 v1", "branch", ok("Scalingo deploys main")),
-    ("git rev-parse HEAD >.git/shallow", "branch", ok("Scalingo deploys main")),
-    ("C remote.scalingo.pushurl $X", "branch", ok("Scalingo deploys main")),
-    ("git update-ref -d HEAD", "branch", ok("Scalingo deploys main")),
+    ("history", "git rev-parse HEAD >.git/shallow", problem(SHALLOW, None, "git fetch --unshallow REMOTE")),
+    ("follow-tags", "C push.followTags 1; git tag x", warning(f"{TAGS}: the first annotated tag will count", TAGS_OFF)),
+    ("follow-tags", "C push.followTags true; git tag -am x v1", problem(TAGS, TAGS_OFF)),
+    ("remote", "git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", problem(LEGACY)),
+    ("branch", "git checkout -q -b master", ok("Scalingo deploys master: git push scalingo master")),
+    ("branch", "git checkout -q --detach", ok("HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'")),
+    ("branch", "git checkout -q -b x", ok(f"Scalingo does not deploy a branch named x: {PUSH}/x:refs/heads/main")),
+    ("branch", "git tag main", ok(f"Scalingo deploys main: {PUSH}/main:refs/heads/main")),
+    ("branch", "C remote.scalingo.mirror true", ok("Scalingo deploys main")),
+    ("branch", "C push.followTags true; git tag -am v1 v1", ok("Scalingo deploys main")),
+    ("branch", "git rev-parse HEAD >.git/shallow", ok("Scalingo deploys main")),
+    ("branch", "C remote.scalingo.pushurl $X", ok("Scalingo deploys main")),
+    ("branch", "git update-ref -d HEAD", ok("Scalingo deploys main")),
+    # No connection is tried if `git push` would not make it either, or would go elsewhere.
+    ("connection", "C remote.scalingo.pushurl $X", skipped("git push does not go to the app")),
+    ("connection", "C remote.scalingo.mirror true", skipped(f"{STUCK}: remote.scalingo.mirror is true")),
+    ("connection", "C push.pushOption a", skipped(f"{STUCK}: push.pushOption is a")),
+    ("connection", "C protocol.allow never", skipped(f"{STUCK}: protocol.allow is never")),
+    ("connection", "git update-ref -d HEAD", skipped("there is no commit to push")),
+    ("connection", "C ssh.variant simple", problem(SIMPLE)),
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("remote")
-@pytest.mark.parametrize(("lines", "name", "expected"), STATES)
-def test_states(doctor: Doctor, paste: Paste, lines: str, name: str, expected: Check) -> None:
+@pytest.mark.parametrize(("name", "lines", "expected"), STATES)
+def test_states(doctor: Doctor, paste: Paste, name: str, lines: str, expected: Check) -> None:
     """What a check says, and the command to push with if there is one, fit the state of the repository."""
     set_up(paste, SHELL + lines)
-    assert doctor("--offline")[name] == expected
+    assert doctor("--connect" if name == "connection" else "--offline")[name] == expected
 
 
-ELSEWHERE = "https://example.org/x.git"
 ADD = "git scalingo-region add"
+NOT_OURS = "the remote '{name}' is not Scalingo's: it points to {url}"
 
 
 @pytest.mark.slow
@@ -474,19 +431,9 @@ ADD = "git scalingo-region add"
     ("name", "url", "detail", "probe"),
     [
         ("a/b", "", "there is no remote 'a/b'", f"{ADD} -r a/b REGION APP"),
-        (
-            "scalingo",
-            ELSEWHERE,
-            "the remote 'scalingo' is not Scalingo's: it points to {url}",
-            f"{ADD} --force REGION APP",
-        ),
-        ("gh", ELSEWHERE, "the remote 'gh' is not Scalingo's: it points to {url}", f"{ADD} REGION APP"),
-        (
-            "staging",
-            "git@ssh.gone.scalingo.com:a.git",
-            "its region, gone, is not in the list",
-            f"{ADD} -r staging REGION a",
-        ),
+        ("scalingo", ELSEWHERE, NOT_OURS, f"{ADD} --force REGION APP"),
+        ("gh", ELSEWHERE, NOT_OURS, f"{ADD} REGION APP"),
+        ("x", "git@ssh.gone.scalingo.com:a.git", "its region, gone, is not in the list", f"{ADD} -r x REGION a"),
         ("scalingo", "git@scalingo.com:a.git", "its region, agora-fr1, is not in the list", f"{ADD} REGION a"),
         ("scalingo", "git@ssh.scalingo.com:a.git", "its region is unknown", f"{ADD} REGION a"),
     ],
@@ -496,7 +443,7 @@ def test_remote(repo: Repo, doctor: Doctor, paste: Paste, name: str, url: str, d
     if url:
         repo.git("remote", "add", name, url)
     found = doctor(name, "--offline")
-    assert found["remote"] == problem(detail.format(url=url), None, probe)
+    assert found["remote"] == problem(detail.format(name=name, url=url), None, probe)
     assert found["branch"] == ok("Scalingo deploys main")
     assert found["push-url"] == skipped("there is no remote in a known region")
     set_up(paste, probe.replace("REGION", "osc-fr1").replace("APP", "a"))
@@ -521,17 +468,15 @@ def test_rejected_token(
     account: Account, doctor: Doctor, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rejected token is a problem of its own, and what to do depends on its source; the remote is still checked."""
-    account.service.routes["POST", "/v1/tokens/exchange"] = partial(send, status=401, body={"error": "no"})
+    account.service.routes["POST", "/v1/tokens/exchange"] = answers(401, {"error": "no"})
     found = doctor()
     regions = found["regions"]
     assert regions["detail"].startswith(f"{account.service.url} rejected the API token")
     assert regions == problem(regions["detail"], "export SCALINGO_API_TOKEN=")
     assert found["remote"] == ok("scalingo is myapp in osc-fr1")
     assert found["app"] == found["key"] == skipped("the token is not accepted")
-    set_up(
-        paste,
-        f"{regions['fix']}; git scalingo-region doctor | grep '^ok       regions      3 public regions from .*'",
-    )
+    public = "^ok       regions      3 public regions from .*"
+    set_up(paste, f"{regions['fix']}; git scalingo-region doctor | grep '{public}'")
     monkeypatch.delenv("SCALINGO_API_TOKEN")
     (home / ".config" / "scalingo").mkdir(parents=True)
     data = {"auth_config_data": {"127.0.0.1": {"tokens": {"token": "tk-us-x"}}}}
@@ -540,7 +485,6 @@ def test_rejected_token(
     assert regions == problem(regions["detail"], None, "scalingo login")
 
 
-@needs_openssh
 @pytest.mark.usefixtures("remote", "known")
 def test_offline(account: Account, doctor: Doctor) -> None:
     """`--offline` looks at everything that needs no network, and asks nobody."""
@@ -587,7 +531,6 @@ def test_a_remote_of_a_gone_region(repo: Repo, account: Account, doctor: Doctor,
     assert doctor()["remote"] == ok("scalingo is myapp in scw-par")
 
 
-@needs_openssh
 @pytest.mark.usefixtures("remote")
 def test_key(
     account: Account, doctor: Doctor, client_key: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
@@ -606,14 +549,13 @@ def test_key(
     assert doctor()["key"] == problem(f"{reason} {client_key} at {KEYS_PAGE}", None, show)
     subprocess.run(["ssh-keygen", "-q", "-p", "-N", "secret", "-f", client_key], check=True, capture_output=True)
     detail = f"cannot tell whether {client_key} is on the account: it is locked"
-    assert doctor()["key"] == finding("warning", detail, None, show)
+    assert doctor()["key"] == warning(detail, None, show)
     client_key.unlink()
     assert doctor()["key"] == problem("ssh has no key to offer", None, "ssh-keygen -t ed25519")
     monkeypatch.delenv("SCALINGO_API_TOKEN")
     assert doctor()["key"] == skipped("there is no token")
 
 
-@needs_openssh
 @pytest.mark.usefixtures("remote")
 def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Path], None], home: Path) -> None:
     """A key that only the agent holds counts, and is named by its file as long as that is there."""
@@ -630,43 +572,35 @@ def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Pat
     assert doctor()["key"] == ok(f"{home}/held is on the account")
 
 
+FINGERPRINT = f"{TRUST} --fingerprint FINGERPRINT"
+
+
 @pytest.mark.slow
-@needs_openssh
 @pytest.mark.parametrize(
     ("lines", "published", "expected"),
     [
         ("HOST KEY", "same", ok("ssh knows the published key")),
         ("HOST KEY", "", ok("ssh knows a key; no fingerprint is published for it")),
         ("", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
-        ("", "", problem(f"ssh does not know {HOST} yet", None, f"{TRUST} --fingerprint FINGERPRINT")),
+        ("", "", problem(f"ssh does not know {HOST} yet", None, FINGERPRINT)),
         ("[HOST]:2200 KEY\n@cert-authority * KEY", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
         ("@revoked * KEY", "same", problem(f"line 1 of FILE revokes the published key of {HOST}")),
         ("HOST KEY\n@revoked * KEY", "same", problem(f"line 2 of FILE revokes the published key of {HOST}")),
-        (
-            "HOST KEY\n@revoked * KEY",
-            "",
-            problem(f"the key that FILE holds for {HOST} is revoked", None, f"{TRUST} --fingerprint FINGERPRINT"),
-        ),
+        ("HOST KEY\n@revoked * KEY", "", problem(f"the key that FILE holds for {HOST} is revoked", None, FINGERPRINT)),
     ],
 )
 @pytest.mark.usefixtures("remote")
 def test_host_key(
-    known: Path,
-    other_key: HostKey,
-    doctor: Doctor,
-    monkeypatch: pytest.MonkeyPatch,
-    lines: str,
-    published: str,
-    expected: Check,
+    known: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, lines: str, published: str, expected: Check
 ) -> None:
     """The host is known, unknown, or its key is revoked, with a published fingerprint and without."""
-    known.write_text(lines.replace("HOST", HOST).replace("KEY", str(other_key)) + "\n")
-    publish(monkeypatch, {other_key.type: other_key.fingerprint} if published else {})
-    expected = {**expected, "detail": expected["detail"].replace("FILE", str(known))}
-    assert doctor("--offline")["host-key"] == expected
+    host, key = known.read_text().strip().split(maxsplit=1)
+    known.write_text(lines.replace("HOST", host).replace("KEY", key))
+    if not published:
+        monkeypatch.delitem(builtin.FINGERPRINTS, SshEndpoint(HOST))
+    assert doctor("--offline")["host-key"] == {**expected, "detail": expected["detail"].replace("FILE", str(known))}
 
 
-@needs_openssh
 def test_host_key_if_ssh_cannot_be_asked(remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A GIT_SSH_COMMAND that fails is the problem of this check, which shows how to ask ssh again."""
     ssh = f"env -u X {shutil.which('ssh')} -o Bad=1"
@@ -692,42 +626,53 @@ def keys(other_key: HostKey, make_host_key: Callable[[str], Path]) -> dict[str, 
     return {"wrong": other_key, "ecdsa": public_key(make_host_key("ecdsa"))}
 
 
-@pytest.fixture
-def connection(doctor: Doctor) -> Callable[[], Check]:
-    return lambda: doctor("--connect")["connection"]
+NEW, WRONG = "ssh does not know {name} yet", "{file} holds a key for {name} that is not the published one"
+UNKNOWN, CHANGED = "the host key is unknown", "the host key is not the one known"
+NO_APP = "there is no app myapp, or you have no rights to it"
 
 
 @pytest.mark.slow
-@needs_ssh_server
 @pytest.mark.parametrize(
     ("lines", "detail"),
     [
-        ("{name} {wrong}", "{file} holds a key for {name} that is not the published one"),
-        ("other.org,{name} {wrong}", "{file} holds a key for {name} that is not the published one"),
-        ("@revoked {name} {wrong}\n{name} {wrong}", "{file} holds a key for {name} that is not the published one"),
+        ("", NEW),
+        ("other.org {wrong}", NEW),
+        ("{name} {wrong}", WRONG),
+        ("other.org,{name} {wrong}", WRONG),
+        ("@revoked {name} {wrong}\n{name} {wrong}", WRONG),
         ("{name} {ecdsa}", "ssh knows {name} by a key that is not published"),
-        ("other.org {wrong}", "ssh does not know {name} yet"),
     ],
 )
 def test_host_key_fixes(
     app: Endpoint, keys: dict[str, HostKey], known_hosts: Path, doctor: Doctor, paste: Paste, lines: str, detail: str
 ) -> None:
-    """Each fix makes the published key known, and leaves what other hosts have."""
+    """A look adds no key; the fix, if there is one, makes the published key known, and leaves what other hosts have."""
+    before, connection = lines.format(name=app.name, **keys) + "\n", UNKNOWN if detail == NEW else CHANGED
+    known_hosts.write_text(before)
+    assert doctor("--connect")["connection"] == problem(connection, None, FINGERPRINT)
     app.publish("ed25519")
-    known_hosts.write_text(lines.format(name=app.name, **keys) + "\n")
-    found = doctor()["host-key"]
-    assert (found["status"], found["detail"]) == ("problem", detail.format(file=known_hosts, name=app.name))
-    set_up(paste, found["fix"])
+    found = doctor("--connect")
+    fix = found["host-key"]["fix"]
+    assert found["host-key"] == problem(detail.format(file=known_hosts, name=app.name), fix)
+    assert found["connection"] == problem(connection, fix)
+    assert known_hosts.read_text() == before
+    set_up(paste, fix)
     after = doctor("--connect")
     assert after["host-key"] == ok("ssh knows the published key")
     assert after["connection"]["status"] == "ok"
     assert ("other.org" in known_hosts.read_text()) == ("other.org" in lines)
 
 
-@needs_ssh_server
 def test_connection_works(account: Account, app: Endpoint, doctor: Doctor, home: Path, repo: Repo) -> None:
-    """The push is made up to where it would send something: no hook runs, and nothing is left behind."""
+    """The push is made up to where it would send something: no hook runs, and nothing is left behind.
+
+    A rewrite is applied once, as `git push` does, and the command that the second time would run is not run.
+    """
     executable(repo.path / ".git" / "hooks" / "pre-push", f"#!/bin/sh\ntouch {home}/hook\n")
+    repo.git("config", "remote.scalingo.url", "sc:myapp.git")
+    repo.git("config", f"url.ssh://git@{app.ssh}/.insteadOf", "sc:")
+    repo.git("config", f"url.ext::touch {home}/ran .insteadOf", f"ssh://git@{app.ssh}/")
+    repo.git("config", "protocol.ext.allow", "always")
     account.hold()
 
     def state() -> list[Any]:
@@ -743,19 +688,7 @@ def test_connection_works(account: Account, app: Endpoint, doctor: Doctor, home:
     assert git("for-each-ref", cwd=app.apps / "myapp.git") == ""
 
 
-@needs_ssh_server
-def test_connection_is_that_of_the_push(app: Endpoint, connection: Callable[[], Check], repo: Repo, home: Path) -> None:
-    """A rewrite is applied once, as `git push` does, and the command that the second time would run is not run."""
-    repo.git("config", "remote.scalingo.url", "sc:myapp.git")
-    repo.git("config", f"url.ssh://git@{app.ssh}/.insteadOf", "sc:")
-    repo.git("config", f"url.ext::touch {home}/ran .insteadOf", f"ssh://git@{app.ssh}/")
-    repo.git("config", "protocol.ext.allow", "always")
-    assert connection()["status"] == "ok"
-    assert not (home / "ran").exists()
-
-
 @pytest.mark.slow
-@needs_ssh_server
 def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_key: Path) -> None:
     """A branch that is behind, an app that is not there and a key that is not accepted are told apart."""
     repo.git("push", "--quiet", "scalingo", "main")
@@ -763,8 +696,8 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
     detail = f"{app.ssh} lets you in, but scalingo has commits that are not in this branch"
     assert doctor("--connect")["connection"] == problem(detail, None, "git fetch scalingo")
     shutil.rmtree(app.apps / "myapp.git")
-    detail = "there is no app myapp, or you have no rights to it: app not found"
-    assert doctor("--connect")["connection"] == problem(detail, None, "scalingo --region osc-fr1 apps")
+    apps = "scalingo --region osc-fr1 apps"
+    assert doctor("--connect")["connection"] == problem(f"{NO_APP}: app not found", None, apps)
     client_key.unlink()
     make_key(client_key)
     found = doctor("--connect")
@@ -774,29 +707,10 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
 
 
 @pytest.mark.slow
-@needs_ssh_server
-@pytest.mark.parametrize(
-    ("before", "detail"), [("", "the host key is unknown"), ("{name} {wrong}\n", "the host key is not the one known")]
-)
-def test_connection_host_key(
-    app: Endpoint, keys: dict[str, HostKey], known_hosts: Path, doctor: Doctor, paste: Paste, before: str, detail: str
-) -> None:
-    """A host key that is unknown or another one stays so, and the fix, if there is one, cures it."""
-    before = before.format(name=app.name, **keys)
-    known_hosts.write_text(before)
-    assert doctor("--connect")["connection"] == problem(detail, None, f"{TRUST} --fingerprint FINGERPRINT")
-    app.publish("ed25519")
-    found = doctor("--connect")["connection"]
-    assert known_hosts.read_text() == before
-    set_up(paste, found["fix"])
-    assert doctor("--connect")["connection"]["status"] == "ok"
-
-
-@pytest.mark.slow
-@needs_ssh_server
+@pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("way", ["config", "command", "core.sshCommand", "wrapper", "GIT_SSH"])
 def test_connection_learns_nothing(
-    app: Endpoint, connection: Callable[[], Check], known_hosts: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    doctor: Doctor, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """However ssh is set to accept unknown keys, looking at the connection does not make them known."""
     known_hosts.write_text("")
@@ -811,49 +725,34 @@ def test_connection_learns_nothing(
         git("config", way, accepting)
     else:
         monkeypatch.setenv("GIT_SSH" if way == "GIT_SSH" else "GIT_SSH_COMMAND", values.get(way, str(wrapper)))
+    found = doctor("--connect")["connection"]
     if way in ("wrapper", "GIT_SSH"):
-        assert connection() == skipped("the ssh that git runs might add a host key: it sets its own options")
+        assert found == skipped("the ssh that git runs might add a host key: it sets its own options")
     else:
-        assert connection()["detail"] == "the host key is unknown"
+        assert found["detail"] == UNKNOWN
     assert known_hosts.read_text() == ""
 
 
-@needs_openssh
-@pytest.mark.usefixtures("remote")
 @pytest.mark.parametrize(
-    ("command", "detail"),
+    ("place", "options", "detail"),
     [
-        ("git config remote.scalingo.pushurl https://example.org/x.git", "git push does not go to the app"),
-        ("git config remote.scalingo.mirror true", "git push does not get that far: remote.scalingo.mirror is true"),
-        ("git config push.pushOption a", "git push does not get that far: push.pushOption is a"),
-        ("git config protocol.allow never", "git push does not get that far: protocol.allow is never"),
-        ("git update-ref -d HEAD", "there is no commit to push"),
-    ],
-)
-def test_connection_skipped(connection: Callable[[], Check], paste: Paste, command: str, detail: str) -> None:
-    """No connection is tried if `git push` would not make it either, or would go elsewhere."""
-    set_up(paste, command)
-    assert connection() == skipped(detail)
-
-
-@needs_openssh
-@pytest.mark.parametrize(
-    ("place", "detail"),
-    [
-        ("127.0.0.1:9", "port 9 of 127.0.0.1 is unreachable"),
-        ("ssh.invalid:22", "the name ssh.invalid cannot be resolved"),
-        ("127.0.0.1:PORT", "127.0.0.1:PORT did not answer within 0 seconds"),
+        ("127.0.0.1:9", "", "port 9 of 127.0.0.1 is unreachable"),
+        ("127.0.0.1:22", " -o Port=9", "port 9 of 127.0.0.1 is unreachable"),
+        ("ssh.invalid:22", "", "the name ssh.invalid cannot be resolved"),
+        ("127.0.0.1:PORT", "", "127.0.0.1:PORT did not answer within 0 seconds"),
     ],
 )
 def test_connection_unreachable(
-    repo: Repo, service: Service, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, place: str, detail: str
+    repo: Repo, service: Service, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, place: str, options: str, detail: str
 ) -> None:
     """A name that is not resolved, a closed port and a silent host are told apart; no ssh is left running."""
+    ssh = os.environ["GIT_SSH_COMMAND"] + options
+    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     if "PORT" in place:
         monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = place.replace("PORT", str(silent.getsockname()[1]))
-        service.regions = [region_json("osc-fr1", address, default=True)]
+        service.regions[0]["ssh"] = address
         repo.git("remote", "add", "scalingo", f"ssh://git@{address}/myapp.git")
         host, _, port = address.partition(":")
         found = doctor("--connect")["connection"]
@@ -862,8 +761,10 @@ def test_connection_unreachable(
                 peer.settimeout(5)
                 while peer.recv(4096):
                     pass  # until ssh has hung up
-    probe = f"{os.environ['GIT_SSH_COMMAND']} -v -p {port} git@{host}"
-    assert found == problem(detail.replace("PORT", port), None, probe)
+    assert found == problem(detail.replace("PORT", port), None, f"{ssh} -v -p {port} git@{host}")
+
+
+BAD_OPTION = "command-line: line 0: Bad configuration option: x"
 
 
 @pytest.mark.slow
@@ -875,40 +776,25 @@ def test_connection_unreachable(
         ("ssh: connect to host h port 22: Connection timed out", f"port 22 of {HOST} is unreachable"),
         ("ssh: connect to host h port 22: Network is unreachable", f"port 22 of {HOST} is unreachable"),
         ("Received disconnect: Too many authentication failures", f"{HOST} accepts none of your ssh keys: add one at"),
-        ("@ WARNING: REVOKED HOST KEY DETECTED! @\nHost key verification failed.", "the host key is not the one known"),
-        ("No ED25519 host key is known for h\nHost key verification failed.", "the host key is unknown"),
-        (
-            "command-line: line 0: Bad configuration option: x",
-            "ssh cannot be run: command-line: line 0: Bad configuration option: x",
-        ),
-        ("remote: Permission denied", "there is no app myapp, or you have no rights to it: remote: Permission denied"),
-        ("** WARNING: not post-quantum\nno {app}", "there is no app myapp, or you have no rights to it: no {app}"),
-        ("", "there is no app myapp, or you have no rights to it: it does not say why"),
+        ("@ WARNING: REVOKED HOST KEY DETECTED! @\nHost key verification failed.", CHANGED),
+        ("No ED25519 host key is known for h\nHost key verification failed.", UNKNOWN),
+        (BAD_OPTION, f"ssh cannot be run: {BAD_OPTION}"),
+        ("remote: Permission denied", f"{NO_APP}: remote: Permission denied"),
+        ("** WARNING: not post-quantum\nno {app}", f"{NO_APP}: no {{app}}"),
+        ("", f"{NO_APP}: it does not say why"),
     ],
 )
 @pytest.mark.usefixtures("remote", "known")
-def test_connection_words(
-    connection: Callable[[], Check], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, detail: str
-) -> None:
+def test_connection_words(doctor: Doctor, home: Path, monkeypatch: pytest.MonkeyPatch, said: str, detail: str) -> None:
     """What ssh and the host say in other cases is read for its meaning, and shown as it is if that is not known."""
-    (tmp_path / "said").write_text(said + "\n" if said else "")
+    (home / "said").write_text(said + "\n" if said else "")
     ask = 'for word; do [ "$word" = -G ] && exec ssh -F none "$@"; done'
-    script = executable(tmp_path / "ssh", f"#!/bin/sh\n{ask}\ncat {shlex.quote(str(tmp_path))}/said >&2\nexit 255\n")
-    monkeypatch.setenv("GIT_SSH_COMMAND", shlex.quote(str(script)))
-    assert connection()["detail"].startswith(detail)
-
-
-@needs_openssh
-def test_connection_if_git_takes_ssh_for_another_program(
-    remote: Repo, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A setting because of which git cannot name a port is no missing app: git's own words are shown."""
-    monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
-    assert connection() == problem("git does not push: fatal: ssh variant 'simple' does not support setting port")
+    executable(home / "ssh", f"#!/bin/sh\n{ask}\ncat ~/said >&2\nexit 255\n")
+    monkeypatch.setenv("GIT_SSH_COMMAND", "~/ssh")
+    assert doctor("--connect")["connection"]["detail"].startswith(detail)
 
 
 @pytest.mark.slow
-@needs_ssh_server
 def test_the_ssh_of_the_repository(
     account: Account, app: Endpoint, doctor: Doctor, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -924,25 +810,12 @@ def test_the_ssh_of_the_repository(
     found = doctor()
     why, probe = "git runs this repository's core.sshCommand", "git scalingo-region doctor --connect scalingo"
     for name, detail in (("host-key", unknown), ("key", none)):
-        assert found[name] == finding("warning", f"{detail}, but {why}, which only --connect tries", None, probe)
+        assert found[name] == warning(f"{detail}, but {why}, which only --connect tries", None, probe)
     found = doctor("--connect")
-    detail = f"{unknown}, but this repository's core.sshCommand accepts the host"
-    assert found["host-key"] == finding("warning", detail)
+    assert found["host-key"] == warning(f"{unknown}, but this repository's core.sshCommand accepts the host")
     assert found["key"] == ok(f"{app.ssh} accepts your ssh key")
     assert found["connection"]["status"] == "ok"
     repo.git("config", "core.sshCommand", str(users))
     found = doctor("--connect")
-    assert found["connection"]["detail"] == "the host key is unknown"
-    assert found["host-key"] == finding("warning", f"{unknown}, but {why}")
-
-
-@pytest.mark.slow
-@needs_ssh_server
-def test_connection_to_where_ssh_is_sent(
-    app: Endpoint, connection: Callable[[], Check], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If the command names another port, that one is unreachable, and the probe is made with the same command."""
-    ssh = os.environ["GIT_SSH_COMMAND"] + " -o Port=9"
-    monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
-    probe = f"{ssh} -v -p {app.port} git@127.0.0.1"
-    assert connection() == problem("port 9 of 127.0.0.1 is unreachable", None, probe)
+    assert found["connection"]["detail"] == UNKNOWN
+    assert found["host-key"] == warning(f"{unknown}, but {why}")

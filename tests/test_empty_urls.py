@@ -2,137 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run
-from pasting import Paste, field, paste
+from pasting import Paste, field
 from test_undo import listing
 
 from git_scalingo_region.repository.git import version
 
-__all__ = ["paste"]
-
 resets = pytest.mark.skipif(version() < (2, 46), reason="before git 2.46, an empty url resets nothing")
 no_resets = pytest.mark.skipif(version() >= (2, 46), reason="since git 2.46, an empty url resets the list")
 
-Settings = Sequence[tuple[str, str]]
-Listing = list[tuple[str, str]]
+URLS = {"app": OSC_FR1, "stale": STALE, "secnum": SECNUM, "github": ELSEWHERE, "": ""}
+NOTHING_STALE = "No Scalingo remote is stale\n"
 
 
-def configure(repo: Repo, settings: Settings) -> Listing:
-    """Add the settings, each in the repository's configuration or in the user's; return what git then lists."""
-    for where, value in settings:
-        scope, _, variable = where.rpartition(" ")
-        repo.git("config", f"--{scope or 'local'}", "--add", f"remote.scalingo.{variable}", value)
+def configure(repo: Repo, settings: str) -> list[tuple[str, str]]:
+    """Add settings such as `url=stale`, or `global-url=stale` for the user's own; return what git then lists."""
+    for setting in settings.split():
+        key, _, url = setting.partition("=")
+        scope, _, variable = key.rpartition("-")
+        repo.git("config", f"--{scope or 'local'}", "--add", f"remote.scalingo.{variable}", URLS[url])
     return listing()
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        [("url", ELSEWHERE), ("url", ""), ("url", OSC_FR1)],
-        [("url", OSC_FR1), ("url", ""), ("url", STALE), ("url", SECNUM)],
-        [("url", OSC_FR1), ("pushurl", "")],
-        [("url", OSC_FR1), ("pushurl", ELSEWHERE), ("pushurl", "")],
-        [("url", OSC_FR1), ("pushurl", ELSEWHERE), ("pushurl", ""), ("pushurl", SECNUM)],
-        [("url", OSC_FR1), ("url", ""), ("pushurl", STALE)],
-        [("global url", ELSEWHERE), ("url", ""), ("url", OSC_FR1)],
-        [("global pushurl", ELSEWHERE), ("pushurl", ""), ("url", STALE)],
+        "url=github url= url=app",
+        "url=app url= url=stale url=secnum",
+        "url=app pushurl=",
+        "url=app pushurl=github pushurl=",
+        "url=app pushurl=github pushurl= pushurl=secnum",
+        "url=app url= pushurl=stale",
+        "global-url=github url= url=app",
+        "global-pushurl=github pushurl= url=stale",
     ],
 )
-def test_any_git_and_the_program_push_to_the_same_urls(repo: Repo, run: Run, settings: Settings) -> None:
+def test_any_git_and_the_program_push_to_the_same_urls(repo: Repo, run: Run, settings: str) -> None:
     """Whatever an empty url means to this git, it means to `status` and `doctor` as well."""
     configure(repo, settings)
     (remote,) = run("status", "--json", "--offline").json["remotes"]
     assert remote["push_urls"] == repo.git("remote", "get-url", "--push", "--all", "scalingo").split("\n")
-    (push_url,) = (
-        check for check in run("doctor", "--json", "--offline").json["checks"] if check["check"] == "push-url"
-    )
-    assert (push_url["status"] == "ok") == (remote["state"] == "current")
+    checks = {check["check"]: check["status"] for check in run("doctor", "--json", "--offline").json["checks"]}
+    assert (checks["push-url"] == "ok") == (remote["state"] == "current")
 
 
 @resets
 @pytest.mark.parametrize(
     "settings",
-    [
-        [("url", ELSEWHERE), ("url", ""), ("url", OSC_FR1)],
-        [("url", OSC_FR1), ("pushurl", ELSEWHERE), ("pushurl", "")],
-        [("global pushurl", ELSEWHERE), ("pushurl", ""), ("url", OSC_FR1)],
-    ],
+    ["url=github url= url=app", "url=app pushurl=github pushurl=", "global-pushurl=github pushurl= url=app"],
 )
-def test_what_was_reset_is_no_reason_to_change_anything(repo: Repo, run: Run, settings: Settings) -> None:
+def test_what_was_reset_is_no_reason_to_change_anything(repo: Repo, run: Run, settings: str) -> None:
     """A remote whose other urls are reset is current: `add` and `sync` leave it alone, `url` prints what is left."""
     before = configure(repo, settings)
     assert run("status", "--offline").status == 0
     assert field(run("add", "osc-fr1", "myapp", "--offline"), "url") == OSC_FR1
-    assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
+    assert run("sync", "--offline").stdout == NOTHING_STALE
     assert run("url", "--offline").stdout == f"{OSC_FR1}\n"
     assert listing() == before
 
 
-@resets
-@pytest.mark.parametrize("command", ["sync", "add osc-fr1 myapp", "add --force osc-fr1 myapp"])
-@pytest.mark.parametrize(
-    "settings",
-    [
-        [("url", ELSEWHERE), ("url", ""), ("url", STALE)],
-        [("url", STALE), ("url", ""), ("url", STALE), ("pushurl", SECNUM), ("pushurl", "")],
-        [("global url", ELSEWHERE), ("url", ""), ("url", STALE)],
-        [("url", OSC_FR1), ("pushurl", ELSEWHERE), ("pushurl", ""), ("pushurl", STALE)],
-    ],
-)
+STALE_ONES = [
+    "url=github url= url=stale",
+    "url=stale url= url=stale pushurl=secnum pushurl=",
+    "global-url=github url= url=stale",
+    "url=app pushurl=github pushurl= pushurl=stale",
+]
+# Without the repository's own empty value, urls of the user's configuration would be in force again.
+CONFLICTS = [
+    "global-url=github url= url=github",
+    "global-url=github url=secnum url= url=github url=stale",
+    "global-pushurl=github pushurl= url=github",
+    "global-pushurl=github pushurl= pushurl=github url=stale",
+    "global-url=github url= global-pushurl=secnum pushurl= pushurl=github",
+]
+UPDATED = [
+    *(pytest.param(settings, True, marks=resets) for settings in STALE_ONES),
+    *(pytest.param(settings, False, marks=resets) for settings in CONFLICTS),
+    pytest.param("url=stale url=", False, marks=no_resets),
+]
+
+
+@pytest.mark.parametrize(("settings", "is_stale"), UPDATED)
 def test_an_update_keeps_a_reset_and_its_undo_brings_it_back(
-    repo: Repo, run: Run, paste: Paste, settings: Settings, command: str
+    repo: Repo, run: Run, paste: Paste, settings: str, *, is_stale: bool
 ) -> None:
-    """The push goes to the app afterwards, and what is pasted restores every value, empty ones too, in order."""
-    before = configure(repo, settings)
-    result = run(*command.split(), "--offline")
-    assert (result.status, repo.push_urls()) == (0, [OSC_FR1])
-    assert run("status", "--offline").status == 0
-    assert paste(field(result, "undo")).returncode == 0
-    assert listing() == before
+    """The push goes to the app afterwards, and what is pasted restores every value, empty ones too, in order.
 
-
-@resets
-@pytest.mark.parametrize(
-    "settings",
-    [
-        [("global url", ELSEWHERE), ("url", ""), ("url", ELSEWHERE)],
-        [("global url", ELSEWHERE), ("url", SECNUM), ("url", ""), ("url", ELSEWHERE), ("url", STALE)],
-        [("global pushurl", ELSEWHERE), ("pushurl", ""), ("url", ELSEWHERE)],
-        [("global pushurl", ELSEWHERE), ("pushurl", ""), ("pushurl", ELSEWHERE), ("url", STALE)],
-        [("global url", ELSEWHERE), ("url", ""), ("global pushurl", SECNUM), ("pushurl", ""), ("pushurl", ELSEWHERE)],
-    ],
-)
-def test_force_keeps_what_hides_inherited_urls(repo: Repo, run: Run, paste: Paste, settings: Settings) -> None:
-    """Without the repository's own empty value, urls of the user's configuration would be in force again."""
+    A remote that leads elsewhere, which to an older git is one with an empty url, is updated only with --force.
+    """
     before = configure(repo, settings)
-    assert run("add", "osc-fr1", "myapp", "--offline").status == 6
-    result = run("add", "osc-fr1", "myapp", "--offline", "--force")
-    assert (result.status, repo.push_urls()) == (0, [OSC_FR1])
-    assert run("status", "--offline").status == 0
-    assert paste(field(result, "undo")).returncode == 0
-    assert listing() == before
+    assert run("add", "osc-fr1", "myapp", "--offline", "-n").status == (0 if is_stale else 6)
+    assert (run("sync", "--offline", "-n").stdout == NOTHING_STALE) is not is_stale
+    plain = ["sync", "add osc-fr1 myapp"] if is_stale else []
+    for command in (*plain, "add --force osc-fr1 myapp"):
+        result = run(*command.split(), "--offline")
+        assert (result.status, repo.push_urls()) == (0, [OSC_FR1])
+        assert run("status", "--offline").status == 0
+        assert paste(field(result, "undo")).returncode == 0
+        assert listing() == before
 
 
 @resets
 def test_a_remote_whose_urls_are_all_reset_is_made_anew(repo: Repo, run: Run) -> None:
     """No url of it is in force, so `add` creates it: with a url behind the empty one."""
-    configure(repo, [("global url", ELSEWHERE), ("url", SECNUM), ("url", "")])
+    configure(repo, "global-url=github url=secnum url=")
     assert run("status", "--json", "--offline").json["remotes"] == []
     assert run("add", "osc-fr1", "myapp", "--json", "--offline").json["outcome"] == "created"
     assert repo.push_urls() == [OSC_FR1]
     assert repo.git("config", "--local", "--get-all", "remote.scalingo.url").split("\n") == [SECNUM, "", OSC_FR1]
-
-
-@no_resets
-def test_before_git_2_46_an_empty_url_is_one_more(repo: Repo, run: Run, paste: Paste) -> None:
-    """The push would go to both, so the remote is diverted; `add` replaces it only with --force."""
-    before = configure(repo, [("url", STALE), ("url", "")])
-    assert run("status", "--json", "--offline").json["remotes"][0]["state"] == "diverted"
-    assert run("add", "osc-fr1", "myapp", "--offline").status == 6
-    result = run("add", "osc-fr1", "myapp", "--force", "--offline")
-    assert (result.status, repo.push_urls()) == (0, [OSC_FR1])
-    assert paste(field(result, "undo")).returncode == 0
-    assert listing() == before

@@ -7,18 +7,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import Repo, Run, git
-from pasting import Paste, field, paste
-from ssh_server import client_key, make_host_key, needs_ssh_server, serving
-
-__all__ = ["account", "client_key", "make_host_key", "paste"]
+from pasting import Paste, field
+from ssh_server import serving
 
 HEADS = ("for-each-ref", "--format=%(refname) %(objectname)")
 DECLARED = '[remote "staging"]\n\tapp = shop-staging\n\tregion = scw-par\n[remote "production"]\n\tapp = shop\n'
 
 
-@needs_ssh_server
 @pytest.mark.slow
 def test_from_a_clone_to_two_regions(
     make_repo: Callable[[str], Repo],

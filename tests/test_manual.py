@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from conftest import Repo, Run
-from ssh_server import offered
 
 from git_scalingo_region import __version__, errors, model
 from git_scalingo_region.cli.options import BY_NAME, COMMANDS, HELP, VERSION, Command, Option
@@ -22,8 +21,6 @@ from git_scalingo_region.repository.plan import State
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.choice import RegionSource
 from git_scalingo_region.settings import Settings
-
-__all__ = ["offered"]
 
 ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "man" / "git-scalingo-region.1"

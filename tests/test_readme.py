@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import OSC_FR1, Repo, executable, load_tool
 from pasting import PROGRAM, environment
-from ssh_server import make_key, offered, public_key
+from ssh_server import make_key, public_key
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.cli.options import BY_NAME
@@ -26,8 +26,6 @@ from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.repository.declared import FILE
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.settings import DEFAULT_SERVICE
-
-__all__ = ["account", "offered"]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

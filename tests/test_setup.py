@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import ELSEWHERE, OSC_FR1, PAR, Repo, Result, Run, Service, git, refusal
-from pasting import Paste, messages, paste, printed
-from ssh_server import Endpoint, client_key, endpoint, make_host_key, needs_ssh_server
-
-__all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
+from pasting import Paste, messages, printed
+from ssh_server import Endpoint
 
 STAGING = OSC_FR1.replace("myapp", "myapp-staging")
 BOTH = '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "production"]\n\tapp = myapp\n'
@@ -507,7 +505,6 @@ def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: st
     assert not (repo.path / ".gitscalingo").exists()
 
 
-@needs_ssh_server
 def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known_hosts: Path) -> None:
     """`--trust` makes the remotes, and then trusts each region's host key once; the second run finds all in place."""
     declare(BOTH)
@@ -532,7 +529,6 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known
     assert [item["outcome"] for item in (*again["remotes"], *again["trust"]["hosts"])] == ["unchanged"] * 3
 
 
-@needs_ssh_server
 def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint) -> None:
     """If a key cannot be trusted the status is that of `trust`, and the remotes have been made all the same."""
     declare(BOTH)

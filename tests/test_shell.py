@@ -61,13 +61,6 @@ def test_words_are_quoted_as_little_as_they_need(word: str, text: str) -> None:
     assert shell.quote(word) == text
 
 
-def test_a_command_is_exact_or_there_is_none() -> None:
-    """One word that cannot be written is enough for no command at all."""
-    assert shell.command("git", "push", "a b") == "git push 'a b'"
-    assert shell.plugin("sync", "-x") == "git scalingo-region sync -x"
-    assert shell.command("git", "push", "a\n") == ""
-
-
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("word", ["\\\\server\\a\\", "\\'", "=ls", "HEAD^0", "a\tb", "it's", "~", "#", "!!"])
 def test_other_shells_read_the_same_word(name: str, word: str) -> None:

@@ -3,65 +3,45 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Repo, Result, Run, Service, refusal, region_json
-from ssh_server import (
-    Endpoint,
-    client_key,
-    endpoint,
-    make_host_key,
-    make_key,
-    needs_ssh_server,
-    other_key,
-    public_key,
-    serving,
-)
+from conftest import OFFLINE, Repo, Result, Run, Service, refusal, region_json
+from ssh_server import Endpoint, make_key, public_key, serving
 
 from git_scalingo_region.ssh.client import HostKey
-
-__all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
-pytestmark = needs_ssh_server
 
 PUBLISHED = "Scalingo's documentation of 2026-01-02"
 NOBODY = "SHA256:" + "A" * 43
 
-Trust = Callable[..., Result]
+
+@pytest.fixture
+def trust(endpoint: Endpoint, run: Run) -> Run:
+    """Return a function that runs `trust`; the server is the endpoint of osc-fr1, the default region."""
+    return partial(run, "trust")
 
 
 @pytest.fixture
-def regions(endpoint: Endpoint) -> dict[str, str]:
-    """Return the endpoints of the regions that the service lists; osc-fr1 is the default."""
-    return {"osc-fr1": endpoint.ssh}
-
-
-@pytest.fixture
-def trust(regions: dict[str, str], service: Service, run: Run) -> Trust:
-    """Return a function that runs the command, with keyword arguments for its options."""
-
-    def run_it(*names: str, fingerprint: Sequence[str] = (), known_hosts: str = "", **flags: bool) -> Result:
-        service.regions = [region_json(name, ssh, default=name == "osc-fr1") for name, ssh in regions.items()]
-        words = [word for text in fingerprint for word in ("--fingerprint", text)]
-        words += ["--known-hosts", known_hosts] if known_hosts else []
-        words += [f"--{name.replace('_', '-')}" for name, wanted in flags.items() if wanted]
-        return run("trust", *names, *words)
-
-    return run_it
+def given(endpoint: Endpoint, trust: Run) -> Run:
+    """Return a function that runs `trust` with the fingerprint of the server's ed25519 key."""
+    return partial(trust, "--fingerprint", endpoint.key().fingerprint)
 
 
 @pytest.fixture
 def second(
-    tmp_path: Path, regions: dict[str, str], client_key: Path, make_host_key: Callable[[str], Path]
+    tmp_path: Path, endpoint: Endpoint, client_key: Path, make_host_key: Callable[[str], Path], service: Service
 ) -> Iterator[Endpoint]:
     """Run the server of a second region, scw-par, with an ecdsa key."""
     with serving(tmp_path / "more", {"ecdsa": make_host_key("ecdsa")}, client_key) as running:
-        regions["scw-par"] = running.ssh
+        service.regions.append(region_json("scw-par", running.ssh))
         yield running
 
 
@@ -73,7 +53,7 @@ def write(path: Path, text: str) -> None:
 def error(result: Result) -> tuple[int, str, list[str]]:
     """Return the status, the error and the hints of a refusal, without their labels."""
     assert result.stdout == ""
-    first, *hints = (line for line in result.stderr.splitlines() if not line.startswith("warning: "))
+    first, *hints = result.stderr.splitlines()
     return result.status, first.removeprefix("error: "), [hint.removeprefix("hint: ") for hint in hints]
 
 
@@ -83,12 +63,12 @@ def ssh_says(server: Endpoint) -> str:
     return subprocess.run(["git", "ls-remote", url], check=False, capture_output=True, text=True).stderr.splitlines()[0]
 
 
-def test_adds_the_published_keys(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
+def test_adds_the_published_keys(endpoint: Endpoint, trust: Run, known_hosts: Path) -> None:
     """The keys whose fingerprints are published are added, and ssh accepts them; a second run changes nothing."""
     endpoint.publish("ed25519", "rsa")
     unknown = f"No ED25519 host key is known for {endpoint.name} and you have requested strict checking."
     assert ssh_says(endpoint) == unknown
-    first = trust(json=True)
+    first = trust("--json")
     assert (first.status, first.stderr, first.json["outcome"]) == (0, "", "created")
     written, before = known_hosts.read_text(), known_hosts.stat().st_mtime_ns
     assert sorted(written.splitlines(True)) == [endpoint.line(), endpoint.line("rsa")]
@@ -102,40 +82,35 @@ def test_adds_the_published_keys(endpoint: Endpoint, trust: Trust, known_hosts: 
 
 
 def test_adds_only_the_key_of_the_fingerprint_given(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey
+    endpoint: Endpoint, given: Run, known_hosts: Path, other_key: HostKey
 ) -> None:
     """`--fingerprint` vouches for the key that it names and no other, and the published one no longer counts."""
     endpoint.publish(others={other_key.type: other_key.fingerprint})
-    words: dict[str, Any] = {"fingerprint": (NOBODY, endpoint.key().fingerprint)}
-    expected = (
-        "{} the host key of {}\n  ssh-ed25519  {}{}\n"
-        "  region       osc-fr1\n  file         {}\n  source       the fingerprint given\n"
-    )
-    values = (endpoint.ssh, endpoint.key().fingerprint)
-    assert trust(**words, dry_run=True).stdout == expected.format("Would trust", *values, "", known_hosts)
-    assert not known_hosts.parent.exists()
-    assert trust(**words).stdout == expected.format("Trusted", *values, " (added)", known_hosts)
-    assert known_hosts.read_text() == endpoint.line()
-    assert [stat.S_IMODE(path.stat().st_mode) for path in (known_hosts.parent, known_hosts)] == [0o700, 0o600]
+    fingerprint = endpoint.key().fingerprint
 
+    def text(headline: str, note: str) -> str:
+        fields = f"  region       osc-fr1\n  file         {known_hosts}\n  source       the fingerprint given\n"
+        return f"{headline} the host key of {endpoint.ssh}\n  ssh-ed25519  {fingerprint}{note}\n{fields}"
 
-def test_json(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
-    """`--json` says what happened to each key, also in a run that changes nothing."""
-
-    def shape(outcome: str, *, added: bool, dry_run: bool) -> dict[str, Any]:
-        key = {"type": "ssh-ed25519", "fingerprint": endpoint.key().fingerprint, "added": added}
+    def json(outcome: str, *, added: bool, dry_run: bool) -> dict[str, Any]:
+        key = {"type": "ssh-ed25519", "fingerprint": fingerprint, "added": added}
         place = {"region": "osc-fr1", "endpoint": endpoint.ssh, "file": str(known_hosts)}
         return {"outcome": outcome, **place, "keys": [key], "dry_run": dry_run, "warnings": []}
 
-    words: dict[str, Any] = {"fingerprint": (endpoint.key().fingerprint,), "json": True}
-    assert trust(**words, dry_run=True).json == shape("created", added=True, dry_run=True)
-    assert trust(**words).json == shape("created", added=True, dry_run=False)
-    assert trust(**words).json == shape("unchanged", added=False, dry_run=False)
+    assert given("-n").stdout == text("Would trust", "")
+    assert given("-n", "--json").json == json("created", added=True, dry_run=True)
+    assert not known_hosts.parent.exists()
+    assert given("--fingerprint", NOBODY).stdout == text("Trusted", " (added)")
+    assert known_hosts.read_text() == endpoint.line()
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (known_hosts.parent, known_hosts)] == [0o700, 0o600]
+    assert given("--json").json == json("unchanged", added=False, dry_run=False)
+    known_hosts.unlink()
+    assert given("--json").json == json("created", added=True, dry_run=False)
 
 
 @pytest.mark.parametrize("hashed", [False, True])
 def test_adds_what_is_missing_beside_what_is_known(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
+    endpoint: Endpoint, trust: Run, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
 ) -> None:
     """An entry that is there, hashed or not, stays as it is; HashKnownHosts decides about the new one."""
     endpoint.publish("ed25519", "rsa")
@@ -144,20 +119,20 @@ def test_adds_what_is_missing_beside_what_is_known(
         subprocess.run(["ssh-keygen", "-H", "-f", str(known_hosts)], check=True, capture_output=True)
         monkeypatch.setenv("GIT_SSH_COMMAND", os.environ["GIT_SSH_COMMAND"] + " -o HashKnownHosts=yes")
     before = known_hosts.read_text()
-    assert trust(json=True).json["outcome"] == "updated"
+    assert trust("--json").json["outcome"] == "updated"
     added = known_hosts.read_text().removeprefix(before)
     assert added.startswith("|1|") if hashed else added == endpoint.line("rsa")
-    assert trust(json=True).json["outcome"] == "unchanged"
+    assert trust("--json").json["outcome"] == "unchanged"
 
 
 def test_a_key_that_ssh_knows_from_elsewhere_is_unchanged(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, given: Run, known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a system-wide file holds the key, nothing is written."""
     write(tmp_path / "system", f"*,!example.org {endpoint.key()}\n")
     ssh = os.environ["GIT_SSH_COMMAND"].replace("File=/dev/null", f"File={tmp_path}/system")
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
-    assert trust(fingerprint=(endpoint.key().fingerprint,), json=True).json["outcome"] == "unchanged"
+    assert given("--json").json["outcome"] == "unchanged"
     assert not known_hosts.exists()
     assert ssh_says(endpoint) == "app not found"
 
@@ -173,7 +148,7 @@ def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Pa
     assert sorted(known_hosts.read_text().splitlines(True)) == ["# mine\n", endpoint.line(), endpoint.line("rsa")]
 
 
-def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path) -> None:
+def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path) -> None:
     """Each region has its record; in JSON they are a list, even if only one region is left of those named."""
     endpoint.publish("ed25519")
     second.publish("ecdsa")
@@ -181,66 +156,59 @@ def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Trust, kno
     headlines = [f"Trusted the host key of {place.ssh}" for place in (endpoint, second)]
     assert [block.splitlines()[0] for block in result.stdout.split("\n\n")] == headlines
     assert known_hosts.read_text() == endpoint.line() + second.line("ecdsa")
-    answer = trust("scw-par", "scw-par", json=True).json
+    answer = trust("scw-par", "scw-par", "--json").json
     assert [(host["region"], host["outcome"]) for host in answer.pop("hosts")] == [("scw-par", "unchanged")]
     assert answer == {"dry_run": False, "warnings": []}
 
 
 def test_nothing_is_written_unless_all_regions_are_verified(
-    endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, regions: dict[str, str]
+    endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path, service: Service
 ) -> None:
     """What keeps regions from being trusted is reported together, and a host key decides about the status."""
     endpoint.publish("ed25519")
-    regions["gone"] = "127.0.0.1:9"
-    status, text, hints = error(trust("gone", "osc-fr1", "scw-par"))
-    assert (status, text) == (7, "2 regions cannot be trusted; no host key was added")
-    assert hints[:3] == [
-        "gone: 127.0.0.1:9 cannot be reached: it refuses the connection",
+    service.regions += [region_json("shut", "127.0.0.1:9"), region_json("nowhere", "ssh.invalid:22")]
+    status, text, hints = error(trust("shut", "nowhere", "osc-fr1", "scw-par"))
+    assert (status, text) == (7, "3 regions cannot be trusted; no host key was added")
+    assert hints[:4] == [
+        "shut: 127.0.0.1:9 cannot be reached: it refuses the connection",
+        "nowhere: ssh.invalid:22 cannot be reached: the name ssh.invalid cannot be resolved",
         f"scw-par: nothing vouches for the host key of {second.ssh}: there is no published fingerprint",
         f"{second.ssh} offers ecdsa-sha2-nistp256 {second.key('ecdsa').fingerprint}",
     ]
-    assert error(trust("gone", "osc-fr1"))[:2] == (4, "1 region cannot be trusted; no host key was added")
+    assert error(trust("shut", "osc-fr1"))[:2] == (4, "1 region cannot be trusted; no host key was added")
     assert not known_hosts.exists()
 
 
-def test_words_that_contradict_each_other(trust: Trust) -> None:
-    """A fingerprint is for one region, and `--all` names them all."""
-    expected = refusal(2, "--fingerprint is for one region: name that region only")
-    assert trust("osc-fr1", "scw-par", fingerprint=(NOBODY,)) == trust(all=True, fingerprint=(NOBODY,)) == expected
-    expected = refusal(2, "REGION and --all cannot be used together")
-    assert trust("osc-fr1", all=True) == expected
-
-
-def test_all(endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Path, repo: Repo) -> None:
+def test_all(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path, repo: Repo) -> None:
     """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
     endpoint.publish("ed25519")
     second.publish("ecdsa")
     text = "there is no Scalingo remote here, and none is declared"
-    assert trust(all=True) == refusal(5, text, "git scalingo-region trust REGION")
+    assert trust("--all") == refusal(5, text, "git scalingo-region trust REGION")
     repo.git("remote", "add", "gone", "git@ssh.agora-fr1.scalingo.com:myapp.git")
     repo.git("remote", "add", "scalingo", f"ssh://git@{endpoint.ssh}/myapp.git")
     (repo.path / ".gitscalingo").write_text('[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
-    answer = trust(all=True, json=True).json
+    answer = trust("--all", "--json").json
     assert [host["region"] for host in answer["hosts"]] == ["scw-par", "osc-fr1"]
     assert answer["warnings"] == ["left out: the region of the remote 'gone' is unknown"]
     assert known_hosts.read_text() == second.line("ecdsa") + endpoint.line()
 
 
-def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
+def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Run, known_hosts: Path) -> None:
     """If no fingerprint is published or given, the offered keys are shown, and nothing is trusted."""
-    status, text, hints = error(trust())
+    status, text, (*offered, hint) = error(trust())
     why = f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"
     assert (status, text) == (7, why)
-    offered = [f"{endpoint.ssh} offers {key.type} {key.fingerprint}" for key in map(endpoint.key, endpoint.keys)]
-    assert sorted(hints[:-1]) == offered
-    assert hints[-1] == (
+    keys = map(endpoint.key, endpoint.keys)
+    assert sorted(offered) == [f"{endpoint.ssh} offers {key.type} {key.fingerprint}" for key in keys]
+    assert hint == (
         "compare with the page 'Regions' of Scalingo's documentation, section 'SSH Endpoints', then: "
         "git scalingo-region trust osc-fr1 --fingerprint FINGERPRINT"
     )
     assert not known_hosts.parent.exists()
 
 
-def test_a_known_key_is_enough_if_none_is_published(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
+def test_a_known_key_is_enough_if_none_is_published(endpoint: Endpoint, trust: Run, known_hosts: Path) -> None:
     """A key that the host offers and ssh trusts is fine, and nothing changes; a revoked one is not trusted."""
     write(known_hosts, endpoint.line())
     assert trust().stdout == (
@@ -256,182 +224,158 @@ def test_a_known_key_is_enough_if_none_is_published(endpoint: Endpoint, trust: T
     assert (trust().status, known_hosts.read_text()) == (7, text)
 
 
-@pytest.mark.parametrize("case", ["published", "given", "one of two"])
-def test_refuses_another_key(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, case: str
-) -> None:
+def test_refuses_another_key(endpoint: Endpoint, trust: Run, known_hosts: Path, other_key: HostKey) -> None:
     """A host that offers another key than the one vouched for is not believed at all, whatever else it offers."""
     write(known_hosts, "# mine")
-    given: tuple[str, ...] = ()
-    why = "its ssh-ed25519 key is not the published one"
-    if case == "given":
-        given, why = (other_key.fingerprint,), "none of its keys is the one given"
-    else:
-        kinds = ["rsa"] if case == "one of two" else []
-        endpoint.publish(*kinds, others={"ssh-ed25519": other_key.fingerprint})
-    status, text, hints = error(trust(fingerprint=given))
-    start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
-    assert (status, text) == (7, f"{start}{why}; no host key was added")
-    assert f"{endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}" in hints
-    assert known_hosts.read_text() == "# mine"
+    endpoint.publish("rsa", others={"ssh-ed25519": other_key.fingerprint})
+    for words, why in (
+        ([], "its ssh-ed25519 key is not the published one"),
+        (["--fingerprint", other_key.fingerprint], "none of its keys is the one given"),
+    ):
+        status, text, hints = error(trust(*words))
+        start = f"the host that answers at {endpoint.ssh} may not be Scalingo's: "
+        assert (status, text) == (7, f"{start}{why}; no host key was added")
+        assert f"{endpoint.ssh} offers ssh-ed25519 {endpoint.key().fingerprint}" in hints
+        assert known_hosts.read_text() == "# mine"
+
+
+# What is wrong with an entry, and the words before the command that takes it out.
+OTHER = "holds another key for {name}, which the host does not offer: ssh-ed25519 {other.fingerprint}"
+REVOKED = "revokes the host key ssh-ed25519 {key.fingerprint} of {name}"
+ADVICE = {
+    OTHER: "if Scalingo announced a new key, remove the old one",
+    REVOKED: "if it was revoked by mistake, undo that",
+}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("line", "after"),
+    ("before", "wrong", "after"),
     [
-        ("{name} {other}\n", ""),
-        ("{name} {other}\n{name} {another}\n", ""),
-        ("i,{name} {other}\n# mine\n", "!{name},i,{name} {other}\n# mine\n"),
-        ("* {other}\n", "!{name},* {other}\n"),
+        ("{name} {other}\n", OTHER, ""),
+        ("{name} {other}\n* {another}\n", OTHER, "!{name},* {another}\n"),
+        ("@revoked * {key}\n", REVOKED, "@revoked !{name},* {key}\n"),
+        ("{name} {key}\n@revoked * {key}\n", REVOKED, "{name} {key}\n@revoked !{name},* {key}\n"),
     ],
 )
-def test_refuses_beside_another_key_and_says_how_to_remove_it(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, tmp_path: Path, other_key: HostKey, line: str, after: str
+def test_refuses_beside_a_wrong_entry_and_says_how_to_take_it_out(
+    endpoint: Endpoint, given: Run, known_hosts: Path, before: str, wrong: str, after: str
 ) -> None:
-    """A key that the host does not offer is not overruled; after the command of the hint, `trust` works."""
-    words = {"name": endpoint.name, "other": str(other_key), "another": str(public_key(make_key(tmp_path / "another")))}
-    write(known_hosts, line.format(**words))
-    run = {"fingerprint": (endpoint.key().fingerprint,)}
-    status, text, hints = error(trust(**run))
-    what = f"which the host does not offer: ssh-ed25519 {other_key.fingerprint}; no host key was added"
-    assert (status, text) == (7, f"{known_hosts} holds another key for {endpoint.name}, {what}")
-    assert len(hints) == (2 if "another" in line else 1)
-    assert known_hosts.read_text() == line.format(**words)
-    advice, _, command = hints[-1].partition(": ")
-    assert advice == "if Scalingo announced a new key, remove the old one"
-    subprocess.run(command, shell=True, check=True)
-    assert known_hosts.read_text() == after.format(**words)
-    assert trust(**run).status == 0
-    assert known_hosts.read_text() == after.format(**words) + endpoint.line()
-    assert ssh_says(endpoint) == "app not found"
-
-
-@pytest.mark.parametrize("plain", ["", "{name} {key}\n"])
-def test_refuses_a_revoked_key_and_says_how_to_take_that_back(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, plain: str
-) -> None:
-    """A key that the file revokes is not added, whoever vouches for it; the command of the hint is exact."""
-    plain = plain.format(name=endpoint.name, key=endpoint.key())
-    write(known_hosts, f"{plain}@revoked * {endpoint.key()}\n")
-    run = {"fingerprint": (endpoint.key().fingerprint,)}
-    status, text, (hint,) = error(trust(**run))
-    what = f"ssh-ed25519 {endpoint.key().fingerprint}"
-    assert (status, text) == (7, f"{known_hosts} revokes the host key {what} of {endpoint.name}; no host key was added")
-    advice, _, command = hint.partition(": ")
-    assert advice == "if it was revoked by mistake, undo that"
-    subprocess.run(command, shell=True, check=True)
-    assert trust(**run).status == 0
-    left = f"@revoked !{endpoint.name},* {endpoint.key()}\n"
-    assert sorted(known_hosts.read_text().splitlines(True)) == [left, endpoint.line()]
-    assert ssh_says(endpoint) == "app not found"
-
-
-@pytest.mark.parametrize(
-    "line", ["@revoked {name} {other}\n", "@cert-authority * {other}\n", "127.0.0.1 {other}\n", "!{name},* {other}\n"]
-)
-def test_entries_that_say_nothing_about_the_key_are_left(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey, line: str
-) -> None:
-    """Another revoked key, an authority, another port's entry and a negated name do not keep the key out."""
-    before = line.format(name=endpoint.name, other=other_key)
+    """A key that the host does not offer or the file revokes is not overruled; after the hint's command it works."""
+    other, another = (public_key(make_key(Path(name))) for name in ("other", "another"))
+    words: dict[str, Any] = {"name": endpoint.name, "key": endpoint.key(), "other": other, "another": another}
+    before, what, after = (text.format(**words) for text in (before, wrong, after))
     write(known_hosts, before)
-    assert trust(fingerprint=(endpoint.key().fingerprint,)).status == 0
-    assert known_hosts.read_text() == before + endpoint.line()
+    status, text, hints = error(given())
+    assert (status, text) == (7, f"{known_hosts} {what}; no host key was added")
+    assert len(hints) == (2 if str(another) in before else 1)
+    assert known_hosts.read_text() == before
+    advice, _, command = hints[-1].partition(": ")
+    assert advice == ADVICE[wrong]
+    subprocess.run(command, shell=True, check=True)
+    assert known_hosts.read_text() == after
+    assert given().status == 0
+    assert known_hosts.read_text() == (after if endpoint.line() in after else after + endpoint.line())
+    assert ssh_says(endpoint) == "app not found"
 
 
-def test_warns_about_a_known_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
-    """A key that the host offers beside the verified one, as ssh itself adds them, stays, with a warning."""
-    write(known_hosts, endpoint.line("rsa"))
-    result = trust(fingerprint=(endpoint.key().fingerprint,))
-    what = f"ssh-rsa {endpoint.key('rsa').fingerprint}"
-    expected = f"warning: nothing vouches for another key that {known_hosts} holds for {endpoint.name}: {what}\n"
-    assert result.stderr == expected
-    assert known_hosts.read_text() == endpoint.line("rsa") + endpoint.line()
+def test_entries_that_say_nothing_about_the_key_are_left(
+    endpoint: Endpoint, given: Run, known_hosts: Path, other_key: HostKey
+) -> None:
+    """Another revoked key, an authority, another port's entry and a negated name do not keep the key out.
+
+    Nor does a key that the host offers beside the verified one, as ssh itself adds them; that one brings a warning.
+    """
+    rsa = endpoint.key("rsa")
+    warning = f"nothing vouches for another key that {known_hosts} holds for {endpoint.name}: ssh-rsa {rsa.fingerprint}"
+    for line, said in (
+        (f"@revoked {endpoint.name} {other_key}\n", ""),
+        (f"@cert-authority * {other_key}\n", ""),
+        (f"127.0.0.1 {other_key}\n", ""),
+        (f"!{endpoint.name},* {other_key}\n", ""),
+        (endpoint.line("rsa"), f"warning: {warning}\n"),
+    ):
+        write(known_hosts, line)
+        result = given()
+        assert (result.status, result.stderr, known_hosts.read_text()) == (0, said, line + endpoint.line())
 
 
 def test_a_published_key_that_is_not_offered_now_is_no_other_key(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, other_key: HostKey
+    endpoint: Endpoint, trust: Run, known_hosts: Path, other_key: HostKey
 ) -> None:
     """A scan that sees only some of the published keys does not turn against an entry of the others."""
     endpoint.publish("ed25519", others={"ecdsa-sha2-nistp256": other_key.fingerprint})
     write(known_hosts, f"{endpoint.name} {other_key}\n{endpoint.line()}")
-    assert trust(json=True).json["outcome"] == "unchanged"
+    assert trust("--json").json["outcome"] == "unchanged"
 
 
 def test_known_hosts_option(
-    endpoint: Endpoint, trust: Trust, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, given: Run, known_hosts: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--known-hosts FILE` is the file to look at and to write, under the endpoint's own name, without asking ssh."""
     monkeypatch.setenv("GIT_SSH_COMMAND", "false")
-    file = Path.cwd() / "a b" / "c" / "hosts"
-    words: dict[str, Any] = {"fingerprint": (endpoint.key().fingerprint,), "known_hosts": "a b/c/hosts"}
-    assert trust(**words, json=True).json["file"] == str(file)
+    file = home / "a b" / "c" / "hosts"
+    assert given("--known-hosts", "a b/c/hosts", "--json").json["file"] == str(file)
     assert file.read_text() == endpoint.line()
-    assert stat.S_IMODE((Path.cwd() / "a b").stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "a b").stat().st_mode) == 0o700
     assert not known_hosts.exists()
 
 
-@pytest.mark.parametrize("file", ["fifo", "/dev/null", "."])
-def test_known_hosts_option_that_is_no_file(trust: Trust, home: Path, file: str) -> None:
-    """A fifo, a device and a folder are refused before the host is asked."""
-    os.mkfifo(home / "fifo")
-    text = f"{os.path.abspath(file)} is not a regular file"
-    assert trust(known_hosts=file) == refusal(5, text, "name a file with --known-hosts FILE")
-
-
 def test_writes_where_ssh_looks(
-    endpoint: Endpoint, trust: Trust, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, given: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an alias, several files and a blank in ssh's configuration, the entry makes ssh accept the host."""
     config = tmp_path / "ssh_config"
     config.write_text(f'Host 127.0.0.1\n  HostKeyAlias Scalingo\n  UserKnownHostsFile "{tmp_path}/a b" {tmp_path}/c\n')
     ssh = f"ssh -F {config} -i {home}/client_key -o IdentitiesOnly=yes -o BatchMode=yes -o GlobalKnownHostsFile=none"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
-    assert trust(fingerprint=(endpoint.key().fingerprint,)).status == 0
+    assert given().status == 0
     assert (tmp_path / "a b").read_text() == f"scalingo {endpoint.key()}\n"
     assert ssh_says(endpoint) == "app not found"
 
 
 def test_scans_where_ssh_connects(
-    endpoint: Endpoint, trust: Trust, regions: dict[str, str], known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+    endpoint: Endpoint, given: Run, service: Service, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If ssh is told to connect to another host and port, that one is asked, and named in the file."""
-    regions["osc-fr1"] = "ssh.invalid:22"
+    service.regions = [region_json("osc-fr1", "ssh.invalid:22", default=True)]
     options = f" -o HostName=127.0.0.1 -o Port={endpoint.port}"
     monkeypatch.setenv("GIT_SSH_COMMAND", os.environ["GIT_SSH_COMMAND"] + options)
-    assert trust(fingerprint=(endpoint.key().fingerprint,)).status == 0
+    assert given().status == 0
     assert known_hosts.read_text() == endpoint.line()
 
 
-def test_no_file_of_the_user(trust: Trust, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If ssh is set to use no file, one has to be named."""
-    monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F none -o UserKnownHostsFile=none")
-    text = "ssh is set to use no known_hosts file of the user"
-    assert trust() == refusal(5, text, "name one with --known-hosts FILE")
-
-
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everything")
-def test_a_read_only_file(endpoint: Endpoint, trust: Trust, known_hosts: Path) -> None:
+def test_a_read_only_file(endpoint: Endpoint, given: Run, known_hosts: Path) -> None:
     """A read-only file is not made writable, and is enough if it holds the key."""
     for text, expected in (("", f"error: cannot write {known_hosts}: Permission denied\n"), (endpoint.line(), "")):
         write(known_hosts, text)
         known_hosts.chmod(0o400)
-        assert trust(fingerprint=(endpoint.key().fingerprint,)).stderr == expected
+        assert given().stderr == expected
         assert stat.S_IMODE(known_hosts.stat().st_mode) == 0o400
         known_hosts.chmod(0o600)
 
 
-@pytest.mark.parametrize("text", ["", "SHA256:", "A" * 43, NOBODY[:-1], NOBODY + "=", "SHA256:" + "-" * 43, "MD5:00"])
-def test_a_fingerprint_that_is_none(trust: Trust, text: str) -> None:
-    """What cannot be a fingerprint is refused before anybody is asked."""
-    message = f"'{text}' is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it"
-    assert trust(fingerprint=(text,), offline=True) == refusal(2, message)
+FORM = "is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l prints it"
+NOT_ONE = ["", "SHA256:", "A" * 43, NOBODY[:-1], NOBODY + "=", "SHA256:" + "-" * 43, "MD5:00"]
+ONE_REGION = refusal(2, "--fingerprint is for one region: name that region only")
+NAME_A_FILE = "name a file with --known-hosts FILE"
+UNREACHED = "cannot ask ssh.osc-fr1.scalingo.com:22 for its key: --offline"
+REFUSED = [
+    *((f"--fingerprint '{text}' --offline", refusal(2, f"'{text}' {FORM}")) for text in NOT_ONE),
+    (f"osc-fr1 scw-par --fingerprint {NOBODY}", ONE_REGION),
+    (f"--all --fingerprint {NOBODY}", ONE_REGION),
+    ("--all osc-fr1", refusal(2, "REGION and --all cannot be used together")),
+    ("--known-hosts /dev/null", refusal(5, "/dev/null is not a regular file", NAME_A_FILE)),
+    ("--known-hosts /", refusal(5, "/ is not a regular file", NAME_A_FILE)),
+    ("", refusal(5, "ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")),
+    ("--offline", refusal(4, UNREACHED)),
+]
 
 
-def test_offline(trust: Trust) -> None:
-    """`--offline` says that the host cannot be reached, whatever vouches for its key."""
-    result = trust(offline=True)
-    assert result.stderr.startswith("warning: offline; using the built-in list of regions")
-    text = "cannot ask ssh.osc-fr1.scalingo.com:22 for its key: --offline"
-    assert error(result) == (4, text, [])
+@pytest.mark.parametrize(("line", "expected"), REFUSED)
+def test_refusals(trust: Run, monkeypatch: pytest.MonkeyPatch, line: str, expected: Result) -> None:
+    """What is no fingerprint or file, contradicts itself, or needs the network, is refused without asking the host."""
+    monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F none -o UserKnownHostsFile=none")
+    result = trust(*shlex.split(line))
+    assert replace(result, stderr=result.stderr.removeprefix(OFFLINE)) == expected

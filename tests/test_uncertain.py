@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import ELSEWHERE, OSC_FR1, Repo, Run, age, answers
 from pasting import field, messages
 
 from git_scalingo_region.repository.git import version
-
-__all__ = ["account"]
 
 NEW = "ssh://git@ssh.eu-b.scalingo.com:2222/myapp.git"
 

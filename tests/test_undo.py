@@ -6,11 +6,9 @@ import subprocess
 
 import pytest
 from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, Repo, Run, git
-from pasting import Paste, field, paste
+from pasting import Paste, field
 
 from git_scalingo_region.repository.git import version
-
-__all__ = ["paste"]
 
 
 def listing() -> list[tuple[str, str]]:
@@ -79,19 +77,8 @@ def check_undo(run: Run, paste: Paste, count: int, *arguments: str) -> None:
 
 NAMES = ["scalingo", "team/x", "a.b", "-dash", "--", "-", "", "a b", "é", 'q"\\', "it's"]
 NAMES += ["$(touch pwned)", "a\tb\u00a0", "\udcff"]
-VALUES = [
-    "-oProxyCommand=x",
-    "--push",
-    "--",
-    "#;x",
-    "a\\b",
-    "a:%s\\n\\t",
-    "$(touch pwned)",
-    "!!",
-    "it's \\$HOME",
-    '"q"',
-]
-VALUES += ["", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
+VALUES = ["-oProxyCommand=x", "--push", "--", "#;x", "a\\b", "a:%s\\n\\t", "$(touch pwned)", "!!", "it's \\$HOME"]
+VALUES += ['"q"', "", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:\x1b[2J"]
 
 
 @pytest.mark.slow

@@ -6,12 +6,10 @@ import re
 import subprocess
 
 import pytest
-from account import Account, account
+from account import Account
 from conftest import OSC_FR1, PAR, SECNUM, Repo, Result, Run, Service, refusal, region_json
 
 from git_scalingo_region.commands.completion import SCRIPTS
-
-__all__ = ["account"]
 
 
 def test_url(run: Run, service: Service) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from account import Account, account
-from conftest import ELSEWHERE, GONE, OFFLINE, OSC_FR1, PAR, SECNUM, STALE, Repo, Result, Run, Service, git, region_json
+from conftest import ELSEWHERE, GONE, OFFLINE, OSC_FR1, PAR, SECNUM, STALE, Repo, Result, Run, Service, region_json
 from pasting import Paste, field, messages, paste, printed
 
 from git_scalingo_region.commands import target
@@ -28,9 +28,7 @@ def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> Non
     repo.git("remote", "add", "scalingo", OSC_FR1)
     expected = repo.config.read_bytes()
     repo.config.write_bytes(before)
-
     result = run("add", "osc-fr1", "myapp", "--offline")
-
     assert result == Result(0, f"Created remote 'scalingo'\n  url     {OSC_FR1}\n{REGION}{NEXT}", OFFLINE + TRUST)
     assert repo.config.read_bytes() == expected
 
@@ -106,7 +104,6 @@ def test_a_remote_that_is_not_scalingos_is_a_conflict(repo: Repo, run: Run, serv
     """It is left as it is (6), and `--force` makes it Scalingo's; `-q` silences a success and not an error."""
     repo.git("remote", "add", "scalingo", ELSEWHERE)
     before = repo.config.read_bytes()
-
     hint = "hint: choose another name with --remote, or replace it with --force\n"
     refused = Result(6, "", f"error: the remote 'scalingo' points elsewhere: {ELSEWHERE}\n{hint}")
     assert run("add", "osc-fr1", "myapp", "-q") == refused
@@ -140,7 +137,6 @@ def test_a_pushurl_in_an_included_file_is_changed_there(repo: Repo, run: Run, tm
 def test_any_name_that_git_accepts(repo: Repo, run: Run, paste: Paste, name: str) -> None:
     """Odd names make a remote that git reads as meant; the commands printed for it are exact."""
     result = run("add", "osc-fr1", "myapp", "--offline", f"--remote={name}")
-
     assert result.status == 0
     assert repo.push_urls(name) == [OSC_FR1]
     assert repo.git("config", f"remote.{name}.fetch") == f"+refs/heads/*:refs/remotes/{name}/*"
@@ -297,24 +293,22 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize(("words", "environment", "held", "expected"), WORDS)
+@pytest.mark.parametrize(("words", "given", "held", "expected"), WORDS)
 def test_which_word_is_the_region_and_which_the_app(
     repo: Repo,
     run: Run,
     service: Service,
     monkeypatch: pytest.MonkeyPatch,
     words: str,
-    environment: str,
+    given: str,
     held: str,
     expected: str,
 ) -> None:
     """A single word is the app or the region, depending on which apps and regions are known."""
-    monkeypatch.setenv("SCALINGO_APP", environment)
+    monkeypatch.setenv("SCALINGO_APP", given)
     if held:
         repo.git("remote", "add", "scalingo", OSC_FR1.replace("myapp", held))
-
     result = run("add", *words.split(), "--json")
-
     if result.status:
         assert (result.status, result.error["message"][: len(expected)]) == (2, expected)
     else:
@@ -375,17 +369,6 @@ def test_every_command_names_the_remote_that_it_is_about(
     assert messages(run("add", "-r", "scalingo"), "hint") == [form]
 
 
-def test_the_app_is_found(repo: Repo, run: Run, account: Account) -> None:
-    """Without a region named, the one region that has the app is taken; the token is exchanged once."""
-    account.add_app("scw-par", "myapp")
-
-    assert run("add", "myapp").stdout == (
-        f"Created remote 'scalingo'\n  url     {PAR}\n  region  scw-par (Place of scw-par), where the app is\n{NEXT}"
-    )
-    asked = [f"/{region}/v1/apps/myapp" for region in ("osc-fr1", "osc-secnum-fr1", "scw-par")]
-    assert account.asked == ["/v1/regions", "/v1/tokens/exchange", *asked]
-
-
 def test_what_the_regions_say_of_the_app(repo: Repo, run: Run, account: Account) -> None:
     """If no region has it, the default is taken, with a warning; a silent one does not count; two are an error."""
 
@@ -410,9 +393,7 @@ def test_what_the_regions_say_of_the_app(repo: Repo, run: Run, account: Account)
 def test_a_named_region_is_obeyed(repo: Repo, run: Run, paste: Paste, account: Account) -> None:
     """If the app is in another region than the one named, the remote is made as told, and a warning says where to."""
     account.add_app("scw-par", "myapp")
-
     result = run("add", "osc-fr1", "myapp", "-r", "prod")
-
     move = "git scalingo-region add -r prod scw-par myapp"
     warning = f"the app myapp is in scw-par, and osc-fr1 does not have it; to move the remote there: {move}"
     assert messages(result, "warning") == [warning]
@@ -421,16 +402,13 @@ def test_a_named_region_is_obeyed(repo: Repo, run: Run, paste: Paste, account: A
     assert repo.push_urls("prod") == [PAR]
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_token_that_is_refused(repo: Repo, run: Run, account: Account, status: int) -> None:
+def test_a_token_that_is_refused(repo: Repo, run: Run, account: Account) -> None:
     """A token that the service refuses is exit 4, with a cached list too: no region is asked, nothing is written."""
     assert run("list").status == 0
     account.service.requests.clear()
-    account.service.routes["POST", "/v1/tokens/exchange"] = lambda handler: handler.send_error(status)
-
+    account.service.routes["POST", "/v1/tokens/exchange"] = lambda handler: handler.send_error(401)
     result = run("add", "osc-fr1", "myapp")
-
-    error = f"error: {account.service.url} rejected the API token from SCALINGO_API_TOKEN ({status})\n"
+    error = f"error: {account.service.url} rejected the API token from SCALINGO_API_TOKEN (401)\n"
     assert (result.status, result.stdout, result.stderr[: len(error)]) == (4, "", error)
     assert account.asked == ["/v1/tokens/exchange"]
     assert repo.git("remote") == ""
@@ -442,7 +420,6 @@ def test_a_run_that_changes_nothing_asks_nobody(repo: Repo, run: Run, account: A
     assert run("add", "myapp").status == 0
     repo.git("remote", "add", "other", ELSEWHERE)
     account.service.requests.clear()
-
     for line in ("", "myapp", "osc-fr1", "osc-fr1 myapp", "osc-fr1 -n", "-r new --offline myapp"):
         assert run("add", *line.split()).status == 0
     assert run("add", "myapp", "-r", "other").status == 6
@@ -471,50 +448,35 @@ def test_where_the_app_of_a_gone_region_is_now(repo: Repo, run: Run, account: Ac
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("-x", "no such option: -x"),
         ("-- -x", "'-x' is not a valid app name"),
         ("myapp.git", "'myapp.git' is not a valid app name"),
-        ("git@ssh.osc-fr1.scalingo.com:myapp.git", "'git@ssh.osc-fr1.scalingo.com:myapp.git' is not a valid app"),
         ("osc-fr1 My_App", "'My_App' is not a valid app name"),
         ("osc_fr1/ myapp", "'osc_fr1/' is not a valid region name"),
-        ("osc-fr1 myapp more", ""),
         ("myapp -r -x", "'-x' is not a valid remote name"),
         ("myapp -r a..b", "'a..b' is not a valid remote name"),
-        ("myapp --refresh --offline", "--refresh and --offline cannot be used together"),
     ],
 )
 def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, line: str, message: str) -> None:
     """What can be no app, region or remote is an error (2) in one sentence; nothing is written."""
     result = run("add", *line.split())
-
     (error,) = messages(result, "error")
     assert (result.status, result.stdout, error[: len(message)]) == (2, "", message)
     assert repo.git("remote") == ""
 
 
-@pytest.mark.slow
-def test_through_git_from_anywhere(repo: Repo, tmp_path: Path, paste: Paste) -> None:
-    """`git scalingo-region` works in a subfolder, by `git -C`, by an alias, in a worktree and in a bare repository."""
+def test_through_git(repo: Repo, paste: Paste) -> None:
+    """`git scalingo-region` works in a subfolder, by `git -C`, and by an alias."""
     (repo.path / "a" / "b").mkdir(parents=True)
     repo.git("config", "alias.sr", "!git-scalingo-region")
-    repo.git("worktree", "add", "--quiet", str(tmp_path / "tree"))
-    git("clone", "--quiet", "--bare", str(repo.path), str(tmp_path / "bare.git"))
-    add = "add osc-fr1 myapp --offline -q -r"
-    lines = (
-        f"cd a/b && git scalingo-region {add}",
-        f"cd / && git -C '{repo.path}/a' scalingo-region {add}",
-        f"cd a && git sr {add}",
-        f"cd '{tmp_path}/tree' && git -c alias.x=y scalingo-region {add}",
-        f"cd '{tmp_path}/bare.git' && git scalingo-region {add}",
-        f"cd .git && git scalingo-region {add}",
+    starts = (
+        "cd a/b && git scalingo-region",
+        f"cd / && git -C '{repo.path}/a' -c alias.x=y scalingo-region",
+        "cd a && git sr",
     )
-
-    for number, line in enumerate(lines):
-        done = paste(f"{line} r{number}")
+    for number, start in enumerate(starts):
+        done = paste(f"{start} add osc-fr1 myapp --offline -q -r r{number}")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", OFFLINE)
-
-    assert repo.git("remote").split() == ["r0", "r1", "r2", "r3", "r5"]
-    assert git("remote", cwd=tmp_path / "bare.git").split() == ["origin", "r4"]
+    assert repo.git("remote").split() == ["r0", "r1", "r2"]
 
 
 def test_outside_a_repository(run: Run, service: Service) -> None:

@@ -79,7 +79,7 @@ def test_many_remotes_are_read_back_at_once(
 
 
 def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) -> None:
-    """`--json` lists every remote with its outcome, and how to undo an update; a run that changes nothing asks nobody."""
+    """`--json` lists each remote, its outcome and the undo of an update; a run that changes nothing asks nobody."""
     declare(BOTH)
     account.add_app("osc-fr1", "myapp")
     repo.git("remote", "add", "staging", OSC_FR1)

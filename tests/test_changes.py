@@ -32,15 +32,6 @@ def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
 
 
-@pytest.fixture
-def team(repo: Repo) -> Path:
-    """Include a file with the remote `t`."""
-    repo.git("config", "include.path", "team")
-    file = repo.config.with_name("team")
-    file.write_text(f'# the team\'s\n[remote "t"]\n\turl = {OTHER}\n')
-    return file
-
-
 def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
     """Return the mode and the content, or what a link points to, of all that is in a folder."""
     found: dict[str, tuple[int, str | bytes]] = {}
@@ -146,21 +137,6 @@ def test_nothing_is_written_elsewhere(
     assert STALE not in file.read_text()
 
 
-def test_several_files_are_written_in_one_step(repo: Repo, team: Path) -> None:
-    """The main file, an included one and the worktree's own change together, and other plans' remotes with them."""
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("config", "--worktree", "remote.w.url", OTHER)
-    repository = Repository()
-    origins = {name: repository.read().remote(name).urls[0].origin for name in "tw"}
-    plans = [planned(Change(origins[name], f"remote.{name}.url", (OTHER,), (URL,))) for name in "tw"]
-    plans.append(planned(Change("", KEY, (), (URL,))))
-    before = snapshot(repo.path).keys()
-    assert list(carry_out(repository, repository.read(), lambda _: plans, dry_run=False)) == plans
-    assert [repo.git("config", f"remote.{name}.url") for name in "rtw"] == [URL] * 3
-    assert team.read_text() == f'# the team\'s\n[remote "t"]\n\turl = {URL}\n'
-    assert snapshot(repo.path).keys() == before
-
-
 def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wait: None) -> None:
     """If nothing is to be written, another process's lock is no obstacle."""
     repo.config.with_name("config.lock").touch()
@@ -193,10 +169,12 @@ def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monke
     assert not lock.exists()
 
 
-def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, team: Path, no_wait: None) -> None:
+def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) -> None:
     """If one of several files stays locked, the error names the lock; none is changed, and no other lock is left."""
+    repo.git("config", "--file", ".git/team", "remote.t.url", OTHER)
+    repo.git("config", "include.path", "team")
     origin = Repository().read().remote("t").urls[0].origin
-    lock = team.with_name("team.lock")
+    lock = repo.config.with_name("team.lock")
     lock.write_text("another's")
     both = Change("", KEY, (), (URL,)), Change(origin, "remote.t.url", (OTHER,), (URL,))
     hint = "if no git process is running in this repository, remove that file"
@@ -244,24 +222,14 @@ def test_what_others_write_meanwhile_is_planned_for(
     assert not list(repo.config.parent.glob("*.lock"))
 
 
-@pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}/team", "team"), ()])
 @pytest.mark.parametrize("new", [(URL,), ()])
-def test_a_file_that_git_reads_twice_is_refused(repo: Repo, paths: tuple[str, ...], new: tuple[str, ...]) -> None:
-    """A file that is included twice, by a link or from the user's own configuration, is not edited."""
-    file = repo.config.with_name("team") if paths else repo.config
-    with file.open("a") as text:
-        text.write(f'[remote "r"]\n\turl = {OTHER}\n')
-    repo.config.with_name("link").symlink_to("team")
-    for path in paths:
-        repo.git("config", "--add", "include.path", path.format(repo.config.parent))
-    if not paths:
-        git("config", "--global", "include.path", str(repo.config))
-    held: dict[str, list[str]] = {}
-    for url in Repository().read().remote("r").urls:
-        held.setdefault(url.origin, []).append(url.value)
-    wanted = [Change(origin, KEY, tuple(values), new) for origin, values in held.items()]
+def test_a_file_that_git_reads_twice_is_refused(repo: Repo, new: tuple[str, ...]) -> None:
+    """The repository's own file is not edited either if the user's configuration includes it as well."""
+    repo.git("config", KEY, OTHER)
+    git("config", "--global", "include.path", str(repo.config))
+    wanted = [Change(entry.origin, KEY, (OTHER,), new) for entry in Repository().read().remote("r").urls]
     message = refusal(repo.path, lambda: write_all(*wanted))
-    assert message == f"git reads {file} more than once: include it only once"
+    assert message == f"git reads {repo.config} more than once: include it only once"
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence(repo: Repo) -> None:

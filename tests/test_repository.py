@@ -93,42 +93,19 @@ def test_the_environment_leads_to_the_repository(
     assert (tmp_path / "other/.git/config").read_bytes() == untouched
 
 
-def test_a_worktrees_own_configuration_is_edited_where_it_is(repo: Repo) -> None:
-    """With extensions.worktreeConfig a worktree's value is replaced in the worktree's file."""
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("config", "--worktree", KEY, OTHER)
-    main = repo.config.read_bytes()
-    repository = Repository()
-    (entry,) = repository.read().remote("r").urls
-    assert (entry.scope, entry.own, repository.is_main_file(entry.origin)) == ("worktree", True, False)
-    write([URL], (OTHER,), origin=entry.origin)
-    assert repo.git("config", "--worktree", KEY) == URL
-    assert repo.config.read_bytes() == main
-
-
-@pytest.mark.parametrize(
-    ("path", "private"), [("shared", True), ("../shared", False), ("{}/outside/a b", False), ("~/shared", False)]
-)
-def test_an_included_file_is_edited_where_it_is(
-    repo: Repo, path: str, private: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A value in an included file is replaced there, from a subfolder as well, and missing includes are no trouble."""
-    path = path.format(tmp_path)
-    file = Path(os.path.expanduser(path)) if path.startswith("~") else repo.path / ".git" / path
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(f'[remote "r"] ; ours\n\turl = {OTHER}\n# the end')
-    for target in (path, "missing", f"{tmp_path}/missing"):
-        repo.git("config", "--add", "include.path", target)
-    main = repo.config.read_bytes()
+def test_an_included_file_may_be_shared(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other repositories may include a file outside the git directory, however it is named; one may be missing."""
+    outside = {"../shared": repo.path / "shared", f"{tmp_path}/a b": tmp_path / "a b", "~/mine": Path.home() / "mine"}
+    for path, file in {"own": repo.config.with_name("own"), **outside}.items():
+        file.write_text(f'[remote "r"]\n\turl = {OTHER}\n')
+        repo.git("config", "--add", "include.path", path)
+    repo.git("config", "--add", "include.path", "missing")
     (repo.path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(repo.path / "a" / "b")
     repository = Repository()
-    origin = repository.read().remote("r").urls[0].origin
-    assert not repository.is_main_file(origin)
-    assert [os.path.samefile(file, shared) for shared in repository.shared_files([origin])] == [True] * (not private)
-    write([URL], (OTHER,), origin=origin)
-    assert file.read_text() == f'[remote "r"] ; ours\n\turl = {URL}\n# the end'
-    assert repo.config.read_bytes() == main
+    origins = [url.origin for url in repository.read().remote("r").urls]
+    assert [repository.is_main_file(origin) for origin in origins] == [False] * 4
+    assert repository.shared_files(origins) == sorted(os.path.realpath(file) for file in outside.values())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, answers, send
+from conftest import OSC_FR1, PAR, STALE, Repo, Result, Service, answers, executable, send
 from ssh_server import needs_openssh, other_key
 
 from git_scalingo_region.ssh.client import HostKey
@@ -201,10 +201,7 @@ def test_killed_at_any_moment_known_hosts_is_whole(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other_key: HostKey
 ) -> None:
     """A run of `trust` killed at each of its steps leaves the old file or the new one."""
-    scan = tmp_path / "bin" / "ssh-keyscan"
-    scan.parent.mkdir()
-    scan.write_text(f"#!/bin/sh\necho host {other_key}\n")
-    scan.chmod(0o755)
+    scan = executable(tmp_path / "bin" / "ssh-keyscan", f"#!/bin/sh\necho host {other_key}\n")
     monkeypatch.setenv("PATH", f"{scan.parent}:{os.environ['PATH']}")
     known_hosts = home / "known" / "hosts"
     known_hosts.parent.mkdir()

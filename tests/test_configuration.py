@@ -12,39 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from git_scalingo_region.model import RemoteUrl
-from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_items, parse_listing
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_listing
 
-MAIN, WORKTREE, HOME = "file:.git/config", "file:.git/config.worktree", "file:/home/me/.gitconfig"
-
-
-def entries(*pairs: tuple[str, str], scope: str = "local", origin: str = MAIN) -> list[Entry]:
-    return [Entry(scope, origin, key, value) for key, value in pairs]
-
-
-def test_a_listing_is_read_entry_by_entry() -> None:
-    """Values, origins and names may hold newlines, colons and dots, and a variable without a value is true."""
-    text = "local\0file:a\nb:c\0k.x\nv\nw\0global\0file:/g\0k.y\0command\0command line:\0remote.a.b.url\n\0"
-    found = list(parse_listing(text))
-    assert found == [
-        Entry("local", "file:a\nb:c", "k.x", "v\nw"),
-        Entry("global", "file:/g", "k.y", "true"),
-        Entry("command", "command line:", "remote.a.b.url", ""),
-    ]
-    assert [(entry.own, entry.place) for entry in found] == [
-        *((True, "a\nb:c"), (False, "/g"), (False, "the command line")),
-    ]
-    assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
-    configuration = Configuration(found)
-    assert (list(configuration.remote_names), configuration.remote("a.b").urls) == (["a.b"], (found[2],))
-
-
-def test_the_last_value_counts() -> None:
-    """Of several values, and of several keys, git takes the last; the user's own come from outside the repository."""
-    mine, own = entries(("k.a", "1"), scope="system"), entries(("k.a", "2"), ("k.b", "3"), ("k.a", "4"))
-    configuration = Configuration([*mine, *own, *entries(("remote.r.vcs", "x"), ("remote.r.vcs", "y"))])
-    assert (configuration.get("k.a"), configuration.get("k.c"), configuration.users_own("k.a")) == ("4", "", "1")
-    assert [configuration.last_of(*keys) for keys in (("k.a", "k.b"), ("k.b",), ())] == ["k.a", "k.b", ""]
-    assert configuration.remote("r").helper == "y"
+MAIN, HOME = "file:.git/config", "file:/home/me/.gitconfig"
 
 
 @pytest.mark.parametrize("variable", ["url", "pushurl"])
@@ -54,8 +24,8 @@ def test_the_last_value_counts() -> None:
 def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, held: str, since_2_46: str) -> None:
     """What stands before an empty value, in whichever file, is not in force; older gits take it for a url."""
     values = held.split(",")
-    pairs = [(f"remote.r.{variable}", value) for value in values]
-    listing = [*entries(*pairs[:1], scope="global", origin=HOME), *entries(*pairs[1:])]
+    places = [("global", HOME), *[("local", MAIN)] * (len(values) - 1)]
+    listing = [Entry(*place, f"remote.r.{variable}", value) for place, value in zip(places, values)]
     for resets, expected in ((False, values), (True, list(since_2_46))):
         remote = Configuration(listing, empty_resets=resets).remote("r")
         assert [entry.value for entry in remote.located] == expected

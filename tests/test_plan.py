@@ -245,6 +245,7 @@ def test_another_remote_is_a_conflict(items: list[Setting], reason: str, hint: s
             [url(STALE), url(ELSEWHERE, INCLUDED), url(STALE)],
             [change("url", STALE, STALE), change("url", ELSEWHERE, to="", origin=INCLUDED)],
         ),
+        ([url(ELSEWHERE), url("")], [change("url", ELSEWHERE, "")]),
         ([home_url(ELSEWHERE)], [change("url", origin=""), change("pushurl", origin="")]),
         ([home_url(ELSEWHERE), url(OSC_FR1)], [change("pushurl", origin="")]),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -36,32 +37,45 @@ def declare(repo: Repo) -> Declare:
     return write
 
 
-def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """All remotes are made in one step, as `git remote add` would; the second run changes nothing."""
-    declare(BOTH)
-    before = repo.config.read_bytes()
-    repo.git("remote", "add", "staging", STAGING)
+def test_setup_makes_the_declared_remotes(
+    declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service
+) -> None:
+    """What is missing is made as `git remote add` makes it, what differs is updated; a second run changes nothing."""
+    declare(f'{BOTH}[remote "other"]\n\tapp = myapp\n')
+    repo.git("remote", "add", "staging", PAR)
+    repo.git("remote", "add", "other", OSC_FR1)
+    before = repo.config.read_text()
     repo.git("remote", "add", "production", OSC_FR1)
-    expected = repo.config.read_bytes()
-    repo.config.write_bytes(before)
-    planned = run("setup", "-n").stdout
-    assert planned == (
-        "Would create remote 'staging'\n"
-        f"  url     {STAGING}\n"
+    expected = repo.config.read_text().replace(PAR, STAGING)
+    repo.config.write_text(before)
+    status = run("status")
+    assert [line.split() for line in status.stdout.splitlines()[1:]] == [
+        ["staging", "scw-par", "myapp", "differs", PAR],
+        ["other", "osc-fr1", "myapp", "current", OSC_FR1],
+        ["production", "-", "myapp", "missing"],
+    ]
+    assert printed(status) == ["git scalingo-region setup"]
+    done = (
+        "Updated remote 'staging'\n"
+        f"  url     {PAR} -> {STAGING}\n"
         "  region  osc-fr1 (Place of osc-fr1), declared in .gitscalingo\n"
+        f"  undo    git remote set-url staging {PAR}\n"
         "\n"
-        "Would create remote 'production'\n"
+        "Created remote 'production'\n"
         f"  url     {OSC_FR1}\n"
         "  region  osc-fr1 (Place of osc-fr1), the default region\n"
         "\n"
-        "2 remotes to set up\n"
+        "2 remotes set up, 1 up to date\n"
     )
-    made = planned.replace("Would create", "Created").replace("to set up", "set up")
-    assert run("setup") == Result(0, made, TRUST)
-    assert repo.config.read_bytes() == expected
-    assert run("setup") == Result(0, "2 declared remotes up to date\n", "")
-    assert repo.config.read_bytes() == expected
+    planned = re.sub("  undo .*\n", "", done).replace("Updated", "Would update").replace("Created", "Would create")
+    assert run("setup", "-n").stdout == planned.replace("set up", "to set up")
+    assert run("setup") == Result(0, done, TRUST)
+    assert repo.config.read_text() == expected
+    assert run("setup") == Result(0, "3 declared remotes up to date\n", "")
+    assert (run("status").status, repo.config.read_text()) == (0, expected)
     assert len(service.requests) == 1
+    assert paste(f"git remote set-url staging {PAR}").returncode == 0
+    assert repo.push_urls("staging") == [PAR]
 
 
 def test_many_remotes_are_read_back_at_once(
@@ -104,31 +118,6 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) ->
     assert run("setup").stdout == "2 declared remotes up to date\n"
     assert run("status").status == 0
     assert account.asked == []
-
-
-def test_setup_updates_what_differs(declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service) -> None:
-    """A Scalingo remote becomes what is declared, even if it is in another region; its undo takes that back."""
-    declare(BOTH)
-    repo.git("remote", "add", "staging", PAR)
-    repo.git("remote", "add", "production", PAR)
-    status = run("status")
-    assert status.stdout.splitlines()[1:] == [
-        f"staging     scw-par  myapp  differs  {PAR}",
-        f"production  scw-par  myapp  current  {PAR}",
-    ]
-    assert printed(status) == ["git scalingo-region setup"]
-    done = run("setup")
-    assert done.stdout == (
-        "Updated remote 'staging'\n"
-        f"  url     {PAR} -> {STAGING}\n"
-        "  region  osc-fr1 (Place of osc-fr1), declared in .gitscalingo\n"
-        f"  undo    git remote set-url staging {PAR}\n"
-        "\n"
-        "1 remote set up, 1 up to date\n"
-    )
-    assert run("status").status == 0
-    assert paste(printed(done)[0]).returncode == 0
-    assert repo.push_urls("staging") == [PAR]
 
 
 def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service: Service) -> None:

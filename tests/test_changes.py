@@ -17,7 +17,7 @@ from conftest import STALE, Repo, Run, Service, git
 from editing import KEY, OTHER, URL, planned, write, write_all
 
 from git_scalingo_region import signals
-from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository import changes
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
@@ -181,44 +181,26 @@ def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) ->
     assert refusal(repo.path, lambda: write_all(*both)) == f"the configuration is locked: {lock} exists; {hint}"
 
 
-def adding(now: Configuration) -> list[Plan]:
-    """Add a url to what the remote has, in the file that has one already; stop at a url of OTHER."""
-    urls = now.remote("r").urls
-    held = tuple(entry.value for entry in urls)
-    if OTHER in held:
-        raise RemoteConflict("taken")
-    return [planned(*([] if URL in held else [Change(urls[0].origin if urls else "", KEY, held, (*held, URL))]))]
-
-
-@pytest.mark.parametrize(
-    ("command", "urls", "file"),
-    [
-        (["config", KEY, "first"], ["first", URL], "config"),
-        (["config", KEY, URL], [URL], "config"),
-        (["config", KEY, OTHER], [OTHER], "config"),
-        (["config", "include.path", "team"], ["first", URL], "team"),
-    ],
-    ids=["another url", "the same url", "a conflict", "another file"],
-)
-def test_what_others_write_meanwhile_is_planned_for(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch, command: list[str], urls: list[str], file: str
-) -> None:
-    """If another process is faster, the plan is made anew under the lock; what it did is kept, not done again."""
+def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another process is faster, the plan is made anew under the lock, and any other file it needs is locked."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
-    commands, editor = [command], changes._editor
+    commands, editor = [("config", "include.path", "team")], changes._editor
 
     def late() -> object:
         if commands:
             repo.git(*commands.pop())
         return editor()
 
+    def decide(now: Configuration) -> list[Plan]:
+        urls = now.remote("r").urls
+        held = tuple(entry.value for entry in urls)
+        return [planned(Change(urls[0].origin if urls else "", KEY, held, (*held, URL)))]
+
     monkeypatch.setattr(changes, "_editor", late)
     repository = Repository()
-    with pytest.raises(RemoteConflict) if OTHER in urls else contextlib.nullcontext():
-        (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)
-        assert len(plan.changes) == len(urls) - 1
-    assert repo.git("config", "--file", f".git/{file}", "--get-all", KEY).split() == urls
-    assert repo.git("config", "--get-all", KEY).split() == urls
+    carry_out(repository, repository.read(), decide, dry_run=False)
+    for options in ((), ("--file", ".git/team")):
+        assert repo.git("config", *options, "--get-all", KEY).split() == ["first", URL]
     assert not list(repo.config.parent.glob("*.lock"))
 
 

@@ -17,6 +17,13 @@ from git_scalingo_region.repository.configuration import LISTING, Configuration,
 MAIN, HOME = "file:.git/config", "file:/home/me/.gitconfig"
 
 
+def test_the_last_value_counts() -> None:
+    """Of several values, git takes the last; the user's own come from outside the repository."""
+    values = (("system", "1"), ("global", "2"), ("local", "3"))
+    configuration = Configuration([Entry(scope, "", "k.a", value) for scope, value in values])
+    assert (configuration.get("k.a"), configuration.get("k.b"), configuration.users_own("k.a")) == ("3", "", "2")
+
+
 @pytest.mark.parametrize("variable", ["url", "pushurl"])
 @pytest.mark.parametrize(
     ("held", "since_2_46"), [("a,b", "ab"), ("a,,b", "b"), (",a", "a"), ("a,", ""), ("", ""), ("a,,b,,c,d", "cd")]

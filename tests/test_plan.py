@@ -89,8 +89,6 @@ STATES = [
     ([url(STALE)], STALE, FR1, State.STALE, "url", "url"),
     ([home_url(STALE)], STALE, FR1, State.STALE, None, None),
     ([url(NO_USER)], NO_USER, FR1, State.STALE, "url", "url"),
-    ([url("[git@SSH.osc-fr1.scalingo.com:22]:myapp.git")], OSC_FR1, FR1, State.CURRENT, "", ""),
-    ([url("git+ssh://git@ssh.osc-fr1.scalingo.com/~/myapp.git/")], OSC_FR1, FR1, State.CURRENT, "", ""),
     ([url(STALE[:-4])], STALE[:-4], FR1, State.STALE, "url", "url"),
     ([url(SECNUM, INCLUDED)], SECNUM, SEC, State.CURRENT, "url", ""),
     # url and pushurl: the push counts, in a region of its own, but a stale url to fetch from is stale as well
@@ -113,7 +111,6 @@ STATES = [
     # a region that is gone, or that the url does not tell
     ([url(GONE)], GONE, "agora-fr1", State.UNKNOWN_REGION, "url", ""),
     ([url(GONE), url(OSC_FR1)], GONE, "agora-fr1", State.UNKNOWN_REGION, None, ""),
-    ([url("git@ssh.scalingo.com:a.git")], "git@ssh.scalingo.com:a.git", "", State.UNKNOWN_REGION, "url", ""),
     ([url("git@two.example:a.git")], "git@two.example:a.git", "", State.UNKNOWN_REGION, "url", ""),
     ([url("ssh://git@two.example:2202/a.git")], "[git@two.example:2202]:a.git", "second", State.CURRENT, "url", ""),
     # insteadOf and pushInsteadOf (not for a pushurl): away from the region, to it, and between others

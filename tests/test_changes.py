@@ -277,12 +277,12 @@ def handled() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("moment", ["_take", "_edit", "_run", "rename"])
+@pytest.mark.parametrize("moment", ["sleep", "_take", "_edit", "_run", "rename"])
 def test_a_signal_waits_until_git_has_ended(
     repo: Repo, handled: None, number: int, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal ends the program before git's next edit, with nothing changed, or else once the file is in place."""
-    owner = os if moment == "rename" else changes
+    """A signal ends the wait for a lock, or the program before git's next edit, or else once the file is in place."""
+    owner = {"rename": os, "sleep": time}.get(moment, changes)
     original = getattr(owner, moment)
 
     def interrupted(*arguments: object) -> object:
@@ -290,6 +290,8 @@ def test_a_signal_waits_until_git_has_ended(
         return original(*arguments)
 
     monkeypatch.setattr(owner, moment, interrupted)
+    if moment == "sleep":
+        repo.config.with_name("config.lock").touch()
     before = snapshot(repo.path)
     with pytest.raises(signals.Interrupted) as caught:
         write([URL])
@@ -299,17 +301,3 @@ def test_a_signal_waits_until_git_has_ended(
         assert snapshot(repo.path).keys() == before.keys()
     else:
         assert snapshot(repo.path) == before
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_the_wait_for_a_lock(
-    repo: Repo, handled: None, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever waits for another process's lock is ended at once; that lock stays, and nothing is changed."""
-    repo.config.with_name("config.lock").touch()
-    before = snapshot(repo.path)
-    kill = SimpleNamespace(sleep=lambda _: os.kill(os.getpid(), number), monotonic=time.monotonic)
-    monkeypatch.setattr(changes, "time", kill)
-    with pytest.raises(signals.Interrupted):
-        write([URL])
-    assert snapshot(repo.path) == before

@@ -20,8 +20,9 @@ MAIN, HOME = "file:.git/config", "file:/home/me/.gitconfig"
 def test_the_last_value_counts() -> None:
     """Of several values, git takes the last; the user's own come from outside the repository."""
     values = (("system", "1"), ("global", "2"), ("local", "3"))
-    configuration = Configuration([Entry(scope, "", "k.a", value) for scope, value in values])
-    assert (configuration.get("k.a"), configuration.get("k.b"), configuration.users_own("k.a")) == ("3", "", "2")
+    configuration = Configuration([Entry(scope, "", "remote.r.vcs", value) for scope, value in values])
+    assert configuration.get("remote.r.vcs") == configuration.remote("r").helper == "3"
+    assert (configuration.users_own("remote.r.vcs"), configuration.get("remote.r.url")) == ("2", "")
 
 
 @pytest.mark.parametrize("variable", ["url", "pushurl"])

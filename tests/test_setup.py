@@ -414,22 +414,26 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     assert repo.push_urls("staging") == [STAGING]
 
 
-def test_write_keeps_the_rest_of_the_file(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """Only app and region of the remotes change; comments, other sections and the mode stay."""
+def test_write_declares_only_what_setup_would_make(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
+    """What is fetched from elsewhere is left out, as it would be a conflict; comments, other sections and mode stay."""
     text = '# ours\n[remote "staging"]\n\tapp = old ; why\n\tregion = osc-fr1\n[remote "other"]\n\tapp = other\n'
     path = declare(text)
     path.chmod(0o640)
     repo.git("remote", "add", "staging", STAGING)
-    result = run("setup", "--write", "--json")
-    assert result.json == {
+    repo.git("remote", "add", "origin", ELSEWHERE)
+    repo.git("remote", "set-url", "--push", "origin", OSC_FR1)
+    reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
+    assert run("setup", "--write", "origin") == refusal(6, reason)
+    assert run("setup", "--write", "--json").json == {
         "file": ".gitscalingo",
         "outcome": "updated",
         "remotes": [{"remote": "staging", "app": "myapp-staging", "region": "osc-fr1"}],
         "dry_run": False,
-        "warnings": [],
+        "warnings": [f"left out of .gitscalingo: {reason}"],
     }
     assert path.read_text() == text.replace("old ; why", "myapp-staging")
     assert path.stat().st_mode & 0o777 == 0o640
+    assert run("setup").status == 0
 
 
 def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
@@ -437,18 +441,6 @@ def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, 
     account.service.regions.pop(1)
     repo.git("remote", "add", "scalingo", SECNUM)
     assert run("setup", "--write").stdout == "Created .gitscalingo\n  scalingo  myapp in osc-secnum-fr1\n"
-
-
-def test_write_declares_only_what_setup_would_make(repo: Repo, run: Run, service: Service) -> None:
-    """A remote that is fetched from elsewhere is left out: every clone has an `origin`, and would meet a conflict."""
-    repo.git("remote", "add", "origin", ELSEWHERE)
-    repo.git("remote", "set-url", "--push", "origin", OSC_FR1)
-    repo.git("remote", "add", "scalingo", OSC_FR1)
-    reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
-    assert run("setup", "--write", "origin") == refusal(6, reason)
-    assert messages(run("setup", "--write"), "warning") == [f"left out of .gitscalingo: {reason}"]
-    assert (repo.path / ".gitscalingo").read_text() == '[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n'
-    assert run("setup").status == 0
 
 
 @pytest.mark.parametrize(

@@ -56,25 +56,11 @@ def test_only_a_named_region_moves_what_another_run_has_just_made(
     assert repo.push_urls() == [SECNUM if kept else OSC_FR1]
 
 
-def test_updates_the_url_and_nothing_else(repo: Repo, run: Run) -> None:
-    """`-n` shows the plan in the conditional and writes nothing; a run replaces the url in its line."""
+def test_updates_the_url_and_nothing_else(repo: Repo, run: Run, service: Service) -> None:
+    """`-n` shows the plan in the conditional and writes nothing; a run replaces the url in its line; JSON says all."""
     repo.git("remote", "add", "scalingo", STALE)
     repo.git("config", "remote.scalingo.tagOpt", "--no-tags")
     before = repo.config.read_text()
-    change = f"  url     {STALE} -> {OSC_FR1}\n{REGION}"
-
-    assert run("add", "osc-fr1", "myapp", "--offline", "-n").stdout == f"Would update remote 'scalingo'\n{change}{NEXT}"
-    created = run("add", "osc-fr1", "myapp", "--offline", "-n", "-r", "new")
-    assert created.stdout.startswith("Would create remote 'new'\n")
-    assert repo.config.read_text() == before
-    undo = f"  undo    git remote set-url scalingo {STALE}\n"
-    assert run("add", "osc-fr1", "myapp", "--offline").stdout == f"Updated remote 'scalingo'\n{change}{undo}{NEXT}"
-    assert repo.config.read_text() == before.replace(STALE, OSC_FR1)
-
-
-def test_json(repo: Repo, run: Run, service: Service) -> None:
-    """`--json` is one object with these fields, and nothing is written to stderr."""
-    repo.git("remote", "add", "scalingo", STALE)
     expected = {
         "outcome": "updated",
         "remote": "scalingo",
@@ -91,14 +77,20 @@ def test_json(repo: Repo, run: Run, service: Service) -> None:
         "dry_run": False,
         "warnings": [],
     }
-
-    planned, done, again = (run("add", "--json", *more) for more in (["-n"], [], []))
-
+    planned = run("add", "--json", "-n")
     assert planned.json == {**expected, "undo": [], "dry_run": True}
+    where = "  region  osc-fr1 (Place of osc-fr1), where the remote already points\n"
+    change, undo = f"  url     {STALE} -> {OSC_FR1}\n{where}", f"  undo    git remote set-url scalingo {STALE}\n"
+    assert run("add", "-n").stdout == f"Would update remote 'scalingo'\n{change}{NEXT}"
+    assert run("add", "-n", "-r", "new", "myapp").stdout.startswith("Would create remote 'new'\n")
+    assert repo.config.read_text() == before
+    assert run("add").stdout == f"Updated remote 'scalingo'\n{change}{undo}{NEXT}"
+    assert repo.config.read_text() == before.replace(STALE, OSC_FR1)
+    repo.config.write_text(before)
     expected["list_source"] = "cache"
-    assert done.json == expected
+    done, again = run("add", "--json"), run("add", "--json")
+    assert (done.json, planned.stderr + done.stderr + again.stderr) == (expected, "")
     assert again.json == {**expected, "outcome": "unchanged", "previous_url": OSC_FR1, "undo": []}
-    assert planned.stderr + done.stderr + again.stderr == ""
 
 
 def test_a_remote_that_is_not_scalingos_is_a_conflict(repo: Repo, run: Run, service: Service) -> None:

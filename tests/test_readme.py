@@ -8,8 +8,8 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -87,14 +87,12 @@ def as_shown(
     return translate
 
 
-def run_in_terminal_order(line: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def run_in_terminal_order(line: str) -> str:
     """Run one line and return stdout and stderr as they come; the program runs in this process."""
     words = shlex.split(line)
     if words[:2] != ["git", "scalingo-region"]:
         return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    with io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", stream)
-        patch.setattr(sys, "stderr", stream)
+    with io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
         cli.run(words[2:])
         stream.seek(0)
         return stream.read()
@@ -105,12 +103,10 @@ def without_versions(text: str) -> str:
 
 
 @pytest.mark.usefixtures("repo")
-def test_examples_print_what_is_shown(as_shown: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_print_what_is_shown(as_shown: Callable[[str], str]) -> None:
     """The console examples, run one after the other in a repository, print exactly what the README shows."""
-    printed = [(line, as_shown(run_in_terminal_order(line, monkeypatch))) for line, _ in examples()]
-    assert [(line, without_versions(text)) for line, text in printed] == [
-        (line, without_versions(text)) for line, text in examples()
-    ]
+    printed = [(line, without_versions(as_shown(run_in_terminal_order(line)))) for line, _ in examples()]
+    assert printed == [(line, without_versions(text)) for line, text in examples()]
 
 
 def test_pictures_show_what_the_program_prints() -> None:

@@ -265,16 +265,10 @@ WORDS = [
 ]
 
 
+@pytest.mark.usefixtures("service")
 @pytest.mark.parametrize(("words", "given", "held", "expected"), WORDS)
 def test_which_word_is_the_region_and_which_the_app(
-    repo: Repo,
-    run: Run,
-    service: Service,
-    monkeypatch: pytest.MonkeyPatch,
-    words: str,
-    given: str,
-    held: str,
-    expected: str,
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, words: str, given: str, held: str, expected: str
 ) -> None:
     """A single word is the app or the region, depending on which apps and regions are known."""
     monkeypatch.setenv("SCALINGO_APP", given)

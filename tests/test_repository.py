@@ -8,11 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo, git
+from conftest import OSC_FR1, SECNUM, Repo, Run, git, refusal
 from editing import KEY, OTHER, URL, write
 
 from git_scalingo_region.errors import ExitStatus, RepositoryError
-from git_scalingo_region.repository.git import Head, Repository, refusal
+from git_scalingo_region.repository.git import Head, Repository
+from git_scalingo_region.repository.git import refusal as refusal_of_git
 
 # What is done in the folder that holds the repository `repo`, where one is then, and which file is git's own.
 PLACES = [
@@ -108,43 +109,37 @@ def test_an_included_file_may_be_shared(repo: Repo, tmp_path: Path, monkeypatch:
     assert repository.shared_files(origins) == sorted(os.path.realpath(file) for file in outside.values())
 
 
+DUBIOUS = ["git says: detected dubious ownership in repository at '{repo}'"]
+DUBIOUS += ["git config --global --add safe.directory {repo}"]
+
+
 @pytest.mark.parametrize(
-    ("script", "reason", "hints"),
+    ("script", "texts"),
     [
-        ("rm -rf .git", "git says: not a git repository (or any of the parent directories): .git", ["git init"]),
-        ("rm -rf ../repo", "git says: Unable to read current working directory: No such file or directory", []),
-        ("echo '[oops' >>.git/config", "git says: bad config line 6 in file .git/config", []),
-        ("echo = >~/.gitconfig", "git says: bad config line 1 in file {home}/.gitconfig", []),
-        ("git config core.repositoryFormatVersion 9", "git says: Expected git repo version <= 1, found 9", []),
-        ("PATH=/nowhere", "git is not installed, or not on PATH", ["install git 2.26 or newer"]),
-        (
-            "GIT_TEST_ASSUME_DIFFERENT_OWNER=1",
-            "git says: detected dubious ownership in repository at '{repo}'",
-            ["git config --global --add safe.directory {repo}"],
-        ),
+        ("echo '[oops' >>.git/config", ["git says: bad config line 6 in file .git/config"]),
+        ("echo = >~/.gitconfig", ["git says: bad config line 1 in file {home}/.gitconfig"]),
+        ("git config core.repositoryFormatVersion 9", ["git says: Expected git repo version <= 1, found 9"]),
+        ("GIT_TEST_ASSUME_DIFFERENT_OWNER=1", DUBIOUS),
+        ("PATH=/nowhere", ["git is not installed, or not on PATH", "install git 2.26 or newer"]),
     ],
 )
 def test_a_refusal_of_git_is_passed_on(
-    repo: Repo, home: Path, script: str, reason: str, hints: list[str], monkeypatch: pytest.MonkeyPatch
+    repo: Repo, run: Run, home: Path, script: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If there is no repository, or git refuses it, git's own reason is told in one sentence, with exit status 5."""
+    """If git is missing or refuses the repository, the reason is told in one sentence, with exit status 5."""
     if script.endswith(("=/nowhere", "=1")):
         monkeypatch.setenv(*script.split("="))
     else:
         subprocess.run(["sh", "-ec", script], check=True)
-    with pytest.raises(RepositoryError) as caught:
-        Repository().read()
-    names = {"repo": repo.path, "home": home}
-    assert caught.value.message == reason.format_map(names)
-    assert caught.value.hints == tuple(hint.format_map(names) for hint in hints)
-    assert caught.value.exit_status == ExitStatus.REPOSITORY
+    reason, *hints = (text.format(repo=repo.path, home=home) for text in texts)
+    assert run("status") == refusal(5, reason, *hints)
 
 
 def test_of_several_complaints_the_fatal_one_is_told() -> None:
     """Warnings before git's reason are no part of the sentence, and silence is named."""
-    found = refusal("warning: w\nfatal: f\n\n\tdo this\n")
+    found = refusal_of_git("warning: w\nfatal: f\n\n\tdo this\n")
     assert (found.message, found.hints) == ("git says: f", ("do this",))
-    assert refusal("").message == "git says: nothing, but it failed"
+    assert refusal_of_git("").message == "git says: nothing, but it failed"
 
 
 def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

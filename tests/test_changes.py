@@ -184,12 +184,17 @@ def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) ->
 def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """If another process is faster, the plan is made anew under the lock, and any other file it needs is locked."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
-    commands, editor = [("config", "include.path", "team")], changes._editor
+    commands, editor, take = [("config", "include.path", "team")], changes._editor, changes._take
+    locked: list[str] = []
 
     def late() -> object:
         if commands:
             repo.git(*commands.pop())
         return editor()
+
+    def noted(lock: str, path: str) -> None:
+        locked.append(lock)
+        take(lock, path)
 
     def decide(now: Configuration) -> list[Plan]:
         urls = now.remote("r").urls
@@ -197,10 +202,12 @@ def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: p
         return [planned(Change(urls[0].origin if urls else "", KEY, held, (*held, URL)))]
 
     monkeypatch.setattr(changes, "_editor", late)
+    monkeypatch.setattr(changes, "_take", noted)
     repository = Repository()
     carry_out(repository, repository.read(), decide, dry_run=False)
     for options in ((), ("--file", ".git/team")):
         assert repo.git("config", *options, "--get-all", KEY).split() == ["first", URL]
+    assert [Path(lock).name for lock in locked] == ["config.lock", "team.lock"]
     assert not list(repo.config.parent.glob("*.lock"))
 
 

@@ -121,13 +121,18 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) ->
 
 
 def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """REMOTE selects declared remotes; one that is not declared is a usage error that names those that are."""
-    declare(BOTH)
+    """REMOTE selects declared remotes, for the advice about host keys too; one that is not declared is an error."""
+    declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
     reason = ".gitscalingo does not declare 'test'"
-    assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production")
-    assert run("setup", "production", "-q").stdout == ""
-    assert repo.git("remote") == "production"
-    assert run("status", "staging").stdout.splitlines()[1].split() == ["staging", "osc-fr1", "myapp-staging", "missing"]
+    assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production, paris")
+    assert run("setup", "staging").stderr == TRUST.replace("--trust", "--trust staging")
+    # `setup --trust` would fail.
+    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
+    hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
+    assert messages(run("setup", "paris"), "hint") == [hint]
+    assert repo.git("remote").split() == ["paris", "staging"]
+    missing = ["production", "-", "myapp", "missing"]
+    assert run("status", "production").stdout.splitlines()[1].split() == missing
 
 
 def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
@@ -499,14 +504,3 @@ def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endp
         assert repo.git("remote").split() == ["production", "staging"]
         for name in ("production", "staging"):
             repo.git("remote", "remove", name)
-
-
-def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(
-    declare: Declare, repo: Repo, run: Run, service: Service
-) -> None:
-    """The command makes no remote that was not named; if no fingerprint is published, it would fail, and is not it."""
-    declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
-    assert run("setup", "staging").stderr == TRUST.replace("--trust", "--trust staging")
-    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
-    hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
-    assert messages(run("setup", "paris"), "hint") == [hint]

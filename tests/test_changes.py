@@ -290,9 +290,10 @@ def test_a_signal_waits_until_git_has_ended(
 ) -> None:
     """A signal ends the wait for a lock, or the program before git's next edit, or else once the file is in place."""
     owner = {"rename": os, "sleep": time}.get(moment, changes)
-    original = getattr(owner, moment)
+    original, calls = getattr(owner, moment), []
 
     def interrupted(*arguments: object) -> object:
+        calls.append(arguments)
         os.kill(os.getpid(), number)
         return original(*arguments)
 
@@ -302,7 +303,7 @@ def test_a_signal_waits_until_git_has_ended(
     before = snapshot(repo.path)
     with pytest.raises(signals.Interrupted) as caught:
         write([URL])
-    assert caught.value.signal == number
+    assert (caught.value.signal, len(calls)) == (number, 1)
     if moment == "rename":
         assert repo.git("config", KEY) == URL
         assert snapshot(repo.path).keys() == before.keys()

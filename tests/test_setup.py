@@ -129,6 +129,7 @@ def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service:
     # `setup --trust` would fail.
     unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
     hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
+    assert messages(run("setup", "-n"), "hint")[-1] == hint
     assert messages(run("setup", "paris"), "hint") == [hint]
     assert repo.git("remote").split() == ["paris", "staging"]
     missing = ["production", "-", "myapp", "missing"]

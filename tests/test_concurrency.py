@@ -198,9 +198,8 @@ def test_killed_at_any_moment_known_hosts_is_whole(
     assert all(run.beside == [] for run in runs)
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
-def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service, number: signal.Signals) -> None:
-    """Ctrl-C and a termination end a run that waits for the service with 128 + the signal, without a traceback."""
+def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service) -> None:
+    """Ctrl-C ends a run that waits for the service with 128 + the signal, without a traceback."""
     asked = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -211,6 +210,6 @@ def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service, number: sig
     command = [sys.executable, "-m", "git_scalingo_region", "add", "osc-fr1", "myapp"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert asked.wait(30)
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=30)
-    assert (process.returncode, stdout, stderr) == (128 + number, b"", b"")
+    assert (process.returncode, stdout, stderr) == (128 + signal.SIGINT, b"", b"")

@@ -232,25 +232,11 @@ def test_another_remote_is_a_conflict(items: list[Setting], reason: str, hint: s
     assert refusal(*items) == (f"the remote 'scalingo' {reason}", (hint,))
 
 
-@pytest.mark.parametrize(
-    ("items", "changes"),
-    [
-        ([url(ELSEWHERE)], [change("url", ELSEWHERE)]),
-        ([url(OSC_FR1), pushurl(ELSEWHERE)], [change("pushurl", ELSEWHERE, to="")]),
-        ([pushurl(ELSEWHERE)], [change("url", origin=""), change("pushurl", ELSEWHERE, to="")]),
-        (
-            [url(STALE), url(ELSEWHERE, INCLUDED), url(STALE)],
-            [change("url", STALE, STALE), change("url", ELSEWHERE, to="", origin=INCLUDED)],
-        ),
-        ([url(ELSEWHERE), url("")], [change("url", ELSEWHERE, "")]),
-        ([home_url(ELSEWHERE)], [change("url", origin=""), change("pushurl", origin="")]),
-        ([home_url(ELSEWHERE), url(OSC_FR1)], [change("pushurl", origin="")]),
-    ],
-)
-def test_force_takes_a_remote_over(items: list[Setting], changes: list[Change]) -> None:
-    """With --force only one url is in force afterwards: others are removed, and inherited ones hidden by a pushurl."""
-    planned = plan(*items, force=True)
-    assert (planned.outcome, planned.changes, planned.push_urls) == (Outcome.UPDATED, tuple(changes), (OSC_FR1,))
+def test_force_hides_an_inherited_url_beside_the_repositorys_own() -> None:
+    """A pushurl hides an inherited url, even if the repository itself has the right url already."""
+    planned = plan(home_url(ELSEWHERE), url(OSC_FR1), force=True)
+    hidden = (change("pushurl", origin=""),)
+    assert (planned.outcome, planned.changes, planned.push_urls) == (Outcome.UPDATED, hidden, (OSC_FR1,))
 
 
 def test_force_keeps_the_empty_values_that_hide_inherited_ones() -> None:

@@ -327,6 +327,7 @@ def test_every_command_names_the_remote_that_it_is_about(
 
     monkeypatch.delenv("SCALINGO_REGION")
     account.add_app("scw-par", "myapp")
+    # A named region is obeyed, even if the app is in another one.
     (warning,) = messages(run("add", "osc-secnum-fr1", "-r", "scalingo"), "warning")
     move = "git scalingo-region add -r scalingo scw-par myapp"
     there = "the app myapp is in scw-par, and osc-secnum-fr1 does not have it; to move the remote there: "

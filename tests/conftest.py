@@ -72,7 +72,7 @@ PAR = "ssh://git@ssh.scw-par.scalingo.com:22/myapp.git"
 STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git"
 GONE = "git@scalingo.com:myapp.git"
 ELSEWHERE = "git@github.com:me/myapp.git"
-OFFLINE = "warning: offline; using the built-in list of regions (the platform's documentation of 2026-01-02)\n"
+OFFLINE = "warning: offline; using the built-in list of regions (Scalingo's documentation of 2026-01-02)\n"
 
 # An API token, which has to be exchanged, a token of three parts, and what the exchange answers.
 TOKEN = "tk-us-c2VjcmV0LXRva2Vu"

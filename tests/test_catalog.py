@@ -29,7 +29,7 @@ from git_scalingo_region.scalingo.cache import Cache
 from git_scalingo_region.scalingo.catalog import Catalog
 
 LIST = ("GET", "/v1/regions")
-BUILT_IN = "using the built-in list of regions (the platform's documentation of 2026-01-02)"
+BUILT_IN = "using the built-in list of regions (Scalingo's documentation of 2026-01-02)"
 DAY = 24 * 60 * 60
 
 
@@ -223,7 +223,7 @@ def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Serv
     for seconds, expected in ((0, 1), (290, 1), (300, 2), (0, 2)):
         age(home, seconds)
         catalog = new_catalog()
-        assert (catalog.find("", believed=300), catalog.find("nowhere", believed=300)) == (None, None)
+        assert (catalog.find("", max_age=300), catalog.find("nowhere", max_age=300)) == (None, None)
         assert len(service.requests) == expected
     assert catalog.find("nowhere") is None
     assert len(service.requests) == 3

@@ -340,13 +340,13 @@ finally:
 HOLD = """
 from git_scalingo_region import signals
 try:
-    with signals.held(), signals.held():
+    with signals.deferred(), signals.deferred():
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGINT)
         print("finished", flush=True)
     print("went on", flush=True)
 finally:
-    with signals.held():
+    with signals.deferred():
         print("cleaned up", flush=True)
 """
 
@@ -377,5 +377,5 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 def test_nothing_is_held_back_without_handlers() -> None:
     """Used as a library, the block does nothing."""
-    with signals.held():
+    with signals.deferred():
         signals.check()

@@ -36,9 +36,9 @@ def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, held: str, 
     listing = [Entry(*place, f"remote.r.{variable}", value) for place, value in zip(places, values)]
     for resets, expected in ((False, values), (True, list(since_2_46))):
         remote = Configuration(listing, empty_resets=resets).remote("r")
-        assert [entry.value for entry in remote.located] == expected
+        assert [entry.value for entry in remote.in_force] == expected
         assert remote.exists == bool(expected)
-        assert remote.held(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
+        assert remote.values_in(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
 
 
 URLS = ["sc:app", "sc:x/app", "sc", "git@h.example:app.git", "ssh://git@h.example:22/app.git", "https://h.example/app"]

@@ -128,9 +128,9 @@ def test_nothing_wrong(
         ("ok", "repository", "git reads its configuration"),
         ("ok", "remote", "scalingo is myapp in osc-fr1"),
         ("ok", "push-url", OSC_FR1),
-        ("ok", "regions", f"3 from {account.service.url}, the token is accepted"),
+        ("ok", "regions", f"3 regions from {account.service.url}, the token is accepted"),
         ("ok", "app", "this account sees myapp in osc-fr1"),
-        ("ok", "host-key", "known, and the published one"),
+        ("ok", "host-key", "ssh knows the published key"),
         ("ok", "key", f"{client_key}.pub is on the account"),
         ("ok", "history", "the clone is complete"),
         ("ok", "refspec", "no setting stops or diverts the push"),
@@ -138,7 +138,7 @@ def test_nothing_wrong(
         ("ok", "commit", "there is something to push"),
         ("ok", "identity", "the commit is by A <a@example.org>"),
         ("ok", "submodules", "the commit has no submodules"),
-        ("ok", "branch", "main is deployed: git push scalingo main"),
+        ("ok", "branch", "Scalingo deploys main: git push scalingo main"),
         ("skipped", "connection", "only with --connect"),
     ]
     result = run("doctor")
@@ -171,12 +171,12 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "ok       repository   git reads its configuration\n"
         "problem  remote       there is no remote 'scalingo'\n"
         "                      try: git scalingo-region add REGION APP\n"
-        "skipped  push-url     there is no remote of a known region\n"
+        "skipped  push-url     there is no remote in a known region\n"
         f"problem  regions      {NO_SERVICE}/$(id) cannot be reached (the connection was refused)\n"
         f"                      try: curl -sS '{NO_SERVICE}/$(id)/v1/regions'\n"
-        "skipped  app          there is no remote of a known region\n"
-        "skipped  host-key     there is no remote of a known region\n"
-        "skipped  key          there is no remote of a known region\n"
+        "skipped  app          there is no remote in a known region\n"
+        "skipped  host-key     there is no remote in a known region\n"
+        "skipped  key          there is no remote in a known region\n"
         "ok       history      the clone is complete\n"
         "problem  refspec      push.gpgSign is true: Scalingo does not accept signed pushes\n"
         "                      fix: git config --replace-all push.gpgSign false\n"
@@ -186,8 +186,8 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
         "                      fix: git add --all && git commit --allow-empty --message 'First commit'\n"
         "ok       identity     git knows who you are\n"
         "skipped  submodules   there is no commit yet\n"
-        "ok       branch       work is not deployed under its own name\n"
-        "skipped  connection   there is no remote of a known region\n"
+        "ok       branch       Scalingo does not deploy a branch named work\n"
+        "skipped  connection   there is no remote in a known region\n"
         "6 problems found, 1 warning\n"
     )
 
@@ -438,19 +438,19 @@ STATES = [
     ),
     ("C push.followTags true; git tag -am x v1", "follow-tags", problem(TAGS, TAGS_OFF)),
     ("git remote rm scalingo; mkdir -p .git/remotes; echo URL: $X >.git/remotes/scalingo", "remote", problem(LEGACY)),
-    ("git checkout -q -b master", "branch", ok("master is deployed: git push scalingo master")),
+    ("git checkout -q -b master", "branch", ok("Scalingo deploys master: git push scalingo master")),
     (
         "git checkout -q -b '$(id)'",
         "branch",
-        ok("$(id) is not deployed under its own name: git push scalingo 'refs/heads/$(id):refs/heads/main'"),
+        ok("Scalingo does not deploy a branch named $(id): git push scalingo 'refs/heads/$(id):refs/heads/main'"),
     ),
     ("git checkout -q --detach", "branch", ok("HEAD is detached: git push scalingo 'HEAD^0:refs/heads/main'")),
-    ("git tag main", "branch", ok("main is deployed: git push scalingo refs/heads/main:refs/heads/main")),
-    ("C remote.scalingo.mirror true", "branch", ok("main is deployed")),
-    ("C push.followTags true; git tag -am v1 v1", "branch", ok("main is deployed")),
-    ("git rev-parse HEAD >.git/shallow", "branch", ok("main is deployed")),
-    ("C remote.scalingo.pushurl $X", "branch", ok("main is deployed")),
-    ("git update-ref -d HEAD", "branch", ok("main is deployed")),
+    ("git tag main", "branch", ok("Scalingo deploys main: git push scalingo refs/heads/main:refs/heads/main")),
+    ("C remote.scalingo.mirror true", "branch", ok("Scalingo deploys main")),
+    ("C push.followTags true; git tag -am v1 v1", "branch", ok("Scalingo deploys main")),
+    ("git rev-parse HEAD >.git/shallow", "branch", ok("Scalingo deploys main")),
+    ("C remote.scalingo.pushurl $X", "branch", ok("Scalingo deploys main")),
+    ("git update-ref -d HEAD", "branch", ok("Scalingo deploys main")),
 ]
 
 
@@ -495,8 +495,8 @@ def test_remote(repo: Repo, doctor: Doctor, paste: Paste, name: str, url: str, d
         repo.git("remote", "add", name, url)
     found = doctor(name, "--offline")
     assert found["remote"] == problem(detail.format(url=url), None, probe)
-    assert found["branch"] == ok("main is deployed")
-    assert found["push-url"] == skipped("there is no remote of a known region")
+    assert found["branch"] == ok("Scalingo deploys main")
+    assert found["push-url"] == skipped("there is no remote in a known region")
     set_up(paste, probe.replace("REGION", "osc-fr1").replace("APP", "a"))
     made = "scalingo" if name == "gh" else name
     assert doctor(made, "--offline")["remote"] == ok(f"{made} is a in osc-fr1")
@@ -528,7 +528,7 @@ def test_rejected_token(
     assert found["app"] == found["key"] == skipped("the token is not accepted")
     set_up(
         paste,
-        f"{regions['fix']}; git scalingo-region doctor | grep '^ok       regions      3 from .*, the public ones'",
+        f"{regions['fix']}; git scalingo-region doctor | grep '^ok       regions      3 public regions from .*'",
     )
     monkeypatch.delenv("SCALINGO_API_TOKEN")
     (home / ".config" / "scalingo").mkdir(parents=True)
@@ -633,8 +633,8 @@ def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Pat
 @pytest.mark.parametrize(
     ("lines", "published", "expected"),
     [
-        ("HOST KEY", "same", ok("known, and the published one")),
-        ("HOST KEY", "", ok("known; no fingerprint is published for it")),
+        ("HOST KEY", "same", ok("ssh knows the published key")),
+        ("HOST KEY", "", ok("ssh knows a key; no fingerprint is published for it")),
         ("", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
         ("", "", problem(f"ssh does not know {HOST} yet", None, f"{TRUST} --fingerprint FINGERPRINT")),
         ("[HOST]:2200 KEY\n@cert-authority * KEY", "same", problem(f"ssh does not know {HOST} yet", TRUST)),
@@ -717,7 +717,7 @@ def test_host_key_fixes(
     assert (found["status"], found["detail"]) == ("problem", detail.format(file=known_hosts, name=app.name))
     set_up(paste, found["fix"])
     after = doctor("--connect")
-    assert after["host-key"] == ok("known, and the published one")
+    assert after["host-key"] == ok("ssh knows the published key")
     assert after["connection"]["status"] == "ok"
     assert ("other.org" in known_hosts.read_text()) == ("other.org" in lines)
 

@@ -22,7 +22,7 @@ from ssh_server import agent, make_host_key, make_key, needs_openssh, public_key
 from git_scalingo_region.errors import RepositoryError, ServiceError
 from git_scalingo_region.model import SshEndpoint
 from git_scalingo_region.ssh import client, known_hosts
-from git_scalingo_region.ssh.client import HostKey, Lookup, PublicKey
+from git_scalingo_region.ssh.client import HostKey, HostKeyLookup, PublicKey
 
 __all__ = ["agent", "make_host_key"]
 pytestmark = needs_openssh
@@ -118,7 +118,7 @@ def test_lookup_reads_configuration(home: Path) -> None:
     (home / "config").write_text("Port 2200\nHostName 1.2.3.4\nHashKnownHosts yes\n")
     command = '"$HOME/my ssh" -F config -o UserKnownHostsFile="$HOME/.ssh/ci" -o GlobalKnownHostsFile=none'
     file = f"{home}/.ssh/ci"
-    assert client.lookup(H, command) == Lookup(SshEndpoint("1.2.3.4", 22), "1.2.3.4", file, (file,), True)
+    assert client.lookup(H, command) == HostKeyLookup(SshEndpoint("1.2.3.4", 22), "1.2.3.4", file, (file,), True)
 
 
 def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:

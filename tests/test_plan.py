@@ -159,7 +159,7 @@ def test_a_remote_of_scalingo(
     found = examiner.examine("scalingo")
     assert found
     assert (found.url, found.region, found.state) == (RemoteUrl.parse(place), region, state)
-    assert found.held_url == items[0][3]
+    assert found.configured_url == items[0][3]
     if add is None:
         refusal(*items)
     else:

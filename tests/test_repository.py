@@ -139,7 +139,7 @@ def test_of_several_complaints_the_fatal_one_is_told() -> None:
     """Warnings before git's reason are no part of the sentence, and silence is named."""
     found = refusal_of_git("warning: w\nfatal: f\n\n\tdo this\n")
     assert (found.message, found.hints) == ("git says: f", ("do this",))
-    assert refusal_of_git("").message == "git says: nothing, but it failed"
+    assert refusal_of_git("").message == "git failed without saying why"
 
 
 def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

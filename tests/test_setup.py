@@ -20,7 +20,7 @@ __all__ = ["account", "client_key", "endpoint", "make_host_key", "paste"]
 STAGING = OSC_FR1.replace("myapp", "myapp-staging")
 BOTH = '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n[remote "production"]\n\tapp = myapp\n'
 EXAMPLE = ('[remote "scalingo"]', "    app = myapp")
-TRUST = "hint: make ssh know the host keys: git scalingo-region setup --trust\n"
+TRUST = "hint: trust the host keys: git scalingo-region setup --trust\n"
 
 Declare = Callable[[str], Path]
 
@@ -383,7 +383,7 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
 
 
 NOTHING = "there is no Scalingo remote to declare"
-LEFT_OUT = "warning: leaving out the remote 'gone': its region is unknown\n"
+LEFT_OUT = "warning: left out: the region of the remote 'gone' is unknown\n"
 MOVE = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
 
 
@@ -396,7 +396,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     remotes = "  staging  myapp-staging in osc-fr1\n"
     assert run("setup", "--write", "-n") == Result(0, f"Would create .gitscalingo\n{remotes}", LEFT_OUT + MOVE)
     assert not path.exists()
-    hint = "hint: commit it, and everybody can set up with: git scalingo-region setup\n"
+    hint = "hint: commit it, so that everybody can run: git scalingo-region setup\n"
     assert run("setup", "--write") == Result(0, f"Created .gitscalingo\n{remotes}", LEFT_OUT + MOVE + hint)
     written = path.read_bytes()
     assert path.read_text() == '[remote "staging"]\n\tapp = myapp-staging\n\tregion = osc-fr1\n'
@@ -425,7 +425,7 @@ def test_write_declares_only_what_setup_would_make(declare: Declare, repo: Repo,
         "outcome": "updated",
         "remotes": [{"remote": "staging", "app": "myapp-staging", "region": "osc-fr1"}],
         "dry_run": False,
-        "warnings": [f"left out of .gitscalingo: {reason}"],
+        "warnings": [f"left out: {reason}"],
     }
     assert path.read_text() == text.replace("old ; why", "myapp-staging")
     assert path.stat().st_mode & 0o777 == 0o640
@@ -477,7 +477,7 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known
         f"  ssh-ed25519  {key.fingerprint} (added)\n"
         "  region       osc-fr1\n"
         f"  file         {known_hosts}\n"
-        "  source       the platform's documentation of 2026-01-02\n"
+        "  source       Scalingo's documentation of 2026-01-02\n"
     )
     assert known_hosts.read_text() == endpoint.line()
     assert run("add", "osc-fr1", "other", "-r", "more").stderr == ""  # nothing is left to do about the host key
@@ -492,7 +492,7 @@ def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endp
     declare(BOTH)
     for options, status, why in (
         (["--trust"], 7, f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"),
-        (["--trust", "--offline"], 4, f"{endpoint.ssh} cannot be reached: --offline"),
+        (["--trust", "--offline"], 4, f"cannot ask {endpoint.ssh} for its key: --offline"),
     ):
         result = run("setup", *options)
         assert (result.status, result.stdout.startswith("Created remote 'staging'\n")) == (status, True)

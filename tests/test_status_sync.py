@@ -48,7 +48,7 @@ def test_status_is_a_table(mixed: Repo, run: Run) -> None:
         f"gone      agora-fr1       gone     unknown-region  {GONE}\n"
         f"diverted  osc-fr1         myapp    diverted        {ELSEWHERE}\n",
         f"{OFFLINE}"
-        "hint: bring stale remotes to their region's endpoint: git scalingo-region sync\n"
+        "hint: update stale remotes: git scalingo-region sync\n"
         f"hint: {MOVE}\n"
         "hint: see what diverts the push: git scalingo-region doctor diverted\n",
     )

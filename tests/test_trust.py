@@ -29,7 +29,7 @@ from git_scalingo_region.ssh.client import HostKey
 __all__ = ["client_key", "endpoint", "make_host_key", "other_key"]
 pytestmark = needs_ssh_server
 
-PUBLISHED = "the platform's documentation of 2026-01-02"
+PUBLISHED = "Scalingo's documentation of 2026-01-02"
 NOBODY = "SHA256:" + "A" * 43
 
 Trust = Callable[..., Result]
@@ -222,7 +222,7 @@ def test_all(endpoint: Endpoint, second: Endpoint, trust: Trust, known_hosts: Pa
     (repo.path / ".gitscalingo").write_text('[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
     answer = trust(all=True, json=True).json
     assert [host["region"] for host in answer["hosts"]] == ["scw-par", "osc-fr1"]
-    assert answer["warnings"] == ["leaving out the remote 'gone': its region is unknown"]
+    assert answer["warnings"] == ["left out: the region of the remote 'gone' is unknown"]
     assert known_hosts.read_text() == second.line("ecdsa") + endpoint.line()
 
 
@@ -234,8 +234,8 @@ def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Trust
     offered = [f"{endpoint.ssh} offers {key.type} {key.fingerprint}" for key in map(endpoint.key, endpoint.keys)]
     assert sorted(hints[:-1]) == offered
     assert hints[-1] == (
-        "compare with the page 'Regions' of the platform's documentation, section 'SSH Endpoints', then: "
-        "git scalingo-region trust osc-fr1 --fingerprint SHA256:..."
+        "compare with the page 'Regions' of Scalingo's documentation, section 'SSH Endpoints', then: "
+        "git scalingo-region trust osc-fr1 --fingerprint FINGERPRINT"
     )
     assert not known_hosts.parent.exists()
 
@@ -299,7 +299,7 @@ def test_refuses_beside_another_key_and_says_how_to_remove_it(
     assert len(hints) == (2 if "another" in line else 1)
     assert known_hosts.read_text() == line.format(**words)
     advice, _, command = hints[-1].partition(": ")
-    assert advice == "if the platform announced a new key, remove the old one"
+    assert advice == "if Scalingo announced a new key, remove the old one"
     subprocess.run(command, shell=True, check=True)
     assert known_hosts.read_text() == after.format(**words)
     assert trust(**run).status == 0
@@ -433,5 +433,5 @@ def test_offline(trust: Trust) -> None:
     """`--offline` says that the host cannot be reached, whatever vouches for its key."""
     result = trust(offline=True)
     assert result.stderr.startswith("warning: offline; using the built-in list of regions")
-    text = "ssh.osc-fr1.scalingo.com:22 cannot be reached: --offline"
-    assert error(result) == (4, text, ["trust needs to ask the host for its key"])
+    text = "cannot ask ssh.osc-fr1.scalingo.com:22 for its key: --offline"
+    assert error(result) == (4, text, [])

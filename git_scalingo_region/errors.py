@@ -42,7 +42,7 @@ class InvalidInput(ScalingoRegionError):
 
 
 class RegionError(ScalingoRegionError):
-    """No region can be chosen: the name is unknown, or there is no default region."""
+    """No region can be chosen: its name is unknown, it is gone or restricted, or several would do, or none."""
 
     exit_status = ExitStatus.REGION
     kind = "region"
@@ -71,7 +71,7 @@ class CredentialsError(ScalingoRegionError):
 
 
 class RepositoryError(ScalingoRegionError):
-    """There is no repository, git refuses it, or its configuration cannot be read or written."""
+    """git or ssh refuses to work, or a file of the repository or of ssh cannot be read or written."""
 
     exit_status = ExitStatus.REPOSITORY
     kind = "repository"
@@ -86,14 +86,14 @@ class SshRefusal(RepositoryError):
 
 
 class RemoteConflict(ScalingoRegionError):
-    """The remote exists and the program must not change it without `--force`."""
+    """A remote is not Scalingo's, or must not be changed; `--force` may help."""
 
     exit_status = ExitStatus.CONFLICT
     kind = "conflict"
 
 
 class HostKeyError(ScalingoRegionError):
-    """Nothing vouches for a host key, or it is not the key that was published."""
+    """Nothing vouches for a host key, or `known_hosts` or the host contradicts the key that is vouched for."""
 
     exit_status = ExitStatus.PROBLEM
     kind = "host-key"

@@ -35,10 +35,10 @@ _IPV4 = rf"{_BYTE}(?:\.{_BYTE}){{3}}"
 _ENDPOINT = rf"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>{_DNS_NAME}|{_IPV4}))(?::(?P<port>[0-9]{{1,5}}))?"
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
 _PATH = rf"(?:~/)?(?P<app>{_APP})(?P<suffix>(?:\.git)?)"
-_URL = rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<place>[^/@]+)/{_PATH}"
+_URL = rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<authority>[^/@]+)/{_PATH}"
 # gitglossary's scp-like form, and the brackets in which git takes a port or an IPv6 address there.
-_SCP = rf"{_USER}(?P<place>[^\[\]/@:]+):/?{_PATH}"
-_SCP_BRACKETS = rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<place>[^\[\]/@]+)\]:/?{_PATH}"
+_SCP = rf"{_USER}(?P<authority>[^\[\]/@:]+):/?{_PATH}"
+_SCP_BRACKETS = rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<authority>[^\[\]/@]+)\]:/?{_PATH}"
 # What git check-ref-format(1) forbids in a component, given that the name becomes refs/remotes/NAME/x.
 _NOT_IN_REF = r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(?:^|/)\.|\.lock(?:/|$)|^/|/$"
 
@@ -56,22 +56,22 @@ def is_region_name(text: str) -> bool:
     return len(text) <= REGION_NAME_MAX and bool(re.fullmatch(_REGION, text))
 
 
-def check_app_name(text: str, place: str = "") -> str:
-    """Return `text` if it can be the name of an app; otherwise raise `InvalidInput`, which names its `place`."""
+def check_app_name(text: str, source: str = "") -> str:
+    """Return `text` if it can be the name of an app; otherwise raise `InvalidInput`, which names its `source`."""
     if is_app_name(text):
         return text
     rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
     url = RemoteUrl.try_parse(text)
     name = url.app if url else text.removesuffix(".git").lower().replace("_", "-")
     hints = [f"did you mean {name}?"] if name != text and is_app_name(name) else []
-    raise _invalid(text, "app name", rule, *hints, place=place)
+    raise _invalid(text, "app name", rule, *hints, source=source)
 
 
-def check_region_name(text: str, place: str = "") -> str:
-    """Return `text` if it can be the name of a region; otherwise raise `InvalidInput`, which names its `place`."""
+def check_region_name(text: str, source: str = "") -> str:
+    """Return `text` if it can be the name of a region; otherwise raise `InvalidInput`, which names its `source`."""
     if is_region_name(text):
         return text
-    raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list", place=place)
+    raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list", source=source)
 
 
 def check_remote_name(text: str) -> str:
@@ -89,9 +89,9 @@ def _short(text: str) -> str:
     return text if len(text) <= TEXT_MAX else text[:TEXT_MAX] + "..."
 
 
-def _invalid(text: str, what: str, rule: str, *hints: str, place: str = "") -> InvalidInput:
+def _invalid(text: str, what: str, rule: str, *hints: str, source: str = "") -> InvalidInput:
     message = f"'{_short(text)}' is not a valid {what}: {rule}" if text else f"the {what} is empty"
-    return InvalidInput(f"{place}: {message}" if place else message, *hints)
+    return InvalidInput(f"{source}: {message}" if source else message, *hints)
 
 
 class SshEndpoint(NamedTuple):
@@ -153,11 +153,11 @@ class RemoteUrl(NamedTuple):
         match = re.fullmatch(_URL, text) or re.fullmatch(_SCP, text) or re.fullmatch(_SCP_BRACKETS, text)
         if match is None or len(match["app"]) > APP_NAME_MAX:
             raise InvalidInput(f"'{_short(text)}' is not the url of an app")
-        place = match["place"]
+        authority = match["authority"]
         # In the brackets of the scp-like form, one colon starts a port; with two or more it is an IPv6 address.
-        if match.re.pattern == _SCP_BRACKETS and place.count(":") > 1:
-            place = f"[{place}]"
-        return cls(SshEndpoint.parse(place), match["app"], match["user"] or "", match["suffix"])
+        if match.re.pattern == _SCP_BRACKETS and authority.count(":") > 1:
+            authority = f"[{authority}]"
+        return cls(SshEndpoint.parse(authority), match["app"], match["user"] or "", match["suffix"])
 
     @classmethod
     @lru_cache(maxsize=16)  # the same few urls are asked about several times, one remote after the other

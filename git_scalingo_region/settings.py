@@ -64,8 +64,8 @@ class Settings(NamedTuple):
     @property
     def service_host(self) -> str:
         """The service's host without its port: the key in the platform CLI's auth file."""
-        place = self.service.partition("://")[2].partition("/")[0]
-        return place[1:].partition("]")[0] if place.startswith("[") else place.partition(":")[0]
+        authority = self.service.partition("://")[2].partition("/")[0]
+        return authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
 
     def __repr__(self) -> str:
         """Leave the token out: a traceback may end up in a bug report."""
@@ -89,5 +89,5 @@ def _service(text: str) -> str:
         raise InvalidInput(f"SCALINGO_AUTH_URL is not a plain https address: expected one like {DEFAULT_SERVICE}")
     if url.scheme == "http" and host not in LOOPBACK_HOSTS:
         raise InvalidInput("SCALINGO_AUTH_URL is not https: the token would be sent unencrypted")
-    place = f"[{host}]" if ":" in host else host
-    return f"{url.scheme}://{place}{f':{port}' if port else ''}{url.path.rstrip('/')}"
+    authority = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{authority}{f':{port}' if port else ''}{url.path.rstrip('/')}"

@@ -22,8 +22,8 @@ def command(*words: str) -> str:
 def git(*words: str) -> str:
     """Return a command line of git for the repository of this run; "" as `command` does."""
     try:
-        return command("git", *_whereabouts(), *words)
-    except OSError:  # the current folder is gone
+        return command("git", *_git_options(), *words)
+    except (OSError, ValueError):  # the current folder is gone, or git itself refuses its options
         return command("git", *words)
 
 
@@ -32,17 +32,25 @@ def plugin(*words: str) -> str:
     return git("scalingo-region", *words)
 
 
-def _whereabouts() -> list[str]:
-    """Return the options of git that lead from the user's shell to this run's repository; usually there are none.
+def _git_options() -> list[str]:
+    """Return the options that git was given for this run, and that the user's shell does not know of.
 
     `git -C DIR scalingo-region` runs in DIR, but PWD still names the shell's own folder. `git --git-dir=DIR` sets
-    GIT_DIR, which looks as if the shell had set it.
+    GIT_DIR, which looks as if the shell had set it. `git -c` writes GIT_CONFIG_PARAMETERS, quoted as for a shell.
     """
     named = {"--git-dir": os.environ.get("GIT_DIR"), "--work-tree": os.environ.get("GIT_WORK_TREE")}
     options = [f"{option}={os.path.abspath(place)}" for option, place in named.items() if place]
     folder, here = os.environ.get("PWD", ""), os.getcwd()
-    elsewhere = os.path.isabs(folder) and os.path.isdir(folder) and not os.path.samefile(folder, here)
-    return ["-C", here, *options] if elsewhere else options
+    if os.path.isabs(folder) and os.path.isdir(folder) and not os.path.samefile(folder, here):
+        options[:0] = ["-C", here]
+    if settings := os.environ.get("GIT_CONFIG_PARAMETERS"):
+        import shlex  # rarely needed
+
+        # 'KEY=VALUE', or, since git 2.31, 'KEY'='VALUE' and 'KEY'= for a key without a value.
+        given = shlex.split(re.sub(r"'=(?= |$)", "'", settings))
+        # Settings for http, which may hold a password, do not matter to a push over ssh.
+        options += [word for each in given if not re.match("(?i)http|credential", each) for word in ("-c", each)]
+    return options
 
 
 def chain(*commands: str) -> str:
@@ -72,4 +80,4 @@ def quote(word: str) -> str:
 def _for_printf(character: str) -> str:
     if re.match(_PRINTED, character):
         return character
-    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+    return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))

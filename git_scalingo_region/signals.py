@@ -40,7 +40,7 @@ def install() -> None:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Only note the signals that arrive within the block; raise `Interrupted` for the first one at its end."""
     _State.depth += 1
     try:

@@ -31,6 +31,7 @@ from hypothesis import HealthCheck, settings
 
 from git_scalingo_region.cli import run as cli
 from git_scalingo_region.context import Context
+from git_scalingo_region.process import Finished
 from git_scalingo_region.repository import git as repository_git
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import Settings
@@ -434,7 +435,7 @@ def git_questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     asked: list[tuple[str, ...]] = []
     original = repository_git.ask
 
-    def noted(*arguments: str, given: bytes = b"") -> repository_git.Answer:
+    def noted(*arguments: str, given: bytes = b"") -> Finished:
         asked.append(arguments)
         return original(*arguments, given=given)
 

@@ -1,4 +1,4 @@
-"""`apps`: where an app is, whatever the regions answer, and that no token gets to a host that may not have it."""
+"""Where an app is, whatever the regions answer, and that no token gets to a host that may not have it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from conftest import (
     writes,
 )
 
-from git_scalingo_region.scalingo.apps import Whereabouts, find_app
+from git_scalingo_region.scalingo.catalog import Whereabouts
 
 APP = ("GET", "/v1/apps/myapp")
 EXCHANGE = ("POST", "/v1/tokens/exchange")
@@ -54,9 +54,9 @@ def test_the_region_that_has_the_app_is_found(service: Service, region_apis: Sta
     apis = region_apis("a", "b", "c")
     apis[1].apps.add("myapp")
     catalog = new_catalog()
-    assert names(find_app(catalog, "myapp")) == [("b",), ("a", "c"), ()]
-    assert find_app(catalog, "myapp") is find_app(catalog, "myapp")
-    assert names(find_app(catalog, "other")) == [(), ("a", "b", "c"), ()]
+    assert names(catalog.find_app("myapp")) == [("b",), ("a", "c"), ()]
+    assert catalog.find_app("myapp") is catalog.find_app("myapp")
+    assert names(catalog.find_app("other")) == [(), ("a", "b", "c"), ()]
     expected = [("/v1/apps/myapp", f"Bearer {BEARER}"), ("/v1/apps/other", f"Bearer {BEARER}")]
     assert [paths(api) for api in apis] == [expected] * 3
     assert [path for path, _ in paths(service)] == ["/v1/tokens/exchange", "/v1/regions"]
@@ -76,7 +76,7 @@ def test_nobody_is_asked_without_need(
         monkeypatch.setenv("SCALINGO_API_TOKEN", JWT)
     new_catalog().load()
     service.requests.clear()
-    found = find_app(new_catalog(offline=reason == "offline"), "myapp")
+    found = new_catalog(offline=reason == "offline").find_app("myapp")
     assert names(found) == ([(), ("a",), ()] if is_jwt else None)
     assert (paths(api), paths(service)) == ([("/v1/apps/myapp", f"Bearer {JWT}")] if is_jwt else [], [])
 
@@ -95,7 +95,7 @@ def test_regions_are_asked_side_by_side(region_apis: StartApis) -> None:
 
     for api in apis:
         api.routes[APP] = wait_for_all
-    assert names(find_app(new_catalog(), "myapp")) == [("a", "b", "c"), (), ()]
+    assert names(new_catalog().find_app("myapp")) == [("a", "b", "c"), (), ()]
 
 
 ODD_BODIES: list[Any] = [
@@ -131,7 +131,7 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: StartApis, res
     warning = "cannot tell whether the app is in odd: no usable answer"
     for is_in_other, warnings in ((False, [warning] if expected is None else []), (True, [])):
         catalog = new_catalog()
-        whereabouts = find_app(catalog, "myapp")
+        whereabouts = catalog.find_app("myapp")
         assert whereabouts
         assert whereabouts.found == (is_in_other or expected)
         assert catalog.context.warnings == warnings
@@ -147,9 +147,9 @@ def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service,
     catalog = new_catalog()
     catalog.load()
     catalog.context.network_seconds = 1.6
-    assert names(find_app(catalog, "myapp")) == [(), ("b",), ("a",)]
+    assert names(catalog.find_app("myapp")) == [(), ("b",), ("a",)]
     assert 0 < catalog.context.network_seconds <= 0.8
-    assert names(find_app(catalog, "other")) == [(), ("a", "b"), ()]
+    assert names(catalog.find_app("other")) == [(), ("a", "b"), ()]
 
 
 STRANGE = [
@@ -166,7 +166,7 @@ def test_a_region_at_a_strange_address_is_silent(
     region_apis("a")
     port = other_server.url.rpartition(":")[2]
     service.regions += [region_json(f"b{n}", api=text.replace("PORT", port)) for n, text in enumerate(STRANGE)]
-    assert names(find_app(new_catalog(), "myapp")) == [(), ("a",), tuple(f"b{n}" for n in range(len(STRANGE)))]
+    assert names(new_catalog().find_app("myapp")) == [(), ("a",), tuple(f"b{n}" for n in range(len(STRANGE)))]
     assert other_server.requests == []
 
 
@@ -178,7 +178,7 @@ def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: Sta
     service.requests.clear()
     for _ in range(2):
         catalog = new_catalog()
-        assert [names(find_app(catalog, app)) for app in ("myapp", "other")] == [[(), (), ("a",)]] * 2
+        assert [names(catalog.find_app(app)) for app in ("myapp", "other")] == [[(), (), ("a",)]] * 2
     assert [path for path, _ in paths(service)] == ["/v1/tokens/exchange"]
     assert api.requests == []
 
@@ -187,5 +187,5 @@ def test_a_service_on_this_machine_does_not_vouch_for_the_built_in_regions(monke
     """Without a list there are the platform's regions, which are not asked on behalf of another service."""
     monkeypatch.setenv("SCALINGO_AUTH_URL", NO_SERVICE)
     catalog = new_catalog()
-    assert find_app(catalog, "myapp") is None
+    assert catalog.find_app("myapp") is None
     assert catalog.load().names == ("osc-fr1", "osc-secnum-fr1")

@@ -32,8 +32,9 @@ OWNERS = {
     "typer": {"cli.parser"},
     "requests": {"scalingo.api"},
     "urllib3": {"scalingo.api"},
-    "git": {"repository.changes", "repository.commit"},
-    "subprocess": {"repository.git", "ssh.client"},
+    "git": {"repository.git"},
+    "subprocess": {"process"},
+    "process": {"repository.git", "ssh.client"},
 }
 NOT_ON_EVERY_SYSTEM = {"fcntl", "pwd", "grp", "termios", "resource"}
 

@@ -21,7 +21,7 @@ from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository import changes
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Repository
+from git_scalingo_region.repository.git import Repository, gitpython
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
 
@@ -184,7 +184,7 @@ def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) ->
 def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     """If another process is faster, the plan is made anew under the lock, and any other file it needs is locked."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
-    commands, editor, take = [("config", "include.path", "team")], changes._editor, changes._take
+    commands, editor, take = [("config", "include.path", "team")], gitpython, changes._take
     locked: list[str] = []
 
     def late() -> object:
@@ -201,7 +201,7 @@ def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: p
         held = tuple(entry.value for entry in urls)
         return [planned(Change(urls[0].origin if urls else "", KEY, held, (*held, URL)))]
 
-    monkeypatch.setattr(changes, "_editor", late)
+    monkeypatch.setattr(changes, "gitpython", late)
     monkeypatch.setattr(changes, "_take", noted)
     repository = Repository()
     carry_out(repository, repository.read(), decide, dry_run=False)

@@ -315,7 +315,7 @@ def test_no_fix_for_the_command_line(
         ("ssh", "OpenSSH_10.0p2 Debian-7, OpenSSL 3.5.1", "ok", "OpenSSH 10.0"),
         ("ssh", "OpenSSH_7.1p2", "problem", "OpenSSH 7.1 is too old: OpenSSH 7.2 is needed"),
         ("ssh", "Dropbear v2022.83", "problem", "ssh does not say that it is OpenSSH"),
-        ("ssh", "", "problem", "ssh is not installed"),
+        ("ssh", "", "problem", "ssh is not installed, or not on PATH"),
         ("git", "", "problem", "git is not installed, or not on PATH"),
     ],
 )
@@ -334,7 +334,9 @@ def test_programs(
     found = doctor("--offline")
     assert found[name] == finding(status, detail)
     if not output:
-        assert found[{"git": "repository", "ssh": "host-key"}[name]] == skipped(f"{name} is not installed")
+        assert found[{"git": "repository", "ssh": "host-key"}[name]] == skipped(
+            f"{name} is not installed, or not on PATH"
+        )
     if status == "problem":
         (folder / "apt-get").symlink_to("/bin/true")
         install = "sudo apt-get install git openssh-client"

@@ -159,7 +159,7 @@ def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Calla
     """If a program of OpenSSH's is missing, the error says so, and what to install."""
     (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RepositoryError, match=rf"^{program} is not installed$") as caught:
+    with pytest.raises(RepositoryError, match=rf"^{program} is not installed, or not on PATH$") as caught:
         ask()
     assert caught.value.hints == ("install the OpenSSH client",)
 

@@ -168,7 +168,7 @@ def test_a_remote_of_scalingo(
         with pytest.raises(RemoteConflict):
             plan_sync(found, examiner)
     else:
-        is_moved = found.remote.pushed[0].variable in sync.split()
+        is_moved = found.remote.push_entries[0].variable in sync.split()
         assert plan_sync(found, examiner) == replacing(items, sync, OSC_FR1 if is_moved else str(found.url))
 
 

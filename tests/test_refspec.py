@@ -9,7 +9,7 @@ import pytest
 from conftest import OSC_FR1, Repo, git
 
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.push import obstacles, push_command
+from git_scalingo_region.repository.push import Push
 
 FULL = "git push scalingo refs/heads/{0}:refs/heads/main"
 SHORT = "git push scalingo main"
@@ -31,7 +31,7 @@ def refs(path: Path) -> dict[str, str]:
 
 def advised(remote: str = "scalingo") -> str:
     repository = Repository()
-    return push_command(repository.head(), repository.read(), remote)
+    return Push(repository, repository.read(), remote).command
 
 
 def paste(line: str) -> subprocess.CompletedProcess[str]:
@@ -123,7 +123,7 @@ def test_without_a_commit_there_is_no_command(repo: Repo, tags: list[str]) -> No
 
 def found() -> list[str]:
     repository = Repository()
-    return [f"{stop.key}: {stop.why}" for stop in obstacles(repository, repository.read(), "scalingo")]
+    return [f"{stop.key}: {stop.why}" for stop in Push(repository, repository.read(), "scalingo").obstacles]
 
 
 @pytest.fixture

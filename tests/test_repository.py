@@ -12,6 +12,7 @@ from conftest import OSC_FR1, SECNUM, Repo, Run, git, refusal
 from editing import KEY, OTHER, URL, write
 
 from git_scalingo_region.errors import ExitStatus, RepositoryError
+from git_scalingo_region.repository.configuration import Remote
 from git_scalingo_region.repository.git import Head, Repository
 from git_scalingo_region.repository.git import refusal as refusal_of_git
 
@@ -184,5 +185,5 @@ def test_a_legacy_file_is_found(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
         file = repo.path / ".git" / kind / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"URL: {OSC_FR1}\n")
-        assert os.path.samefile(Repository().legacy_file(name), file)
-    assert Repository().legacy_file("none") == ""
+        assert os.path.samefile(Repository().legacy_file(Remote(name)), file)
+    assert Repository().legacy_file(Remote("none")) == ""

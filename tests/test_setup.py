@@ -156,9 +156,10 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
     )
     status = run("status")
     assert status.stdout.splitlines()[2] == f"staging     osc-fr1  myapp-staging  differs  {ELSEWHERE}"
-    assert messages(status, "hint")[-1] == (
-        "'staging' is not Scalingo's; to see what keeps setup from changing it: git scalingo-region setup -n staging"
-    )
+    refused = ("third", "staging", "legacy")
+    why = [f"setup does not change '{name}'; to see why: git scalingo-region setup -n {name}" for name in refused]
+    new = "set up what .gitscalingo declares: git scalingo-region setup production"
+    assert messages(status, "hint") == [*why[:2], new, why[2]]
     assert (run("setup", "-n", "staging").status, run("setup", "--force").status) == (6, 6)
     assert repo.config.read_bytes() == before
     legacy.unlink()

@@ -78,3 +78,9 @@ def test_other_shells_read_the_same_word(name: str, word: str) -> None:
     line = f"printf %s {shell.quote(word)}"
     done = subprocess.run([name, *options, "-c", line], check=True, capture_output=True)
     assert done.stdout == os.fsencode(word)
+
+
+def test_bytes_are_those_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a locale that is not UTF-8, a word goes back to the bytes that it was read from."""
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1"))
+    assert shell.quote("æ\x97¥") == "\"$(printf '\\346\\227\\245')\""

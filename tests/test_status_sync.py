@@ -15,6 +15,7 @@ __all__ = ["account", "paste"]
 STALE = "ssh://git@ssh.osc-fr1.scalingo.com:2200/old-app.git"
 STALE_SECNUM = "ssh://git@ssh.osc-secnum-fr1.scalingo.com:2200/sec-app.git"
 GONE = "git@scalingo.com:gone.git"
+UNKNOWN_HOST = "ssh does not know the host key of ssh.{0}.scalingo.com:22 yet: git scalingo-region trust {0}"
 MOVE = "if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone"
 
 
@@ -106,7 +107,10 @@ def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: R
     )
     planned = re.sub("  undo .*\n", "", done).replace("Updated", "Would update").replace("updated", "to update")
     assert run("sync", "--offline", "-n").stdout == planned
-    assert run("sync", "--offline") == Result(0, done, f"{OFFLINE}hint: {MOVE}\n")
+    hints = "".join(
+        f"hint: {hint}\n" for hint in (MOVE, *(UNKNOWN_HOST.format(name) for name in ("osc-fr1", "osc-secnum-fr1")))
+    )
+    assert run("sync", "--offline") == Result(0, done, OFFLINE + hints)
     after = before.replace(STALE, new).replace(STALE_SECNUM, new_secnum)
     assert mixed.config.read_text() == after
     assert run("sync", "--offline").stdout == "No Scalingo remote is stale\n"
@@ -133,7 +137,7 @@ def test_sync_leaves_inherited_remotes(repo: Repo, run: Run, service: Service, h
         "'team' is not in this repository's own configuration; to see where: git scalingo-region doctor team"
     ]
     result = run("sync")
-    assert (result.status, result.stderr) == (6, f"warning: {why}\n")
+    assert (result.status, result.stderr) == (6, f"warning: {why}\nhint: {UNKNOWN_HOST.format('osc-fr1')}\n")
     assert result.stdout.endswith("\n1 remote updated, 1 refused\n")
     assert run("sync", "--json").json["refused"] == [why]
     assert repo.git("config", "remote.team.url") == STALE
@@ -180,7 +184,9 @@ def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Ac
         "1 remote updated, 2 left as they were\n",
         "hint: two is in osc-fr1; to move 'two' there: git scalingo-region add -r two osc-fr1 two\n"
         "hint: two is in scw-par; to move 'two' there: git scalingo-region add -r two scw-par two\n"
-        f"hint: {MOVE.replace('gone', 'none')}\n",
+        f"hint: {MOVE.replace('gone', 'none')}\n"
+        "hint: ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published; to see its keys: "
+        "git scalingo-region trust scw-par\n",
     )
     assert paste(field(done, "undo")).returncode == 0
     assert repo.config.read_bytes() == before

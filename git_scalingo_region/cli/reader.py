@@ -34,7 +34,7 @@ def read(arguments: Sequence[str]) -> Call | None:
             positionals.append(word)
         elif not _read_option(word, words, flags, values):
             return None
-    return _place(command, positionals, values)
+    return _assign(command, positionals, values)
 
 
 def _read_option(word: str, words: Iterator[str], flags: dict[str, Option], values: dict[str, Any]) -> bool:
@@ -52,7 +52,7 @@ def _read_option(word: str, words: Iterator[str], flags: dict[str, Option], valu
     return given is not None
 
 
-def _place(command: Command, positionals: list[str], values: dict[str, Any]) -> Call | None:
+def _assign(command: Command, positionals: list[str], values: dict[str, Any]) -> Call | None:
     for argument in command.arguments:
         if argument.required and not positionals:
             return None

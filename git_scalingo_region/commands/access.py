@@ -7,23 +7,22 @@ import re
 from collections.abc import Callable, Sequence
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, follow, stops
+from git_scalingo_region.commands.checks import OK, PROBLEM, WARNING, Finding, Skip, Subject, blocking, follow
 from git_scalingo_region.commands.selection import ssh_command
-from git_scalingo_region.repository.push import refspec, shown
+from git_scalingo_region.repository.push import shown
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import find_app
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import CONNECT_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
-from git_scalingo_region.ssh.client import Lookup, PublicKey
+from git_scalingo_region.ssh.client import HostKeyLookup, PublicKey
 from git_scalingo_region.ssh.known_hosts import KnownKey
 
 KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
 
-def _account(subject: Subject) -> Catalog:
+def _catalog_with_token(subject: Subject) -> Catalog:
     """Return what to ask about the account; raise `Skip` if it may not be asked."""
-    catalog = subject.catalog
+    catalog = subject.remotes.catalog
     if subject.context.offline:
         raise Skip("--offline")
     if catalog.context.offline:
@@ -36,7 +35,7 @@ def _account(subject: Subject) -> Catalog:
 def app(subject: Subject) -> Finding:
     """Check whether the account sees the app in the region of the remote."""
     name, here = subject.app, subject.region.name
-    found = find_app(_account(subject), name)
+    found = _catalog_with_token(subject).find_app(name)
     if found is None:
         raise Skip("the regions cannot be asked")
     present = [region.name for region in found.present]
@@ -53,7 +52,7 @@ def app(subject: Subject) -> Finding:
 def key(subject: Subject) -> Finding:
     """Check whether one of the keys that ssh offers is on the account."""
     endpoint = subject.region.ssh
-    known = _account(subject).account_keys()
+    known = _catalog_with_token(subject).account_keys()
     if known is None:
         raise Skip("the keys of the account cannot be read")
     offered = client.offered_keys(endpoint, _ssh(subject))
@@ -69,7 +68,7 @@ def key(subject: Subject) -> Finding:
 
 
 def _ssh(subject: Subject) -> str:
-    return ssh_command(subject.context, subject.configuration)
+    return ssh_command(subject.context, subject.push.configuration)
 
 
 def key_refused(subject: Subject, detail: str) -> Finding:
@@ -94,8 +93,8 @@ def _add_a_key(detail: str, offered: Sequence[PublicKey]) -> Finding:
 def host_key(subject: Subject) -> Finding:
     """Check whether ssh knows the host, by its published key."""
     published = builtin.fingerprints(subject.region.ssh)
-    place, entries = _host_keys(subject)
-    name = place.name
+    lookup, entries = _host_keys(subject)
+    name = lookup.name
     for entry in entries:
         if entry.marker == known_hosts.REVOKED and entry.key.fingerprint in published.values():
             # Whether that was a mistake is for the user to decide, so no command undoes it.
@@ -111,26 +110,26 @@ def host_key(subject: Subject) -> Finding:
     if not trusted:
         return _untrusted(subject, f"ssh does not know {name} yet")
     if not published:
-        return Finding(OK, "known; no fingerprint is published for it")
+        return Finding(OK, "ssh knows a key; no fingerprint is published for it")
     if not any(entry.key.fingerprint in published.values() for entry in trusted):
         return _untrusted(subject, f"ssh knows {name} by a key that is not published", trusted)
-    return Finding(OK, "known, and the published one")
+    return Finding(OK, "ssh knows the published key")
 
 
-def _host_keys(subject: Subject) -> tuple[Lookup, Sequence[KnownKey]]:
+def _host_keys(subject: Subject) -> tuple[HostKeyLookup, Sequence[KnownKey]]:
     """Return how ssh looks up the host's key, and what it finds."""
-    place = client.lookup(subject.region.ssh, _ssh(subject))
-    return place, known_hosts.known_keys(place.name, place.files)
+    lookup = client.lookup(subject.region.ssh, _ssh(subject))
+    return lookup, known_hosts.known_keys(lookup.name, lookup.files)
 
 
 def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) -> Finding:
     """Return a problem that `trust` solves once the wrong entries are removed, if a key is published."""
-    place = client.lookup(subject.region.ssh, _ssh(subject))
+    lookup = client.lookup(subject.region.ssh, _ssh(subject))
     trust = shell.plugin("trust", subject.region.name)
     if not builtin.fingerprints(subject.region.ssh):
         return Finding(PROBLEM, detail, "", f"{trust} --fingerprint FINGERPRINT")
-    fix = shell.chain(*([known_hosts.removal(wrong)] if wrong else []), trust if place.user_file else "")
-    look = shell.command("ssh-keygen", "-F", place.name, "-f", wrong[0].path) if wrong else ""
+    fix = shell.chain(*([known_hosts.removal(wrong)] if wrong else []), trust if lookup.user_file else "")
+    look = shell.command("ssh-keygen", "-F", lookup.name, "-f", wrong[0].path) if wrong else ""
     return Finding(PROBLEM, detail, fix, "" if fix else look)
 
 
@@ -143,13 +142,13 @@ def connect(subject: Subject) -> Finding:
     endpoint = subject.region.ssh
     _expect_a_push(subject)
     # As git chooses it: a core.sshCommand of the repository's own counts here, since git push would run it as well.
-    configured = subject.context.settings.ssh_command or subject.configuration.get("core.sshcommand")
+    configured = subject.context.settings.ssh_command or subject.push.configuration.get("core.sshcommand")
     line = client.cautious(configured or _ssh(subject))
     if not client.is_cautious(endpoint, line):
         raise Skip("the ssh that git runs might add a host key: it sets its own options")
-    what = refspec(subject.head, subject.configuration, subject.remote)
-    answer = subject.repository.try_push(subject.remote, what, line, seconds=CONNECT_SECONDS)
-    if answer is None:
+    push = subject.push
+    answer = push.repository.try_push(push.remote, push.refspec, line, seconds=CONNECT_SECONDS)
+    if answer.timed_out:
         return _unreached(subject, f"{endpoint} did not answer within {CONNECT_SECONDS:.0f} seconds")
     if answer.status == 0:
         return Finding(OK, f"{endpoint} lets you in, and {subject.app} is there", accepted=True)
@@ -158,7 +157,7 @@ def connect(subject: Subject) -> Finding:
 
 def has_own_ssh(subject: Subject) -> bool:
     """Return whether git runs an ssh that the repository's own configuration names: only `connect` runs it, too."""
-    entries = subject.configuration.entries("core.sshcommand")
+    entries = subject.push.configuration.entries("core.sshcommand")
     return bool(entries) and entries[-1].own and not subject.context.settings.ssh_command
 
 
@@ -168,9 +167,9 @@ def _expect_a_push(subject: Subject) -> None:
         raise Skip("--offline")
     if not subject.is_current:
         raise Skip("git push does not go to the app")
-    if not subject.head.has_commit:
+    if not subject.push.head.has_commit:
         raise Skip("there is no commit to push")
-    for stop in stops(subject):
+    for stop in blocking(subject):
         if stop.key.rpartition(".")[2] in _HOPELESS:
             raise Skip(f"git push does not get that far: {shown(stop.key)} is {stop.value}")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_words, select
+from git_scalingo_region.commands.selection import Remotes
 from git_scalingo_region.commands.target import Done, choose_target, host_key_advice, make_remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.model import Outcome
 from git_scalingo_region.repository.git import Repository
-from git_scalingo_region.repository.push import hindrances, push_command
+from git_scalingo_region.repository.push import Push
 from git_scalingo_region.scalingo.catalog import Catalog
-from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, read_arguments
+from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, tell_region_from_app
 from git_scalingo_region.terminal import Result
 
 
@@ -24,40 +24,44 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     repository = Repository()
     configuration = repository.read()
     catalog = Catalog(context)
-    selection = select(catalog, configuration, remote)
-    words = add_words(configuration, selection.remote)
-    region, app = read_arguments(catalog, region, app, words=words, remote_app=selection.app)
+    remotes = Remotes(catalog, configuration)
+    selection = remotes.select(remote)
+    words = remotes.add_words(selection.remote)
+    region, app = tell_region_from_app(catalog, region, app, words=words, remote_app=selection.app)
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
-    plan, head = done.plan, repository.head()
-    advice = list(hindrances(repository, head, configuration, plan.remote))
-    is_exact = not advice and not plan.elsewhere
-    push = push_command(head, configuration, plan.remote) if is_exact else ""
+    plan = done.plan
+    if plan.outcome is not Outcome.UNCHANGED and not dry_run:
+        configuration = repository.read()  # a new url may switch on an include (includeIf.hasconfig)
+    push = Push(repository, configuration, plan.remote)
+    is_exact = not push.problems and not plan.elsewhere
+    command = push.command if is_exact else ""
+    advice = list(push.problems)
     if not is_exact:
         advice.append(f"see what can be done about it: {shell.plugin('doctor', plan.remote)}")
-    if not head.has_commit:
+    if not push.head.has_commit:
         advice.append("there is no commit to push yet")
     if plan.outcome is not Outcome.UNCHANGED:
-        advice += host_key_advice(target)
+        advice += host_key_advice(remotes, target.choice.region)
     return Result(
-        text=lambda style: done.text(style, push),
-        json=lambda: _json(done, target.choice, push),
+        text=lambda style: done.text(style, command),
+        json=lambda: _json(done, target.choice, command),
         hints=lambda: advice,
     )
 
 
-def _json(done: Done, choice: Choice, push: str) -> dict[str, Any]:
+def _json(done: Done, choice: Choice, command: str) -> dict[str, Any]:
     plan = done.plan
     return {
         "outcome": plan.outcome.value,
         "remote": plan.remote,
-        "url": plan.held_url,
+        "url": plan.configured_url,
         "previous_url": plan.previous_url,
         "push_urls": list(plan.push_urls),
         "app": plan.url.app,
         **choice.json(),
         "app_found": choice.app_found,
         "undo": list(done.undo),
-        "next": push or None,
+        "next": command or None,
         "dry_run": done.dry_run,
     }

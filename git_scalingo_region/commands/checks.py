@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import default_remote, is_gone, move_command, move_form, not_ours
+from git_scalingo_region.commands.selection import Remotes, not_ours
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import CredentialsError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import DEFAULT_SSH_PORT, SSH_USER, Region, RemoteUrl
 from git_scalingo_region.repository.commit import author, has_gitmodules
-from git_scalingo_region.repository.configuration import Configuration, Entry, without_login
+from git_scalingo_region.repository.configuration import Entry, without_login
 from git_scalingo_region.repository.declared import read_declared
-from git_scalingo_region.repository.git import Head, Repository, ask, reason_of
-from git_scalingo_region.repository.plan import Examined, Examiner, State, plan_sync
+from git_scalingo_region.repository.git import Repository, ask, reason_of
+from git_scalingo_region.repository.plan import Examined, State, plan_sync
 from git_scalingo_region.repository.push import (
     ALL_ALLOWED,
     DEPLOYED_BRANCHES,
     SHALLOW,
     SSH_ALLOWED,
     Obstacle,
-    hindrances,
-    obstacles,
-    push_command,
+    Push,
     reads_every_value,
-    refused,
     shown,
 )
-from git_scalingo_region.scalingo.apps import find_app
-from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.choice import ASK_FOR_ACCESS, RESTRICTED
 
 OK, WARNING, PROBLEM, SKIPPED = "ok", "warning", "problem", "skipped"
@@ -64,31 +60,32 @@ class Subject(NamedTuple):
     """
 
     context: Context
-    catalog: Catalog
-    repository: Repository
-    configuration: Configuration
-    head: Head
-    remote: str
-    examiner: Examiner
+    remotes: Remotes
+    push: Push
     examined: Examined | None
     known_region: Region | None
 
     @property
-    def target(self) -> tuple[Examined, Region]:
+    def remote(self) -> str:
+        """The name of the remote."""
+        return self.push.remote
+
+    @property
+    def remote_and_region(self) -> tuple[Examined, Region]:
         """The Scalingo remote and its region; raises `Skip` if there is none, or if its region is not known."""
         if self.examined and self.known_region:
             return self.examined, self.known_region
-        raise Skip("there is no remote of a known region")
+        raise Skip("there is no remote in a known region")
 
     @property
     def region(self) -> Region:
-        """The region of the remote; raises `Skip` as `target` does."""
-        return self.target[1]
+        """The region of the remote; raises `Skip` as `remote_and_region` does."""
+        return self.remote_and_region[1]
 
     @property
     def app(self) -> str:
-        """The app that the remote points at; raises `Skip` as `target` does."""
-        return self.target[0].url.app
+        """The app that the remote points at; raises `Skip` as `remote_and_region` does."""
+        return self.remote_and_region[0].url.app
 
     @property
     def is_current(self) -> bool:
@@ -105,45 +102,49 @@ def remote(subject: Subject) -> Finding:
     if examined is None:
         return _not_ours(subject)
     app = examined.url.app
-    if region is None and not is_gone(subject.catalog, examined):
+    if region is None and not subject.remotes.has_unknown_region(examined):
         return Finding(PROBLEM, f"its region, {examined.region}, {RESTRICTED}: {ASK_FOR_ACCESS}")
     if region is None:
         gone = f"its region, {examined.region}, is not in the list" if examined.region else "its region is unknown"
         fix = follow(subject, app)
-        return Finding(PROBLEM, gone, fix, "" if fix else move_form(subject.configuration, subject.remote, app))
+        return Finding(PROBLEM, gone, fix, "" if fix else subject.remotes.move_form(subject.remote, app))
     if examined.state is not State.STALE:
         return Finding(OK, f"{subject.remote} is {app} in {region.name}")
-    values = ((entry.value, subject.examiner.replacement(examined.remote, entry)) for entry in examined.remote.located)
+    replacement = partial(subject.remotes.examiner.replacement, examined.remote)
+    values = ((entry.value, replacement(entry)) for entry in examined.remote.in_force)
     stale, current = next((value, url) for value, url in values if url)
-    name = subject.catalog.platform().region_name(current)
-    return Finding(PROBLEM, f"{stale} is not what {name} has now: {current.endpoint}", _update(subject, examined))
+    name = subject.remotes.catalog.platform().region_name(current)
+    return Finding(PROBLEM, f"{without_login(stale)} is not what {name} has now: {current}", _update(subject, examined))
 
 
 def _not_ours(subject: Subject) -> Finding:
     """Return what to do about a remote that is missing, or that is used for something else."""
-    configuration, name = subject.configuration, subject.remote
-    held = configuration.remote(name)
+    remotes, name = subject.remotes, subject.remote
+    held = remotes.configuration.remote(name)
     if held.exists:
-        force = ["--force"] if name == default_remote(configuration) else []
+        force = ["--force"] if name == remotes.default else []
         probe = f"{shell.plugin('add', *force)} REGION APP"
         return Finding(PROBLEM, not_ours(held), "", probe)
-    if file := subject.repository.legacy_file(name):
+    if file := subject.push.repository.legacy_file(held):
         return Finding(PROBLEM, f"the remote '{name}' is defined by the file {file}, and not Scalingo's")
-    declared = (read_declared(subject.context, subject.repository) or {}).get(name)
-    if declared and declared.region and subject.catalog.find(declared.region):
+    declared = (read_declared(subject.context, subject.push.repository) or {}).get(name)
+    if declared and declared.region and remotes.catalog.find(declared.region):
         return Finding(PROBLEM, f"there is no remote '{name}', but it is declared", shell.plugin("setup", name))
-    return Finding(PROBLEM, f"there is no remote '{name}'", "", move_form(configuration, name, "APP"))
+    return Finding(PROBLEM, f"there is no remote '{name}'", "", remotes.move_form(name, "APP"))
 
 
 def follow(subject: Subject, app: str) -> str:
     """Return the command that moves the remote to the one region where the app is; "" if that is not known."""
+    catalog, examined = subject.remotes.catalog, subject.examined
+    if examined and not catalog.find(examined.region) and not catalog.is_gone(examined.region):
+        return ""
     try:
-        found = find_app(subject.catalog, app)
+        found = catalog.find_app(app)
     except CredentialsError:
         return ""
     if found is None or len(found.present) != 1:
         return ""
-    return move_command(subject.examiner, subject.configuration, subject.remote, found.present[0], app)
+    return subject.remotes.move_command(subject.remote, found.present[0], app)
 
 
 def _update(subject: Subject, examined: Examined) -> str:
@@ -151,12 +152,13 @@ def _update(subject: Subject, examined: Examined) -> str:
 
     `sync` does not touch a url from outside the repository. git itself can change it.
     """
+    examiner = subject.remotes.examiner
     try:
-        plan_sync(examined, subject.examiner)
+        plan_sync(examined, examiner)
     except RemoteConflict:
         edits = [
-            _edit(subject.repository, change.origin, "--add" if index else "--replace-all", change.key, value)
-            for change in plan_sync(examined, subject.examiner, everywhere=True).changes
+            _edit(subject.push.repository, change.origin, "--add" if index else "--replace-all", change.key, value)
+            for change in plan_sync(examined, examiner, everywhere=True).changes
             for index, value in enumerate(change.new)
         ]
         return shell.chain(*edits)
@@ -165,7 +167,7 @@ def _update(subject: Subject, examined: Examined) -> str:
 
 def push_url(subject: Subject) -> Finding:
     """Check where `git push` really goes."""
-    examined, region = subject.target
+    examined, region = subject.remote_and_region
     urls = without_login(", ".join(examined.remote.push_urls))
     reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
     is_stale = examined.state is State.STALE
@@ -183,30 +185,30 @@ def _straighten(subject: Subject) -> str:
 
     A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The urls stay as they are.
     """
-    examined, region = subject.target
+    examined, region = subject.remote_and_region
     held, url = examined.remote, region.remote_url(subject.app)
     helpers, pushurls = (held.variables.get(variable, ()) for variable in ("vcs", "pushurl"))
     commands = _edits(subject, helpers, "--unset-all", held.key("vcs")) if held.helper else []
-    implied = subject.configuration.push_urls([entry.value for entry in held.urls], ())
+    implied = subject.push.configuration.push_urls([entry.value for entry in held.urls], ())
     if [RemoteUrl.try_parse(text) for text in implied] == [url]:
         unset = _edits(subject, pushurls, "--unset-all", held.key("pushurl")) if held.pushurls else []
         return shell.chain(*commands, *unset)
-    others = [entry for entry in pushurls if not subject.repository.is_main_file(entry.origin)]
+    others = [entry for entry in pushurls if not subject.push.repository.is_main_file(entry.origin)]
     commands += _edits(subject, others, "--unset-all", held.key("pushurl"))
     return shell.chain(*commands, *_push_to(subject, held.key("pushurl"), url))
 
 
 def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
     """Yield the commands that set a `pushurl`, in a spelling that no rule rewrites, or that a new rule protects."""
-    rewritten, spellings = subject.configuration.rewritten, [str(url)]
+    rewritten, spellings = subject.push.configuration.rewritten, [str(url)]
     if url.endpoint.port == DEFAULT_SSH_PORT:
-        place = f"{SSH_USER}@{url.endpoint.bracketed_host}"
-        spellings += [f"ssh://{place}/{url.app}.git", f"{place}:{url.app}.git"]
+        login = f"{SSH_USER}@{url.endpoint.bracketed_host}"
+        spellings += [f"ssh://{login}/{url.app}.git", f"{login}:{url.app}.git"]
     untouched = next((text for text in spellings if rewritten(text) == text), "")
     # The longest prefix wins, so a rule for the whole url is enough, unless there is one already.
     free = next((text for text in spellings if rewritten(text[:-1]) + text[-1] == rewritten(text)), "")
     text = untouched or free
-    yield _edit(subject.repository, "", "--replace-all", key, text) if text else ""
+    yield _edit(subject.push.repository, "", "--replace-all", key, text) if text else ""
     if not untouched:
         yield shell.git("config", "--add", f"url.{text}.insteadOf", text)
 
@@ -232,21 +234,21 @@ _LAST_COUNTS = ("push.default", SSH_ALLOWED, ALL_ALLOWED)  # git does not look a
 def _cure(subject: Subject, key: str) -> str:
     """Return the command after which a setting no longer stops or diverts the push; "" if there is none."""
     harmless = _HARMLESS.get(key.rpartition(".")[2] if key.startswith("remote.") else key)
-    entries = subject.configuration.entries(key)
+    entries = subject.push.configuration.entries(key)
     if harmless is None:
         return shell.chain(*_edits(subject, entries, "--unset-all", shown(key)))
     change = ("--replace-all", SSH_ALLOWED if key == ALL_ALLOWED else shown(key), harmless)
-    if key not in _LAST_COUNTS and reads_every_value(key) and refused(subject.repository, subject.configuration, key):
+    if key not in _LAST_COUNTS and reads_every_value(key) and subject.push.bad_values(key):
         return shell.chain(*_edits(subject, entries, *change))
     last = entries[-1]
     # If the last entry is the user's or the system's, an entry in the repository's own configuration comes after it.
-    return _edit(subject.repository, last.origin if last.own else "", *change) if last.scope != "command" else ""
+    return _edit(subject.push.repository, last.origin if last.own else "", *change) if last.scope != "command" else ""
 
 
 def _edits(subject: Subject, entries: Iterable[Entry], *arguments: str) -> list[str]:
     """Return the commands that make an edit in each file of these entries."""
     origins = dict.fromkeys(entry.origin for entry in entries)
-    return [_edit(subject.repository, origin, *arguments) for origin in origins]
+    return [_edit(subject.push.repository, origin, *arguments) for origin in origins]
 
 
 def _edit(repository: Repository, origin: str, *arguments: str) -> str:
@@ -254,7 +256,7 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
     if origin and not origin.startswith("file:"):
         return ""
     path = repository.real_path(origin)
-    if not all(os.access(place, os.W_OK) for place in (path, os.path.dirname(path))):
+    if not all(os.access(changed, os.W_OK) for changed in (path, os.path.dirname(path))):
         return ""
     file = () if repository.is_main_file(origin) else ("--file", path)
     return shell.git("config", *file, *arguments)
@@ -263,32 +265,31 @@ def _edit(repository: Repository, origin: str, *arguments: str) -> str:
 def follow_tags(subject: Subject) -> Finding:
     """Check whether the push sends tags as well."""
     key = "push.followtags"
-    entries = subject.configuration.entries(key)
-    is_refused = bool(refused(subject.repository, subject.configuration, key))
-    if not entries or not (is_refused or subject.repository.boolean(entries[-1].value)):
+    entries = subject.push.configuration.entries(key)
+    is_refused = bool(subject.push.bad_values(key))
+    if not entries or not (is_refused or subject.push.repository.boolean(entries[-1].value)):
         return Finding(OK, "push.followTags is not set")
     fix = _cure(subject, key)
     if is_refused:
         words = ", ".join(f"'{entry.value}'" for entry in entries)
         return Finding(PROBLEM, f"git refuses push.followTags: {words} is not true or false", fix)
     detail = "push.followTags is set, and Scalingo refuses tags"
-    if subject.repository.has_annotated_tags():
+    if subject.push.repository.has_annotated_tags():
         return Finding(PROBLEM, detail, fix)
     return Finding(WARNING, f"{detail}: the first annotated tag will count", fix)
 
 
-def stops(subject: Subject) -> Sequence[Obstacle]:
+def blocking(subject: Subject) -> Sequence[Obstacle]:
     """Return the settings that make every push fail, except for `push.followTags`."""
-    found = obstacles(subject.repository, subject.configuration, subject.remote)
-    return [obstacle for obstacle in found if obstacle.key != "push.followtags"]
+    return [obstacle for obstacle in subject.push.obstacles if obstacle.key != "push.followtags"]
 
 
 def refspec(subject: Subject) -> Finding:
     """Look for settings that stop a push, or make it push something other than its command line says."""
-    if found := stops(subject):
+    if found := blocking(subject):
         detail = "; ".join(stop.text for stop in found)
         return Finding(PROBLEM, detail, shell.chain(*(_cure(subject, stop.key) for stop in found)))
-    if subject.head.has_commit and (refusal := subject.repository.push_refusal):
+    if subject.push.head.has_commit and (refusal := subject.push.repository.push_refusal):
         return Finding(PROBLEM, refusal, "", shell.git("config", "--list", "--show-origin"))
     key, value = _diverting(subject)
     if key:
@@ -301,11 +302,11 @@ def refspec(subject: Subject) -> Finding:
 def _diverting(subject: Subject) -> tuple[str, str]:
     """Return a setting that makes a push without a refspec push more than one deployed branch, and its value."""
     key = f"remote.{subject.remote}.push"
-    values = [entry.value for entry in subject.configuration.entries(key)]
+    values = [entry.value for entry in subject.push.configuration.entries(key)]
     goals = {value.rpartition(":")[2].removeprefix("refs/heads/") for value in values}
     if len(values) > 1 or not goals <= set(DEPLOYED_BRANCHES):
         return key, ", ".join(values)
-    is_matching = not values and subject.configuration.get("push.default") == "matching"
+    is_matching = not values and subject.push.configuration.get("push.default") == "matching"
     return ("push.default", "matching") if is_matching else ("", "")
 
 
@@ -314,11 +315,11 @@ def _diverting(subject: Subject) -> tuple[str, str]:
 
 def history(subject: Subject) -> Finding:
     """Check whether the clone is shallow."""
-    if not subject.repository.is_shallow:
+    if not subject.push.repository.is_shallow:
         return Finding(OK, "the clone is complete")
-    branch = subject.head.ref.removeprefix("refs/heads/")
-    source = subject.configuration.get(f"branch.{branch}.remote") or "origin"
-    is_known = bool(subject.configuration.remote(source).urls) and not subject.examiner.examine(source)
+    configuration = subject.push.configuration
+    source = configuration.get(f"branch.{subject.push.head.branch}.remote") or "origin"
+    is_known = bool(configuration.remote(source).urls) and not subject.remotes.examiner.examine(source)
     fetch = shell.git("fetch", "--unshallow")
     fix, probe = (fetch, "") if is_known else ("", f"{fetch} REMOTE")
     return Finding(PROBLEM, SHALLOW, fix, probe)
@@ -326,18 +327,18 @@ def history(subject: Subject) -> Finding:
 
 def commit(subject: Subject) -> Finding:
     """Check whether there is anything to push."""
-    if subject.head.has_commit:
+    if subject.push.head.has_commit:
         return Finding(OK, "there is something to push")
     line = shell.chain(shell.git("add", "--all"), shell.git("commit", "--allow-empty", "--message", "First commit"))
-    if not subject.repository.has_work_tree:
+    if not subject.push.repository.has_work_tree:
         return Finding(PROBLEM, "there is no commit yet, and this repository is bare")
-    is_exact = not _identity_failure() and not subject.configuration.get("commit.gpgsign")
+    is_exact = not _identity_failure() and not subject.push.configuration.get("commit.gpgsign")
     return Finding(PROBLEM, "there is no commit yet", *((line, "") if is_exact else ("", line)))
 
 
 def identity(subject: Subject) -> Finding:
     """Check whether git knows an author for the first commit."""
-    if subject.head.has_commit:
+    if subject.push.head.has_commit:
         return Finding(OK, f"the commit is by {author()}")
     failure = _identity_failure()
     if not failure:
@@ -355,7 +356,7 @@ def _identity_failure() -> str:
 
 def submodules(subject: Subject) -> Finding:
     """Check whether the commit leaves out some of the content."""
-    if not subject.head.has_commit:
+    if not subject.push.head.has_commit:
         return Finding(SKIPPED, "there is no commit yet")
     try:
         found = has_gitmodules()
@@ -368,9 +369,11 @@ def submodules(subject: Subject) -> Finding:
 
 def branch(subject: Subject) -> Finding:
     """Say how to push, if that push goes to the app."""
-    name = subject.head.ref.removeprefix("refs/heads/")
-    what = f"{name} is {'deployed' if name in DEPLOYED_BRANCHES else 'not deployed under its own name'}"
+    push = subject.push
+    name = push.head.branch or push.head.ref
+    what = (
+        f"Scalingo deploys {name}" if name in DEPLOYED_BRANCHES else f"Scalingo does not deploy a branch named {name}"
+    )
     what = what if name else "HEAD is detached"
-    asked = (subject.head, subject.configuration, subject.remote)
-    push = push_command(*asked) if subject.is_current and not any(hindrances(subject.repository, *asked)) else ""
-    return Finding(OK, f"{what}: {push}" if push else what)
+    command = push.command if subject.is_current and not push.problems else ""
+    return Finding(OK, f"{what}: {command}" if command else what)

@@ -11,7 +11,7 @@ from typing import Any
 from git_scalingo_region import shell
 from git_scalingo_region.commands import access, checks
 from git_scalingo_region.commands.checks import OK, PROBLEM, SKIPPED, WARNING, Finding, Skip, Subject
-from git_scalingo_region.commands.selection import examiner_of, select
+from git_scalingo_region.commands.selection import Remotes
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import (
     CredentialsError,
@@ -27,6 +27,7 @@ from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.git import MINIMUM, Repository
 from git_scalingo_region.repository.git import version as git_version
 from git_scalingo_region.repository.plan import State
+from git_scalingo_region.repository.push import Push
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.scalingo.credentials import find_token
 from git_scalingo_region.settings import Settings
@@ -87,7 +88,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     repository, finding = _find_repository()
     yield "repository", finding
     catalog, regions = _find_regions(context)
-    look = partial(_look, _find_subject(context, catalog, remote, repository) if repository else None)
+    look = partial(_run_check, _find_subject(context, catalog, remote, repository) if repository else None)
     yield "remote", look(checks.remote)
     yield "push-url", look(checks.push_url)
     yield "regions", regions
@@ -105,7 +106,7 @@ def _findings(context: Context, remote: str, *, connect: bool) -> Iterator[tuple
     yield "connection", connection
 
 
-def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
+def _run_check(subject: Subject | None, check: Callable[[Subject], Finding]) -> Finding:
     """Run one check. If it fails, that is reported as its problem, and the others are still run."""
     if subject is None:
         return Finding(SKIPPED, "there is no repository")
@@ -122,7 +123,7 @@ def _look(subject: Subject | None, check: Callable[[Subject], Finding]) -> Findi
 
 
 def _host_key(subject: Subject, connection: Finding) -> Finding:
-    return _doubted(subject, _look(subject, access.host_key), connection)
+    return _doubted(subject, _run_check(subject, access.host_key), connection)
 
 
 def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
@@ -140,7 +141,7 @@ def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
 
 def _key(subject: Subject, connection: Finding) -> Finding:
     """Check the user's key. What the host says about it counts more than the account's list."""
-    found = _doubted(subject, _look(subject, access.key), connection)
+    found = _doubted(subject, _run_check(subject, access.key), connection)
     if connection.accepted and found.status != OK:
         return Finding(OK, f"{subject.region.ssh} accepts your ssh key")
     if connection.accepted is False and found.status != PROBLEM:
@@ -173,8 +174,8 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
     try:
         repository = Repository()
         return (repository, repository.read()), Finding(OK, "git reads its configuration")
-    except MissingProgram:
-        return None, Finding(SKIPPED, "git is not installed")
+    except MissingProgram as error:
+        return None, Finding(SKIPPED, error.message)
     except RepositoryError as error:
         ours = (shell.git("init"), "git config --global --add safe.directory ")
         fix = next((hint for hint in error.hints if hint.startswith(ours) and hint.isprintable()), "")
@@ -198,8 +199,10 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     if catalog.context.warnings:
         reason, _, _ = catalog.context.warnings[0].partition("; using ")  # which list is used instead does not matter
         return catalog, Finding(PROBLEM, reason, "", shell.command("curl", "-sS", f"{settings.service}/v1/regions"))
-    whose = "the token is accepted" if catalog.token else "the public ones"
-    return catalog, Finding(OK, f"{len(regions.regions)} from {settings.service}, {whose}")
+    count, whose = len(regions.regions), ", the token is accepted" if catalog.token else ""
+    return catalog, Finding(
+        OK, f"{plural(count, 'region' if whose else 'public region')} from {settings.service}{whose}"
+    )
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:
@@ -222,15 +225,15 @@ def _kept_catalog(settings: Settings) -> Catalog:
     return catalog
 
 
-def _find_subject(context: Context, catalog: Catalog, remote: str, place: tuple[Repository, Configuration]) -> Subject:
-    repository, configuration = place
-    examiner = examiner_of(catalog, configuration)
-    selection = select(catalog, configuration, remote, existing=True)
-    ours = [name for name in configuration.remote_names if examiner.examine(name)]
+def _find_subject(context: Context, catalog: Catalog, remote: str, found: tuple[Repository, Configuration]) -> Subject:
+    repository, configuration = found
+    remotes = Remotes(catalog, configuration)
+    selection = remotes.select(remote, existing=True)
+    ours = [item.remote.name for item in remotes.examine(repository)]
     if not remote and selection.remote not in configuration.remote_names and len(ours) > 1:
         hints = filter(None, (shell.plugin("doctor", name) for name in ours))
         raise InvalidInput(f"several remotes are Scalingo's: {', '.join(ours)}: name one of them", *hints)
     examined = selection.examined
     region = catalog.find(examined.region) if examined and examined.state is not State.UNKNOWN_REGION else None
-    head = repository.head()
-    return Subject(context, catalog, repository, configuration, head, selection.remote, examiner, examined, region)
+    push = Push(repository, configuration, selection.remote)
+    return Subject(context, remotes, push, examined, region)

@@ -42,7 +42,7 @@ def _is_known(catalog: Catalog, wish: Wish) -> bool:
     """Return whether the selected region exists, and warn if it does not: the list is still worth showing."""
     if is_region_name(wish.name) and catalog.find(wish.name):
         if not catalog.load().find(wish.name):
-            catalog.context.warn(f"{wish.name}, which {wish.source.place} names, is not among the public regions")
+            catalog.context.warn(f"{wish.name}, which {wish.source.setting} names, is not among the public regions")
         return True
     try:
         named(catalog, wish)

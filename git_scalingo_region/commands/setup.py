@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, examiner_of, is_gone, move_hint, select
+from git_scalingo_region.commands.selection import Remotes, add_form
 from git_scalingo_region.commands.target import (
     Done,
     Target,
@@ -20,7 +20,6 @@ from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput, RemoteConflict, RepositoryError, ScalingoRegionError
 from git_scalingo_region.model import Outcome, Region, check_remote_name
 from git_scalingo_region.repository.changes import write_values
-from git_scalingo_region.repository.configuration import Configuration
 from git_scalingo_region.repository.declared import EXAMPLE, FILE, Declared, path_of, read_declared
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import OTHER_NAME, Examined, plan_add
@@ -58,15 +57,15 @@ def _make(
     context: Context, repository: Repository, wanted: Sequence[Declared], *, force: bool, dry_run: bool
 ) -> tuple[list[Target], list[Done]]:
     """Make the remotes in one step, and return where they point, and what was done."""
-    configuration, catalog = repository.read(), Catalog(context)
+    here = Remotes(Catalog(context), repository.read())
 
     def choose(item: Declared) -> Target:
-        selection = select(catalog, configuration, item.remote)
+        selection = here.select(item.remote)
         return choose_target(selection, repository, Wish(RegionSource.GITSCALINGO, item.region), item.app, force=force)
 
     try:
         targets = all_of(wanted, choose)
-        return targets, make_remotes(repository, configuration, targets, dry_run=dry_run)
+        return targets, make_remotes(repository, here.configuration, targets, dry_run=dry_run)
     except RemoteConflict as conflict:
         hints = (hint.replace(OTHER_NAME, f"give it another name in {FILE}") for hint in conflict.hints)
         raise RemoteConflict(conflict.message, *hints) from None
@@ -74,10 +73,14 @@ def _make(
 
 def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
     """Return what to do if ssh does not know the hosts: one command, if the keys of all of them are published."""
-    unknown = {target.choice.region.ssh: advice for target in targets if (advice := host_key_advice(target))}
+    unknown = {
+        target.choice.region.ssh: advice
+        for target in targets
+        if (advice := host_key_advice(target.selection.remotes, target.choice.region))
+    }
     command = shell.plugin("setup", "--trust", *remotes)
     if command and unknown and all(map(builtin.fingerprints, unknown)):
-        return (f"make ssh know the host keys: {command}",)
+        return (f"trust the host keys: {command}",)
     return tuple(dict.fromkeys(line for advice in unknown.values() for line in advice))
 
 
@@ -110,7 +113,7 @@ def _json(done: Done, target: Target) -> dict[str, Any]:
         "region": choice.region.name,
         "region_source": choice.source.key,
         "app_found": choice.app_found,
-        "url": done.plan.held_url,
+        "url": done.plan.configured_url,
         "previous_url": done.plan.previous_url,
         "undo": list(done.undo),
     }
@@ -149,15 +152,13 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     if not repository.has_work_tree:
         raise RepositoryError(f"{FILE} belongs in a work tree, and this repository has none")
     declared = read_declared(context, repository)
-    configuration = repository.read()
-    catalog = Catalog(context)
-    examined = examine(repository, catalog, configuration, names)
-    found, hints = _declarable(catalog, configuration, examined, are_named=bool(names))
+    here = Remotes(Catalog(context), repository.read())
+    found, hints = _declarable(here, here.examine(repository, names), are_named=bool(names))
     held = _values((declared or {}).values())
     values = {key: value for key, value in _values(found).items() if held.get(key) != value}
     if values and not dry_run:
         write_values(path_of(repository), values)
-        hints.append(f"commit it, and everybody can set up with: {shell.PROGRAM} setup")
+        hints.append(f"commit it, so that everybody can run: {shell.PROGRAM} setup")
     outcome = Outcome.UNCHANGED if not values else Outcome.CREATED if declared is None else Outcome.UPDATED
     title = headline(FILE, outcome, dry_run=dry_run)
     fields = [(item.remote, f"{item.app} in {item.region}") for item in found]
@@ -169,28 +170,26 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
     )
 
 
-def _declarable(
-    catalog: Catalog, configuration: Configuration, examined: Iterable[Examined], *, are_named: bool
-) -> tuple[list[Declared], list[str]]:
+def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
     If a remote whose region is gone were declared without a region, a new clone would have it in another region. A
     remote that `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict`
     if it is named.
     """
-    examiner = examiner_of(catalog, configuration)
+    warn, examiner = here.catalog.context.warn, here.examiner
     found, hints = [], []
     for item in examined:
-        if is_gone(catalog, item):
-            catalog.context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
-            hints.append(move_hint(catalog, configuration, item))
+        if here.has_unknown_region(item):
+            warn(f"left out: the region of the remote '{item.remote.name}' is unknown")
+            hints.append(here.move_hint(item))
             continue
         try:
             plan_add(item.remote, item.url, examiner)
         except RemoteConflict as conflict:
             if are_named:  # its hints are about `add`
                 raise RemoteConflict(conflict.message) from None
-            catalog.context.warn(f"left out of {FILE}: {conflict.message}")
+            warn(f"left out: {conflict.message}")
         else:
             found.append(Declared(check_remote_name(item.remote.name), item.url.app, item.region))
     if not found:

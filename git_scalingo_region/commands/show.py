@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from git_scalingo_region.commands.selection import select_region
+from git_scalingo_region.commands.selection import choose_region_only
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import InvalidInput
 from git_scalingo_region.model import REGION_FIELDS, Region
@@ -17,7 +17,7 @@ def run(context: Context, *, region: str, field: str) -> Result:
     """
     if field and field not in REGION_FIELDS:
         raise InvalidInput(f"there is no field '{field}'", f"the fields are {', '.join(REGION_FIELDS)}")
-    choice = select_region(Catalog(context), region)
+    choice = choose_region_only(Catalog(context), region)
     source = choice.source.key
     return Result(
         text=lambda style: _text(choice.region, field, style),

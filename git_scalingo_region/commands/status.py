@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import add_form, examine, move_hint
+from git_scalingo_region.commands.selection import Remotes, add_form
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import ExitStatus
-from git_scalingo_region.repository.configuration import Configuration, Remote, without_login
+from git_scalingo_region.repository.configuration import Remote, without_login
 from git_scalingo_region.repository.declared import FILE, Declared, read_declared
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
@@ -39,11 +39,12 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     repository = Repository()
     configuration = repository.read()
     declared = read_declared(context, repository) or {}
-    catalog = Catalog(context)
-    found = {item.remote.name: item for item in examine(repository, catalog, configuration, remotes, spare=declared)}
+    here = Remotes(Catalog(context), configuration)
+    found = {item.remote.name: item for item in here.examine(repository, remotes, optional=declared)}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
-    advice = [_advice(catalog, configuration, status, found.get(status.remote)) for status in statuses]
+    refused = {item.remote for item in declared.values() if not _can_set_up(here, repository, item)}
+    advice = [_advice(here, status, found.get(status.remote), refused) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
     return Result(
         text=lambda style: _text(statuses, style),
@@ -71,22 +72,30 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
     if item:
         is_as_declared = not declared or (app, region or item.region) == (item.url.app, item.region)
         app, region, state = item.url.app, item.region, item.state if is_as_declared else State.DIFFERS
-    url = remote.located[0].value if remote.located else None
+    url = remote.in_force[0].value if remote.in_force else None
     return Status(remote.name, app, region or None, url, remote.push_urls, state)
 
 
-def _advice(catalog: Catalog, configuration: Configuration, status: Status, item: Examined | None) -> str:
-    """Return what to do about a remote; a command only if it can do what the line says."""
+def _can_set_up(here: Remotes, repository: Repository, item: Declared) -> bool:
+    """Return whether `setup` can make a declared remote; that does not depend on its region."""
+    is_ours = here.move_command(item.remote, here.catalog.load().regions[0], item.app)
+    return bool(is_ours) and not repository.legacy_file(here.configuration.remote(item.remote))
+
+
+def _advice(here: Remotes, status: Status, item: Examined | None, refused: Collection[str]) -> str:
+    """Return what to do about a remote; a command only if it can do what the line says.
+
+    One remote that `setup` refuses keeps it from making any, unless the others are named.
+    """
     name, state = status.remote, status.state
-    if state is State.DIFFERS and not item:
-        see = shell.plugin("setup", "-n", name)
-        return f"'{name}' is not Scalingo's; to see what keeps setup from changing it: {see}"
+    if state in (State.DIFFERS, State.MISSING) and name in refused:
+        return f"setup does not change '{name}'; to see why: {shell.plugin('setup', '-n', name)}"
     if state in (State.DIFFERS, State.MISSING):
-        return f"set up what {FILE} declares: {shell.plugin('setup')}"
-    if state is State.STALE and configuration.remote(name).inherited:
+        return f"set up what {FILE} declares: {shell.plugin('setup', *([name] if refused else []))}"
+    if state is State.STALE and here.configuration.remote(name).inherited:
         return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"
     if state is State.STALE:
-        return f"bring stale remotes to their region's endpoint: {shell.plugin('sync')}"
+        return f"update stale remotes: {shell.plugin('sync')}"
     if state is State.DIVERTED:
         return f"see what diverts the push: {shell.plugin('doctor', name)}"
-    return move_hint(catalog, configuration, item) if item and state is State.UNKNOWN_REGION else ""
+    return here.move_hint(item) if item and state is State.UNKNOWN_REGION else ""

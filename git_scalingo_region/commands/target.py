@@ -9,14 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import (
-    Selection,
-    add_words,
-    choose_region,
-    examiner_of,
-    move_command,
-    ssh_command,
-)
+from git_scalingo_region.commands.selection import Remotes, Selection, choose_region, ssh_command
 from git_scalingo_region.errors import RegionError, RemoteConflict, RepositoryError
 from git_scalingo_region.model import Outcome, Region
 from git_scalingo_region.repository.changes import carry_out
@@ -28,7 +21,7 @@ from git_scalingo_region.scalingo.choice import Choice, RegionSource, Wish, warn
 from git_scalingo_region.terminal import GREEN, Style, record
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 _NAMED = (RegionSource.ARGUMENT, RegionSource.GITSCALINGO)
 
@@ -46,8 +39,8 @@ class Target(NamedTuple):
 
         Only a region that the user has named moves a remote that another process has just put into another region.
         """
-        remote, before, chosen = self.selection.remote, self.selection.examined, self.choice
-        examiner = examiner_of(self.selection.catalog, configuration)
+        (remotes, remote, before), chosen = self.selection, self.choice
+        examiner = remotes._replace(configuration=configuration).examiner
         now = examiner.examine(remote) if chosen.source not in _NAMED else None
         if now and now.region not in (before and before.region, chosen.region.name):
             raise RemoteConflict(f"another process has just moved the remote '{remote}'", "run the same command again")
@@ -59,8 +52,8 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
 
     A remote that is not Scalingo's is refused first. Raises what `choose_region` raises, and `RemoteConflict`.
     """
-    catalog, configuration, remote, examined = selection
-    if not configuration.remote(remote).exists and (file := repository.legacy_file(remote)):
+    (catalog, configuration), remote, examined = selection
+    if file := repository.legacy_file(configuration.remote(remote)):
         raise RemoteConflict(f"the remote '{remote}' is defined by the file {file}", OTHER_NAME)
     listed = catalog.load()
     if examined is None:  # a conflict does not depend on the region, so any region will do
@@ -71,14 +64,13 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
     target = Target(selection, app, choice, force)
     if choice.app_found or not target.plan(configuration).changes:
         return target
-    words = add_words(configuration, remote)
+    words = (*selection.remotes.add_words(remote), *(["--force"] if force else []))
     return target._replace(choice=warn_if_elsewhere(catalog, choice, app, words))
 
 
 def _unmoved(selection: Selection, examined: Examined, region: Region, app: str) -> RegionError:
     """Return the error for a remote that a mistyped name would move: `--fallback` names no region."""
-    catalog, configuration, remote, _ = selection
-    move = move_command(examiner_of(catalog, configuration), configuration, remote, region, app)
+    remote, move = selection.remote, selection.remotes.move_command(selection.remote, region, app)
     here = examined.region or "an unknown region"
     message = f"the remote '{remote}' is in {here}: --fallback does not move it to {region.name}"
     return RegionError(message, *([f"to move it: {move}"] if move else []))
@@ -95,7 +87,7 @@ class Done(NamedTuple):
     def text(self, style: Style, push: str = "") -> str:
         """Show what was done, in which region, how to undo it, and what to do next."""
         fields = (
-            *(self.plan.replacements or [("url", self.plan.held_url)]),
+            *(self.plan.replacements or [("url", without_login(self.plan.configured_url))]),
             ("region", self.region),
             ("undo", " && ".join(self.undo)),
             ("next", push),
@@ -131,7 +123,7 @@ def make_remotes(
     return done
 
 
-def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
+def all_of(items: Iterable[Item], do: Callable[[Item], T]) -> list[T]:
     """Do something with each item; raise all the conflicts, if any, as one `RemoteConflict`."""
     done, conflicts = [], []
     for item in items:
@@ -147,7 +139,7 @@ def all_of(items: Iterable[Item], do: Callable[[Item], Answer]) -> list[Answer]:
 
 def _warn_about(target: Target, repository: Repository, plan: Plan) -> None:
     """Warn if the change affects other repositories, or if the push goes somewhere other than to the app."""
-    context = target.selection.catalog.context
+    context = target.selection.remotes.catalog.context
     for path in repository.shared_files(change.origin for change in plan.changes):
         context.warn(f"the remote '{plan.remote}' is in {path}, which other repositories may include")
     for url in plan.elsewhere:
@@ -159,17 +151,17 @@ def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
     return undo_commands(plan, lambda origin: None if repository.is_main_file(origin) else repository.real_path(origin))
 
 
-def host_key_advice(target: Target) -> Sequence[str]:
-    """Return what to do if ssh does not know the host of a remote that was made or moved."""
+def host_key_advice(remotes: Remotes, region: Region) -> Sequence[str]:
+    """Return what to do if ssh does not know the host of the region to which a remote was made or moved."""
     from git_scalingo_region.ssh import client, known_hosts  # only needed if something has changed
 
-    endpoint, selection = target.choice.region.ssh, target.selection
+    endpoint = region.ssh
     try:
-        place = client.lookup(endpoint, ssh_command(selection.catalog.context, selection.configuration))
-        if known_hosts.trusted(known_hosts.known_keys(place.name, place.files)):
+        lookup = client.lookup(endpoint, ssh_command(remotes.catalog.context, remotes.configuration))
+        if known_hosts.trusted(known_hosts.known_keys(lookup.name, lookup.files)):
             return ()
     except RepositoryError as error:
         return (error.message, *error.hints)
     is_published = bool(builtin.fingerprints(endpoint))
     why = " yet" if is_published else ", and none is published; to see its keys"
-    return (f"ssh does not know the host key of {endpoint}{why}: {shell.plugin('trust', target.choice.region.name)}",)
+    return (f"ssh does not know the host key of {endpoint}{why}: {shell.plugin('trust', region.name)}",)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import read_or_warn, select_region, ssh_command
+from git_scalingo_region.commands.selection import choose_region_only, read_or_warn, ssh_command
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ScalingoRegionError, ServiceError
 from git_scalingo_region.model import Outcome, Region
@@ -15,11 +15,11 @@ from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import SCAN_SECONDS
 from git_scalingo_region.ssh import client, known_hosts
-from git_scalingo_region.ssh.client import HostKey, Lookup
+from git_scalingo_region.ssh.client import HostKey, HostKeyLookup
 from git_scalingo_region.ssh.known_hosts import KnownKey, is_fingerprint
 from git_scalingo_region.terminal import GREEN, Result, Style, plural, record
 
-DOCUMENTATION = "the page 'Regions' of the platform's documentation, section 'SSH Endpoints'"
+DOCUMENTATION = "the page 'Regions' of Scalingo's documentation, section 'SSH Endpoints'"
 # Who vouches for the keys.
 GIVEN = "the fingerprint given"
 KNOWN_BEFORE = "trusted before; no fingerprint is published"
@@ -29,7 +29,7 @@ class TrustedHost(NamedTuple):
     """A region's verified host keys, where they belong, and those of them that were missing there."""
 
     region: Region
-    place: Lookup
+    lookup: HostKeyLookup
     keys: tuple[HostKey, ...]
     added: tuple[HostKey, ...]
     vouched_by: str
@@ -50,7 +50,7 @@ class TrustedHost(NamedTuple):
             headline = f"The {keys} {'is' if one else 'are'} trusted already"
         added = () if dry_run else self.added
         fields = [(key.type, key.fingerprint + (" (added)" if key in added else "")) for key in self.keys]
-        fields += [("region", self.region.name), ("file", self.place.user_file), ("source", self.vouched_by)]
+        fields += [("region", self.region.name), ("file", self.lookup.user_file), ("source", self.vouched_by)]
         return record(headline, fields, style, GREEN)
 
     def json(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class TrustedHost(NamedTuple):
             "outcome": self.outcome.value,
             "region": self.region.name,
             "endpoint": str(self.region.ssh),
-            "file": self.place.user_file,
+            "file": self.lookup.user_file,
             "keys": [
                 {"type": key.type, "fingerprint": key.fingerprint, "added": key in self.added} for key in self.keys
             ],
@@ -77,7 +77,7 @@ def run(
 ) -> Result:
     """Append the keys of the regions' ssh endpoints that are vouched for; nothing is written before all are verified.
 
-    Raises what `trust_regions` raises, and `InvalidInput` for options that do not go together.
+    Raises what `trust_regions` and the choice of a region raise, and `InvalidInput` for options that clash.
     """
     for text in fingerprint:
         if not is_fingerprint(text):
@@ -99,10 +99,11 @@ def trust_regions(
 ) -> Result:
     """Trust the regions' hosts. The JSON is `{"hosts": [...], "dry_run"}`, or that of the one host unless `is_list`.
 
-    Raises `HostKeyError`, with nothing changed, for a key that is not the one vouched for, or that nothing vouches for.
+    Raises `HostKeyError` for a key that is not the one vouched for, or that nothing vouches for, `ServiceError` for a
+    host that is not reached, and `RepositoryError` without a usable file or ssh. Nothing is changed then.
     """
     if context.offline:
-        raise ServiceError(f"{regions[0].ssh} cannot be reached: --offline", "trust needs to ask the host for its key")
+        raise ServiceError(f"cannot ask {regions[0].ssh} for its key: --offline")
     hosts = _verified(context, regions, file, fingerprints)
     if not dry_run:
         hosts = [_append(host) if host.added else host for host in hosts]
@@ -116,8 +117,8 @@ def trust_regions(
 
 
 def _append(host: TrustedHost) -> TrustedHost:
-    place = host.place
-    added = known_hosts.append(place.user_file, place.name, host.added, hashed=place.hash_known_hosts)
+    lookup = host.lookup
+    added = known_hosts.append(lookup.user_file, lookup.name, host.added, hashed=lookup.hash_known_hosts)
     return host._replace(added=added)
 
 
@@ -130,7 +131,7 @@ def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequ
         raise RepositoryError(
             "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
         )
-    found = (select_region(catalog, name).region for name in names)
+    found = (choose_region_only(catalog, name).region for name in names)
     return list({region.name: region for region in found}.values())
 
 
@@ -139,33 +140,33 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
     A remote whose region is unknown or gone has no host to trust; there is a warning instead.
     """
-    from git_scalingo_region.commands.selection import examine
+    from git_scalingo_region.commands.selection import Remotes
     from git_scalingo_region.repository.declared import read_declared
     from git_scalingo_region.repository.git import Repository
     from git_scalingo_region.repository.plan import State
 
     repository = Repository()
     names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
-    for item in examine(repository, catalog, repository.read()):
+    for item in Remotes(catalog, repository.read()).examine(repository):
         if item.state is State.UNKNOWN_REGION:
-            context.warn(f"leaving out the remote '{item.remote.name}': its region is unknown")
+            context.warn(f"left out: the region of the remote '{item.remote.name}' is unknown")
         else:
             names.append(item.region)
     return names
 
 
-def _place(region: Region, command: str, file: str) -> Lookup:
+def _lookup(region: Region, command: str, file: str) -> HostKeyLookup:
     """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
     try:
         path = file and os.path.abspath(file)
     except OSError as error:
         raise RepositoryError(f"cannot use {file}: {error.strerror}") from None
-    named = Lookup(region.ssh, region.ssh.known_hosts_name, path, (path,))
-    place = named if file else client.lookup(region.ssh, command)
-    if not place.user_file:
+    named = HostKeyLookup(region.ssh, region.ssh.known_hosts_name, path, (path,))
+    lookup = named if file else client.lookup(region.ssh, command)
+    if not lookup.user_file:
         raise RepositoryError("ssh is set to use no known_hosts file of the user", "name one with --known-hosts FILE")
-    known_hosts.check_file(place.user_file)
-    return place
+    known_hosts.check_file(lookup.user_file)
+    return lookup
 
 
 def _verified(context: Context, regions: Sequence[Region], file: str, fingerprints: Sequence[str]) -> list[TrustedHost]:
@@ -175,7 +176,7 @@ def _verified(context: Context, regions: Sequence[Region], file: str, fingerprin
     failed: dict[str, ScalingoRegionError] = {}
     for region in regions:
         try:
-            hosts.append(_verify(context, region, _place(region, command, file), fingerprints))
+            hosts.append(_verify(context, region, _lookup(region, command, file), fingerprints))
         except ScalingoRegionError as error:
             failed[region.name] = error
     if failed:
@@ -190,21 +191,21 @@ def _together(failed: Mapping[str, ScalingoRegionError]) -> ScalingoRegionError:
     return kind(f"{plural(len(failed), 'region')} cannot be trusted; no host key was added", *dict.fromkeys(hints))
 
 
-def _verify(context: Context, region: Region, place: Lookup, fingerprints: Sequence[str]) -> TrustedHost:
+def _verify(context: Context, region: Region, lookup: HostKeyLookup, fingerprints: Sequence[str]) -> TrustedHost:
     with context.network() as seconds:
-        offered = client.scan(place.endpoint, seconds=min(SCAN_SECONDS, seconds))
-    entries = known_hosts.known_keys(place.name, place.files)
+        offered = client.scan(lookup.endpoint, seconds=min(SCAN_SECONDS, seconds))
+    entries = known_hosts.known_keys(lookup.name, lookup.files)
     trusted = {entry.key for entry in known_hosts.trusted(entries)}
     published = {} if fingerprints else builtin.fingerprints(region.ssh)
     expected = fingerprints or published.values()
     if not expected and (known := tuple(key for key in offered if key in trusted)):
-        return TrustedHost(region, place, known, (), KNOWN_BEFORE, is_known=True)
+        return TrustedHost(region, lookup, known, (), KNOWN_BEFORE, is_known=True)
     listed = [f"{region.ssh} offers {key.type} {key.fingerprint}" for key in offered]
     if not expected:
         raise HostKeyError(
             f"nothing vouches for the host key of {region.ssh}: there is no published fingerprint",
             *listed,
-            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint SHA256:...",
+            f"compare with {DOCUMENTATION}, then: {shell.plugin('trust', region.name)} --fingerprint FINGERPRINT",
         )
     for key in offered:
         if published.get(key.type, key.fingerprint) != key.fingerprint:
@@ -212,16 +213,16 @@ def _verify(context: Context, region: Region, place: Lookup, fingerprints: Seque
     keys = tuple(key for key in offered if key.fingerprint in expected)
     if not keys:
         raise _mismatch(region, f"none of its keys is {'the one given' if fingerprints else 'published'}", listed)
-    _check_entries(context, place.name, entries, offered, expected)
+    _check_entries(context, lookup.name, entries, offered, expected)
     added = tuple(key for key in keys if key not in trusted)
-    return TrustedHost(region, place, keys, added, GIVEN if fingerprints else builtin.SOURCE, is_known=bool(trusted))
+    return TrustedHost(region, lookup, keys, added, GIVEN if fingerprints else builtin.SOURCE, is_known=bool(trusted))
 
 
 def _mismatch(region: Region, why: str, listed: Sequence[str]) -> HostKeyError:
     return HostKeyError(
         f"the host that answers at {region.ssh} may not be Scalingo's: {why}; no host key was added",
         *listed,
-        f"if the platform announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
+        f"if Scalingo announced a new key, compare it with {DOCUMENTATION}, and name it with --fingerprint",
     )
 
 
@@ -250,7 +251,7 @@ def _check_entries(
             f"{others[0].path} holds another key for {name}, which the host does not offer: {_what(others[0])}"
             "; no host key was added",
             *(f"{entry.path} also holds {_what(entry)}" for entry in others[1:]),
-            _removal("if the platform announced a new key, remove the old one", others),
+            _removal("if Scalingo announced a new key, remove the old one", others),
         )
 
 

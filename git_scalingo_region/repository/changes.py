@@ -10,17 +10,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from git_scalingo_region import signals, trace
+from git_scalingo_region import signals
 from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.configuration import Configuration, parse_items
-from git_scalingo_region.repository.git import Repository, reason_of
+from git_scalingo_region.repository.configuration import VALUELESS, Configuration, parse_items
+from git_scalingo_region.repository.git import Repository, execute, gitpython, reason_of
 from git_scalingo_region.repository.plan import Change, Plan
 from git_scalingo_region.settings import LOCK_SECONDS
-
-if TYPE_CHECKING:
-    import git
 
 _RETRY_SECONDS = 0.02
 
@@ -32,12 +28,15 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
 
     The plan is made again under the lock, since another process may have changed the configuration meanwhile.
 
-    Raises what `decide` raises, and `RepositoryError` if a file cannot be written, stays locked, or is one that git
-    reads more than once.
+    Raises what `decide` raises, and `RepositoryError` if git refuses a remote, or if a file cannot be written, stays
+    locked, or is one that git reads more than once.
     """
     plans = decide(configuration)
+    edited = [change for plan in plans for change in plan.changes]
+    if edited and not any(value is VALUELESS for change in edited for value in change.old):
+        repository.push_urls()  # if git refuses any remote, say so before something is written
     while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
-        _editor()  # loading GitPython takes a while: do it before taking the lock
+        gitpython()  # loading it takes a while: do that before taking the lock
         with _locked(paths):
             configuration = repository.read()
             plans = decide(configuration)
@@ -53,7 +52,7 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 
     Raises `RepositoryError` as `carry_out` does.
     """
-    _editor()
+    gitpython()
     with _locked([path]), _copies([path]) as copies:
         for key, value in values.items():
             _run(copies[path], "--replace-all", key, value)
@@ -97,28 +96,11 @@ def _edit(copy: str, change: Change) -> None:
 
 
 def _run(file: str, *arguments: str) -> str:
-    signals.check()  # between two edits, a run that was told to end may: there may be very many of them
-    trace.line(f"run: git config --file {file} {' '.join(arguments[:2])}")  # not the value, which may hold a password
-    # A session of its own: Ctrl-C in the terminal is for this program, which finishes the edit first.
-    status, out, error = _editor().execute(
-        ["git", "config", "--file", file, *arguments],
-        with_extended_output=True,
-        with_exceptions=False,
-        stdout_as_string=False,
-        env={"GIT_TRACE": "0"},
-        start_new_session=True,
-    )
-    if status:
-        raise RepositoryError(f"git cannot edit its configuration: {reason_of(str(error))}")
-    return os.fsdecode(out)
-
-
-def _editor() -> git.Git:
-    # Without git on PATH, GitPython would print and raise when it is imported.
-    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    import git
-
-    return git.Git()
+    signals.check()  # a run that was told to end may stop here, between two edits: there can be very many of them
+    answer = execute("config", "--file", file, *arguments, trace_words=5)
+    if answer.status:
+        raise RepositoryError(f"git cannot edit its configuration: {reason_of(answer.error)}")
+    return answer.output
 
 
 @contextlib.contextmanager
@@ -150,7 +132,7 @@ def _copy(path: str) -> Iterator[str]:
 @contextlib.contextmanager
 def _locked(paths: Iterable[str]) -> Iterator[None]:
     """Hold git's locks on the files; signals that arrive meanwhile wait for the end of the edit or of the wait."""
-    with signals.held(), contextlib.ExitStack() as stack:
+    with signals.deferred(), contextlib.ExitStack() as stack:
         for path in paths:
             _take(f"{path}.lock", path)
             stack.callback(_remove, f"{path}.lock")

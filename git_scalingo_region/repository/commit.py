@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
-from git_scalingo_region import trace
-from git_scalingo_region.errors import RepositoryError
-from git_scalingo_region.repository.git import environment, reason_of
+from git_scalingo_region.repository.git import execute, refusal
 
 # git may take a plain HEAD for a tag of that name.
 _COMMIT = "HEAD^0"
@@ -24,15 +20,7 @@ def has_gitmodules() -> bool:
 
 
 def _ask(*arguments: str) -> str:
-    # Without git on PATH, GitPython would print and raise when it is imported.
-    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-    import git
-
-    trace.line(f"run: git {' '.join(arguments)}")
-    try:
-        answer = git.Git().execute(["git", *arguments], env={**environment(), "GIT_TRACE": "0"})
-    except git.GitCommandError as error:
-        # GitPython puts what git wrote between quotes.
-        said = error.stderr.strip().removeprefix("stderr: '").removesuffix("'")
-        raise RepositoryError(f"git says: {reason_of(said)}") from None
-    return str(answer)
+    answer = execute(*arguments)
+    if answer.status:
+        raise refusal(answer.error)
+    return answer.output.removesuffix("\n")

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
 
     @property
     def own(self) -> bool:
-        """Whether the entry is the repository's own, or from a file that it includes; not the user's, for example."""
+        """Whether the entry comes from the repository's own files, or from files that they include."""
         return self.scope in ("local", "worktree")
 
     @property
@@ -39,7 +39,7 @@ class Entry(NamedTuple):
         return self.key.rpartition(".")[2]
 
     @property
-    def place(self) -> str:
+    def file(self) -> str:
         """The file that the entry is from, or `the command line` (`git -c` and the environment)."""
         return self.origin.removeprefix("file:") if self.origin.startswith("file:") else "the command line"
 
@@ -93,25 +93,25 @@ class Remote(NamedTuple):
         return self.variables["vcs"][-1].value if "vcs" in self.variables else ""
 
     @property
-    def located(self) -> tuple[Entry, ...]:
+    def in_force(self) -> tuple[Entry, ...]:
         """Every url in force: those of `url`, then those of `pushurl`."""
         return (*self.urls, *self.pushurls)
 
     @property
-    def pushed(self) -> tuple[Entry, ...]:
+    def push_entries(self) -> tuple[Entry, ...]:
         """The urls that git pushes to: a `pushurl` hides every `url`."""
         return self.pushurls or self.urls
 
     @property
     def inherited(self) -> tuple[Entry, ...]:
         """The urls that come from outside the repository."""
-        return tuple(entry for entry in self.located if not entry.own)
+        return tuple(entry for entry in self.in_force if not entry.own)
 
     def key(self, variable: str) -> str:
         """Return the full key of one of the remote's variables."""
         return f"remote.{self.name}.{variable}"
 
-    def held(self, origin: str, variable: str) -> tuple[str, ...]:
+    def values_in(self, origin: str, variable: str) -> tuple[str, ...]:
         """Return all values of a variable in one file, including those that a later empty value hides."""
         return tuple(entry.value for entry in self.variables.get(variable, ()) if entry.origin == origin)
 

@@ -1,4 +1,4 @@
-"""Every question to git: the only module that starts it, except for `changes` and `commit`, through GitPython.
+"""Every question to git, and every order: the only module that starts it, by itself or through GitPython.
 
 git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
 knows is read by other means.
@@ -8,31 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import MissingProgram, RepositoryError
-from git_scalingo_region.repository.configuration import LISTING, Configuration, parse_listing
+from git_scalingo_region import process, shell, trace
+from git_scalingo_region.errors import RepositoryError
+from git_scalingo_region.process import Finished
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Remote, parse_listing
+
+if TYPE_CHECKING:
+    import git
 
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
-# The path may hold a newline. Outside a work tree the last of the three answers is not needed.
-_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n.*)?)"
+# The path may hold a newline. The last of the three answers is missing if there is no work tree.
+_PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n(.+))?)"
 # A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
-
-
-class Answer(NamedTuple):
-    """How git ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
-
-    status: int
-    output: str
-    error: str
 
 
 class Head(NamedTuple):
@@ -45,6 +39,11 @@ class Head(NamedTuple):
     has_commit: bool
     refs: frozenset[str]
 
+    @property
+    def branch(self) -> str:
+        """The name of the branch; "" if HEAD is not on one."""
+        return self.ref.removeprefix("refs/heads/") if self.ref.startswith("refs/heads/") else ""
+
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
     """Return the environment for git: its messages in English. Unless it `may_connect`, git contacts nobody."""
@@ -55,16 +54,35 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
     return {**kept, **({} if may_connect else _NO_CONTACT), "LC_ALL": "C", "LANGUAGE": "C"}
 
 
-def ask(*arguments: str, given: bytes = b"") -> Answer:
+def ask(*arguments: str, given: bytes = b"") -> Finished:
     """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
-    trace.line(f"run: git {' '.join(arguments)}")
-    try:
-        done = subprocess.run(["git", *arguments], env=environment(), input=given, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise MissingProgram("git is not installed, or not on PATH", "install git 2.26 or newer") from None
-    except OSError as error:
-        raise RepositoryError(f"git cannot be run: {error.strerror}") from None
-    return Answer(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+    return process.run("git", *arguments, environment=environment(), given=given)
+
+
+def execute(*arguments: str, trace_words: int | None = None) -> Finished:
+    """Run git through GitPython, which edits the configuration and examines a commit; load it if need be.
+
+    `trace_words` is the number of words for the trace; what follows them may hold a password.
+    """
+    trace.line(f"run: git {' '.join(arguments[:trace_words])}")
+    status, out, error = gitpython().execute(
+        ["git", *arguments],
+        with_extended_output=True,
+        with_exceptions=False,
+        stdout_as_string=False,
+        env={**environment(), "GIT_TRACE": "0"},
+        start_new_session=True,
+    )
+    return Finished(status, os.fsdecode(out), str(error))
+
+
+def gitpython() -> git.Git:
+    """Return GitPython's git. Loading it takes a while."""
+    # Without git on PATH, GitPython would print and raise when it is imported.
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    import git
+
+    return git.Git()
 
 
 def output(*arguments: str) -> str:
@@ -77,11 +95,11 @@ def output(*arguments: str) -> str:
 
 def refusal(stderr: str) -> RepositoryError:
     """Return git's own words as one sentence, with what it advises as a hint."""
-    reason = reason_of(stderr) or "nothing, but it failed"
+    reason = reason_of(stderr)
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
         advice.append(shell.git("init"))
-    return RepositoryError(f"git says: {reason}", *advice)
+    return RepositoryError(f"git says: {reason}" if reason else "git failed without saying why", *advice)
 
 
 def reason_of(stderr: str) -> str:
@@ -115,9 +133,10 @@ class Repository:
         found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
         assert found  # noqa: S101 - it matches whatever git answers
         self._config_path: str = found[1]
-        self.has_work_tree = found[2] is not None
         # Inside a work tree the origins of `git config` start from its top, whatever the current folder is.
-        self.top: str = found[2] or ""
+        self._start: str = found[2] or ""
+        self.top: str = self._start or found[3] or ""  # of the work tree; --work-tree may name one that is elsewhere
+        self.has_work_tree = found[2] is not None or bool(found[3])
         self._real_paths: dict[str, str] = {}
 
     def read(self) -> Configuration:
@@ -163,30 +182,14 @@ class Repository:
         answer = ask("-c", f"scalingo.boolean={value}", "config", "--type=bool", "--get", "scalingo.boolean")
         return None if answer.status else answer.output == "true\n"
 
-    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Answer | None:
-        """Make a push without its hooks, up to where it would send something; return None if it takes too long.
+    def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Finished:
+        """Make a push without its hooks, up to where it would send something.
 
         The push asks no questions. `ssh_command` overrides every setting that names the ssh to run.
         """
         options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
-        command = ["git", "push", *options, "--", remote, refspec]
-        trace.line(f"run: {' '.join(command)}")
-        with subprocess.Popen(
-            command,
-            env={**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
-            try:
-                out, error = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                return None
-            finally:
-                if process.returncode is None:  # timed out, or interrupted: its ssh must not go on running
-                    os.killpg(process.pid, signal.SIGKILL)
-        return Answer(process.returncode, os.fsdecode(out), os.fsdecode(error))
+        silent = {**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command}
+        return process.run("git", "push", *options, "--", remote, refspec, environment=silent, seconds=seconds)
 
     @cached_property
     def push_refusal(self) -> str:
@@ -198,18 +201,18 @@ class Repository:
         reason = reason_of(answer.error)
         return "" if answer.status == 0 or reason.endswith("not allowed") else f"git refuses to push: {reason}"
 
-    def legacy_file(self, remote: str) -> str:
+    def legacy_file(self, remote: Remote) -> str:
         """Return the file that defines the remote in one of git's legacy forms; "" if there is none.
 
         gitrepository-layout(5): `remotes/NAME` and `branches/NAME`. git reads them if the configuration has no url.
         """
         folder = os.path.dirname(self._config_path)
-        files = [os.path.join(folder, kind, remote) for kind in ("remotes", "branches")]
+        files = [os.path.join(folder, kind, remote.name) for kind in ("remotes", "branches") if not remote.exists]
         return next((path for path in files if os.path.isfile(path)), "")
 
     def file(self, origin: str) -> str:
         """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
-        return os.path.join(self.top, origin.removeprefix("file:")) if origin else self._config_path
+        return os.path.join(self._start, origin.removeprefix("file:")) if origin else self._config_path
 
     def real_path(self, origin: str) -> str:
         """Return the path that an origin leads to, links followed: git, too, writes there."""

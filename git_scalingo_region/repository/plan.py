@@ -17,7 +17,7 @@ FindRegion = Callable[[str], Region | None]
 
 
 class State(str, Enum):
-    """The state of a remote, or of one of its urls."""
+    """The state of a remote, or of one of its urls. `status` alone tells which are missing or differ."""
 
     CURRENT = "current"
     STALE = "stale"
@@ -44,9 +44,9 @@ class Examined(NamedTuple):
     state: State
 
     @property
-    def held_url(self) -> str:
+    def configured_url(self) -> str:
         """The remote's first url as the configuration holds it."""
-        return self.remote.located[0].value
+        return self.remote.in_force[0].value
 
 
 class Examiner:
@@ -61,7 +61,7 @@ class Examiner:
     def examine(self, name: str) -> Examined | None:
         """Return what the remote is, or None if it is not Scalingo's."""
         remote = self._configuration.remote(name)
-        pushed = [self.judge(remote, entry) for entry in remote.pushed]
+        pushed = [self.judge(remote, entry) for entry in remote.push_entries]
         fetched = [self.judge(remote, entry) for entry in remote.urls] if remote.pushurls else []
         ours = [judgement for judgement in (*pushed, *fetched) if judgement]
         if not ours:
@@ -75,7 +75,7 @@ class Examiner:
             region = self._region(url)
             if region and (url.endpoint, url.user) == (region.ssh, SSH_USER):
                 is_reached = reached is not None and reached._replace(suffix=url.suffix) == url
-                is_current = is_reached or entry not in remote.pushed
+                is_current = is_reached or entry not in remote.push_entries
                 return Judgement(url, region.name, State.CURRENT if is_current else State.DIVERTED)
         if not (found := held or reached):
             return None
@@ -144,13 +144,13 @@ class Change(NamedTuple):
 class Plan(NamedTuple):
     """What is to be done with one remote, and where `git push` will go afterwards.
 
-    `url` is the app's; `held_url` is the one that the configuration will hold, perhaps in another spelling.
+    `url` is the app's; `configured_url` is the one that the configuration will hold, perhaps in another spelling.
     """
 
     remote: str
     outcome: Outcome
     url: RemoteUrl
-    held_url: str
+    configured_url: str
     previous_url: str | None
     changes: tuple[Change, ...]
     push_urls: tuple[str, ...]
@@ -199,13 +199,13 @@ def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = Fals
         if examiner.replacement(remote, entry):
             raise _inherited(remote, entry)
     changes = _replaced(remote, lambda entry: examiner.replacement(remote, entry))
-    return _planned(remote, examiner.replacement(remote, remote.pushed[0]) or examined.url, changes, examiner)
+    return _planned(remote, examiner.replacement(remote, remote.push_entries[0]) or examined.url, changes, examiner)
 
 
 def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """Return the changes that make a remote as `git remote add` does; the url comes after an empty one, if any."""
     origin = next((entry.origin for entry in reversed(remote.variables.get("url", ())) if entry.own), "")
-    held = remote.held(origin, "url")
+    held = remote.values_in(origin, "url")
     changes = [Change(origin, remote.key("url"), held, (*held, str(url)))]
     if "fetch" not in remote.variables:
         changes.append(Change("", remote.key("fetch"), (), (f"+refs/heads/*:refs/remotes/{remote.name}/*",)))
@@ -214,49 +214,49 @@ def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
     """Return the plan of these changes. The previous url is the one that is replaced, or else the current one."""
-    held = [entry.value for entry in remote.pushed]
+    held = [entry.value for entry in remote.push_entries]
     old = [value for change in changes for value in change.old if remote.exists]
     kept = {"", *(value for change in changes for value in change.new)}
     candidates = [*(value for value in old if value not in kept), *old, *held]
     previous = next((value for value in candidates if value is not VALUELESS), None)
     outcome = Outcome.UNCHANGED if not changes else Outcome.UPDATED if remote.exists else Outcome.CREATED
-    held_url = str(url) if changes or not held else held[0]
-    return Plan(remote.name, outcome, url, held_url, previous, changes, examiner.push_urls_after(remote, changes))
+    configured_url = str(url) if changes or not held else held[0]
+    return Plan(remote.name, outcome, url, configured_url, previous, changes, examiner.push_urls_after(remote, changes))
 
 
 def _replaced(remote: Remote, replace: Callable[[Entry], RemoteUrl | None]) -> tuple[Change, ...]:
     """Return the changes that replace each url in force with `replace(entry)`, unless that is None."""
-    new = {id(entry): str(url) for entry in remote.located if (url := replace(entry))}
+    new = {id(entry): str(url) for entry in remote.in_force if (url := replace(entry))}
     changes = []
-    for variable, origin in dict.fromkeys((entry.variable, entry.origin) for entry in remote.located):
+    for variable, origin in dict.fromkeys((entry.variable, entry.origin) for entry in remote.in_force):
         entries = [entry for entry in remote.variables[variable] if entry.origin == origin]
         values = tuple(new.get(id(entry), entry.value) for entry in entries)
-        changes.append(Change(origin, remote.key(variable), remote.held(origin, variable), values))
+        changes.append(Change(origin, remote.key(variable), remote.values_in(origin, variable), values))
     return tuple(change for change in changes if change.old != change.new)
 
 
 def _conflict(remote: Remote, examiner: Examiner, url: RemoteUrl) -> RemoteConflict | None:
     """Return why the program must not change the remote, or None."""
     name = f"the remote '{remote.name}'"
-    foreign = [entry.value for entry in remote.located if not examiner.owns(remote, entry)]
+    foreign = [entry.value for entry in remote.in_force if not examiner.owns(remote, entry)]
     can_force = all(entry.own for entry in remote.pushurls)
     if remote.helper:
         return RemoteConflict(f"{name} is reached through the remote helper '{remote.helper}'", OTHER_NAME)
     if len(remote.urls) > 1 or len(remote.pushurls) > 1:
         hint = OTHER_NAME + (", or replace them all with --force" if can_force else "")
-        urls = _shown(entry.value for entry in remote.located)
+        urls = _shown(entry.value for entry in remote.in_force)
         return RemoteConflict(f"{name} has several urls: {without_login(urls)}", hint)
     if foreign:
         hint = OTHER_NAME + (", or replace it with --force" if can_force else "")
         return RemoteConflict(f"{name} points elsewhere: {without_login(_shown(foreign[:1]))}", hint)
-    if remote.inherited and not all(examiner.equal(remote, entry, url) for entry in remote.located):
+    if remote.inherited and not all(examiner.equal(remote, entry, url) for entry in remote.in_force):
         return _inherited(remote, remote.inherited[0])
     return None
 
 
 def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
     return RemoteConflict(
-        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.place})", OTHER_NAME
+        f"the remote '{remote.name}' comes from the {entry.scope} configuration ({entry.file})", OTHER_NAME
     )
 
 
@@ -267,9 +267,9 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:
-        place = f" from {foreign.place}" if foreign else ""
+        origin = f" from {foreign.file}" if foreign else ""
         raise RemoteConflict(
-            f"--force cannot replace the remote '{remote.name}' from here: remove it{place} first", OTHER_NAME
+            f"--force cannot replace the remote '{remote.name}' from here: remove it{origin} first", OTHER_NAME
         )
     is_inherited = not all(entry.own for entry in remote.urls)
     return (
@@ -280,7 +280,7 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 def _reset(remote: Remote, variable: str) -> tuple[str, ...]:
     """Return an empty value if the repository has one and inherited values would be in force without it."""
-    entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.located}
+    entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.in_force}
     hides = any(not entry.own and id(entry) not in in_force for entry in entries)
     return ("",) if hides and any(entry.own and not entry.value for entry in entries) else ()
 
@@ -289,7 +289,7 @@ def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterato
     """Yield one change per file: the new values in the first file that has the variable, none in the others."""
     own = [entry for entry in remote.variables.get(variable, ()) if entry.own]
     for origin in dict.fromkeys(entry.origin for entry in own) or ({"": None} if new else {}):
-        old = remote.held(origin, variable)
+        old = remote.values_in(origin, variable)
         if old != new:
             yield Change(origin, remote.key(variable), old, new)
         new = ()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from git_scalingo_region import shell
 from git_scalingo_region.repository.configuration import Configuration
-from git_scalingo_region.repository.git import Head, Repository, version
+from git_scalingo_region.repository.git import Repository, version
 
 # The branches that the platform deploys ("Deploying with git" in its documentation).
 DEPLOYED_BRANCHES = ("main", "master")
 SHALLOW = "the clone is shallow, and Scalingo refuses a push from it"
-_TARGET = "refs/heads/main"
+_DEPLOYED_REF = "refs/heads/main"
 # With these values of push.default, what git makes of a bare branch name depends on the branch's upstream.
 _FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
@@ -51,97 +53,115 @@ def shown(key: str) -> str:
     return _SPELLINGS.get(key, key)
 
 
-def refspec(head: Head, configuration: Configuration, remote: str) -> str:
-    """Return what to push. It is the branch's name only if `git push REMOTE NAME` pushes exactly that branch.
-
-    git completes a name by `remote.NAME.push` and by `push.default=upstream`, and refuses one that is also a tag's. It
-    does neither with a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
-    """
-    name = head.ref.removeprefix("refs/heads/")
-    full = {f"refs/tags/{head.ref}", f"refs/heads/{head.ref}", f"refs/{head.ref}"}
-    if name == head.ref or head.refs & full:
-        return f"HEAD^0:{_TARGET}"
-    diverted = configuration.entries(f"remote.{remote}.push") or configuration.get("push.default") in _FOLLOWING
-    if name in DEPLOYED_BRANCHES and not head.refs and not diverted:
-        return name
-    return f"{head.ref}:{_TARGET}"
-
-
-def push_command(head: Head, configuration: Configuration, remote: str) -> str:
-    """Return the command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
-    return shell.git("push", remote, refspec(head, configuration, remote)) if head.has_commit else ""
-
-
-def hindrances(repository: Repository, head: Head, configuration: Configuration, remote: str) -> Iterator[str]:
-    """Yield why no push to the remote does what its line says."""
-    found = [obstacle.text for obstacle in obstacles(repository, configuration, remote)]
-    yield from found
-    if repository.is_shallow:
-        yield SHALLOW
-    if head.has_commit and not found and repository.push_refusal:
-        yield repository.push_refusal
-
-
-def obstacles(repository: Repository, configuration: Configuration, remote: str) -> Iterator[Obstacle]:
-    """Yield the settings that no refspec can override. git is asked only about those that are set."""
-    mirror, receiver = f"remote.{remote}.mirror", f"remote.{remote}.receivepack"
-    yield from _enabled(repository, configuration, mirror, "git refuses to push a refspec to a mirror")
-    command = configuration.get(receiver)
-    if configuration.entries(receiver) and command != _RECEIVER:
-        yield Obstacle(receiver, command, f"Scalingo runs no other program than {_RECEIVER}")
-    for tags in _enabled(repository, configuration, "push.followtags", _TAGS):
-        if tags.why == _REFUSED or repository.has_annotated_tags():
-            yield tags
-    for submodules in _recursions(repository, configuration):
-        if submodules.why != _SUBMODULES["on-demand"] or repository.has_submodules():
-            yield submodules
-    yield from _enabled(repository, configuration, "push.gpgsign", "Scalingo does not accept signed pushes")
-    if option := configuration.get("push.pushoption"):
-        yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
-    protocol = next(filter(configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
-    if protocol and configuration.get(protocol).lower() not in ("always", "user"):
-        yield Obstacle(protocol, configuration.get(protocol), "git refuses to push over ssh")
-
-
-def _recursions(repository: Repository, configuration: Configuration) -> Iterator[Obstacle]:
-    """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""
-    push, submodule = "push.recursesubmodules", "submodule.recurse"
-    last = configuration.last_of(push, submodule)
-    how = configuration.get(push)
-    for key in (push, submodule):
-        if bad := refused(repository, configuration, key):
-            yield Obstacle(key, ", ".join(bad), _REFUSED)
-        elif key == last == submodule:
-            yield from _enabled(repository, configuration, key, _SUBMODULES["on-demand"])
-        elif key == last == push and how in _SUBMODULES:
-            yield Obstacle(key, how, _SUBMODULES[how])
-
-
-def _enabled(repository: Repository, configuration: Configuration, key: str, why: str) -> Iterator[Obstacle]:
-    """Yield a boolean setting that is on, or that git refuses to read."""
-    held = configuration.get(key)
-    if bad := refused(repository, configuration, key):
-        yield Obstacle(key, ", ".join(bad), _REFUSED)
-    elif configuration.entries(key) and repository.boolean(held):
-        yield Obstacle(key, held, why)
-
-
-def refused(repository: Repository, configuration: Configuration, key: str) -> Sequence[str]:
-    """Return the values of a boolean setting that make git refuse to push, even if a good one follows them."""
-    values = [entry.value for entry in configuration.entries(key)]
-    if len(values) > 1 and not reads_every_value(key):
-        values = values[-1:]
-    return [value for value in values if not _takes(repository, key, value)]
-
-
 def reads_every_value(key: str) -> bool:
     """Return whether git refuses a bad value of the setting even if a good one follows."""
     return key not in _ONCE_LAST_ONLY or version() >= _EVERY_VALUE
 
 
-def _takes(repository: Repository, key: str, value: str) -> bool:
-    if key == "push.recursesubmodules":
-        return value in ("check", *_SUBMODULES) or repository.boolean(value) is False
-    if key == "push.gpgsign" and value.lower() == "if-asked":
-        return True
-    return repository.boolean(value) is not None
+class Push:
+    """The push of HEAD's commit to a remote. git is asked only about settings that are there, and only once."""
+
+    def __init__(self, repository: Repository, configuration: Configuration, remote: str) -> None:
+        """Take the remote's name; it need not exist."""
+        self.repository = repository
+        self.configuration = configuration
+        self.remote = remote
+        self.head = repository.head()
+
+    @property
+    def refspec(self) -> str:
+        """What to push. It is the branch's name only if `git push REMOTE NAME` pushes exactly that branch.
+
+        git completes a name by `remote.NAME.push` and by `push.default=upstream`, and refuses one that is also a tag's.
+        It does neither with a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
+        """
+        ref, name = self.head.ref, self.head.branch
+        full = {f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}"}
+        if not name or self.head.refs & full:
+            return f"HEAD^0:{_DEPLOYED_REF}"
+        get, refspecs = self.configuration.get, self.configuration.entries(f"remote.{self.remote}.push")
+        is_diverted = refspecs or get("push.default") in _FOLLOWING
+        is_short = name in DEPLOYED_BRANCHES and not self.head.refs and not is_diverted
+        return name if is_short else f"{ref}:{_DEPLOYED_REF}"
+
+    @property
+    def command(self) -> str:
+        """The command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
+        return shell.git("push", self.remote, self.refspec) if self.head.has_commit else ""
+
+    @cached_property
+    def problems(self) -> Sequence[str]:
+        """Why no push to the remote does what its line says."""
+        found = [obstacle.text for obstacle in self.obstacles]
+        shallow = [SHALLOW] if self.repository.is_shallow else []
+        refusal = self.repository.push_refusal if self.head.has_commit and not found else ""
+        return [*found, *shallow, *filter(None, [refusal])]
+
+    @cached_property
+    def obstacles(self) -> Sequence[Obstacle]:
+        """The settings that no refspec can override."""
+        return list(self._obstacles())
+
+    def _obstacles(self) -> Iterator[Obstacle]:
+        mirror, receiver = f"remote.{self.remote}.mirror", f"remote.{self.remote}.receivepack"
+        get, entries = self.configuration.get, self.configuration.entries
+        yield from self._enabled(mirror, "git refuses to push a refspec to a mirror")
+        if entries(receiver) and get(receiver) != _RECEIVER:
+            yield Obstacle(receiver, get(receiver), f"Scalingo runs no other program than {_RECEIVER}")
+        for tags in self._enabled("push.followtags", _TAGS):
+            if tags.why == _REFUSED or self.repository.has_annotated_tags():
+                yield tags
+        for submodules in self._recursions():
+            if submodules.why != _SUBMODULES["on-demand"] or self.repository.has_submodules():
+                yield submodules
+        yield from self._enabled("push.gpgsign", "Scalingo does not accept signed pushes")
+        if option := get("push.pushoption"):
+            yield Obstacle("push.pushoption", option, "Scalingo does not accept push options")
+        yield from self._transport()
+
+    def _transport(self) -> Iterator[Obstacle]:
+        """Yield what keeps git from connecting over ssh, whatever the host; the environment comes first."""
+        get, allowed = self.configuration.get, os.environ.get("GIT_ALLOW_PROTOCOL")
+        protocol = next(filter(self.configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
+        if allowed is not None and "ssh" not in allowed.split(":"):
+            yield Obstacle("GIT_ALLOW_PROTOCOL", allowed, "git refuses to push over ssh")
+        elif allowed is None and protocol and get(protocol).lower() not in ("always", "user"):
+            yield Obstacle(protocol, get(protocol), "git refuses to push over ssh")
+        variant = os.environ.get("GIT_SSH_VARIANT")
+        if (variant or get("ssh.variant")) == "simple":
+            yield Obstacle("GIT_SSH_VARIANT" if variant else "ssh.variant", "simple", "git cannot give it the port")
+
+    def _recursions(self) -> Iterator[Obstacle]:
+        """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""
+        push, submodule = "push.recursesubmodules", "submodule.recurse"
+        last = self.configuration.last_of(push, submodule)
+        how = self.configuration.get(push)
+        for key in (push, submodule):
+            if bad := self.bad_values(key):
+                yield Obstacle(key, ", ".join(bad), _REFUSED)
+            elif key == last == submodule:
+                yield from self._enabled(key, _SUBMODULES["on-demand"])
+            elif key == last == push and how in _SUBMODULES:
+                yield Obstacle(key, how, _SUBMODULES[how])
+
+    def _enabled(self, key: str, why: str) -> Iterator[Obstacle]:
+        """Yield a boolean setting that is on, or that git refuses to read."""
+        held = self.configuration.get(key)
+        if bad := self.bad_values(key):
+            yield Obstacle(key, ", ".join(bad), _REFUSED)
+        elif self.configuration.entries(key) and self.repository.boolean(held):
+            yield Obstacle(key, held, why)
+
+    def bad_values(self, key: str) -> Sequence[str]:
+        """Return the values of a boolean setting that make git refuse to push, even if a good one follows them."""
+        values = [entry.value for entry in self.configuration.entries(key)]
+        if len(values) > 1 and not reads_every_value(key):
+            values = values[-1:]
+        return [value for value in values if not self._takes(key, value)]
+
+    def _takes(self, key: str, value: str) -> bool:
+        if key == "push.recursesubmodules":
+            return value in ("check", *_SUBMODULES) or self.repository.boolean(value) is False
+        if key == "push.gpgsign" and value.lower() == "if-asked":
+            return True
+        return self.repository.boolean(value) is not None

@@ -38,7 +38,7 @@ RETRY_AFTER_SECONDS = 60.0
 # What requests raises if the network fails: a TypeError for the address of a proxy without a host.
 NETWORK_FAILURES = (requests.RequestException, HTTPError, Late, OSError, ValueError, TypeError)
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 class Service:
@@ -99,7 +99,7 @@ class Service:
         return answers
 
     def _headers(self, deadline: float) -> dict[str, str]:
-        """Return the header with the bearer token. An API token is exchanged for one, without a retry if that fails."""
+        """Return the header with the bearer token. An API token is exchanged for one."""
         if self._refusal:
             raise self._refusal
         if self._token and not self._bearer:
@@ -146,12 +146,12 @@ def _has_app(address: str, *, app: str, headers: dict[str, str], seconds: float)
     return True if dig(answer, "app", "name") == app else None
 
 
-def _start(work: Callable[[], Answer]) -> Future[Answer]:
+def _start(work: Callable[[], T]) -> Future[T]:
     """Start work whose total time can be limited. requests cannot do that: its timeout applies to each read.
 
     The work runs in a daemon thread, because the interpreter waits for all other threads before it exits.
     """
-    future: Future[Answer] = Future()
+    future: Future[T] = Future()
 
     def run() -> None:
         try:
@@ -164,7 +164,7 @@ def _start(work: Callable[[], Answer]) -> Future[Answer]:
 
 
 class _Session(requests.Session):
-    """A session for one address. Whatever breaks is tried once more, the exchange too."""
+    """A session for one address. A request that breaks is sent once more, even a POST."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

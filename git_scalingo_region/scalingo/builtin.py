@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from git_scalingo_region.model import ListSource, Region, RegionList, SshEndpoint
 
-# Source: the platform's documentation, page "Regions", as modified on 2026-01-02.
-SOURCE = "the platform's documentation of 2026-01-02"
+# Source: Scalingo's documentation, page "Regions", as modified on 2026-01-02.
+SOURCE = "Scalingo's documentation of 2026-01-02"
 
 # Every host under this domain belongs to the platform, and its ssh hosts are named after their regions.
 DOMAIN = "scalingo.com"

@@ -5,9 +5,10 @@ There is one file for each service address and account in the cache folder, mode
     {"version": 1, "service": "https://...", "account": "public" or a hash, "fetched_at": seconds since 1970,
      "regions": [the API's own form]}
 
-Beside it is `names`, with one region name on each line, for the shells' completion. An unusable file (broken, too
-large, another user's, another account's) is a cache miss. Nothing here raises to the caller: if the folder cannot be
-written, nothing is kept.
+Beside it is `names`, with one region name on each line, for the shells' completion. The files `lock` and `pause` keep
+parallel runs from asking at once, or too often. An unusable file (broken, too
+large, another user's, another account's) is a cache miss. If the folder cannot be written, nothing is kept, and nothing
+is raised.
 """
 
 from __future__ import annotations
@@ -96,12 +97,12 @@ class Cache(NamedTuple):
                 os.close(descriptor)
 
     def pause(self, seconds: float) -> None:
-        """Note that the service wants no requests for that long, a minute at most; the file's time is the end."""
+        """Note that the service wants no requests for that long, a minute at most; the file is dated at the end."""
         with contextlib.suppress(OSError):
             _replace(self.path("pause"), "", time.time() + min(seconds, PAUSE_MAX_SECONDS))
 
     def paused(self) -> bool:
-        """Return whether the pause is not over yet; if its end is too far ahead, the clock has jumped: ignore it."""
+        """Return whether the pause still lasts; if its end is too far ahead, the clock has jumped: ignore it."""
         try:
             return 0 < os.stat(self.path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
         except (OSError, ValueError):

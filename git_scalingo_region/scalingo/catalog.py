@@ -1,4 +1,7 @@
-"""Which regions there are: a fresh cache, the service, a stale cache or the built-in table, in this order."""
+"""Which regions there are: a fresh cache, the service, a stale cache or the built-in list, in this order.
+
+The catalog also knows where an app is, because it knows which regions to ask.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from git_scalingo_region import trace
 from git_scalingo_region.context import Context
@@ -14,17 +17,33 @@ from git_scalingo_region.errors import RateLimited, ServiceError
 from git_scalingo_region.model import ListSource, Platform, Region, RegionList
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache, is_fresh
-from git_scalingo_region.scalingo.credentials import Token, find_token
-from git_scalingo_region.settings import CACHE_FRESH_SECONDS
+from git_scalingo_region.scalingo.credentials import Token, find_token, vouches_for
+from git_scalingo_region.settings import CACHE_FRESH_SECONDS, LOOK_AGAIN_SECONDS
 
 if TYPE_CHECKING:
     from git_scalingo_region.scalingo.api import Service
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
+
+
+class Whereabouts(NamedTuple):
+    """An app: the regions that have it, those that do not, and those that gave no usable answer or were not asked."""
+
+    app: str
+    present: tuple[Region, ...]
+    absent: tuple[Region, ...]
+    silent: tuple[Region, ...]
+
+    @property
+    def found(self) -> bool | None:
+        """True if a region has the app, False if every region says that it does not, None if that is not known."""
+        return True if self.present else None if self.silent else False
 
 
 class Catalog:
-    """The regions as one run sees them. Nothing is read or asked before it is needed, and nothing is asked twice.
+    """The regions as one run sees them. Nothing is read or asked before it is needed.
+
+    The list is fetched at most twice (see `find`), everything else is asked at most once.
 
     Any method may raise `CredentialsError` if the token is unusable or the service rejects it.
     """
@@ -34,6 +53,7 @@ class Catalog:
         self.context = context
         self._regions: RegionList | None = None
         self._may_ask_again = not context.offline
+        self._whereabouts: dict[str, Whereabouts | None] = {}
 
     @cached_property
     def token(self) -> Token | None:
@@ -57,22 +77,30 @@ class Catalog:
             self._regions = self._choose_list(refresh=self.context.refresh)
         return self._regions
 
-    def find(self, name: str, *, believed: float = 0.0) -> Region | None:
+    def find(self, name: str, *, max_age: float = 0.0) -> Region | None:
         """Return the region of that name; ask the service again, once, before it counts as unknown.
 
-        The service is not asked again if the list was fetched in the last `believed` seconds. Without a token it lists
-        only the public regions, so the built-in table adds to its list.
+        The service is not asked again if the list was fetched in the last `max_age` seconds. Without a token it lists
+        only the public regions, so the built-in list adds to it.
         """
         regions = self.load()
         region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
-        if region or not name or not self._may_ask_again or is_fresh(regions, seconds=believed):
+        if region or not name or not self._may_ask_again or is_fresh(regions, seconds=max_age):
             return region
         self._regions = self._choose_list(refresh=True)
         return self.find(name)
 
     def known(self, name: str) -> bool:
-        """Return whether the list or the built-in table has a region of that name; the service is not asked again."""
+        """Return whether the list or the built-in list has a region of that name; the service is not asked again."""
         return bool(self.load().find(name) or builtin.LIST.find(name))
+
+    def is_up_to_date(self) -> bool:
+        """Return whether the list was fetched so recently that what it lacks is not there."""
+        return is_fresh(self.load(), seconds=LOOK_AGAIN_SECONDS)
+
+    def is_gone(self, name: str) -> bool:
+        """Return whether the platform no longer has the region. An old list does not tell: the region may be new."""
+        return name in builtin.FORMER_HOSTS.values() or (not self.known(name) and self.is_up_to_date())
 
     def is_restricted(self, name: str) -> bool:
         """Return whether the region exists but is missing from the list of this account."""
@@ -82,17 +110,43 @@ class Catalog:
         """Return what recognises the platform's hosts: the regions of the list first, then the built-in ones."""
         return Platform((*self.load().regions, *builtin.REGIONS), builtin.DOMAIN, builtin.FORMER_HOSTS)
 
+    def find_app(self, app: str) -> Whereabouts | None:
+        """Ask every region of the list for the app, once per run.
+
+        Return None if no region may be asked: offline, without a token, or if the service vouches for none of them. If
+        the app was not found, one warning names the silent regions.
+        """
+        if app not in self._whereabouts:
+            self._whereabouts[app] = self._look_up(app)
+        return self._whereabouts[app]
+
+    def _look_up(self, app: str) -> Whereabouts | None:
+        if self.context.offline or not self.token:
+            return None
+        regions = self.load().regions
+        if not any(vouches_for(self.context.settings.service, region.api) for region in regions):
+            return None
+        answers = self.ask(lambda service, seconds: service.find_app(regions, app, seconds)) or {}
+        present, absent, silent = (
+            tuple(region for region in regions if answers.get(region.name) is answer) for answer in (True, False, None)
+        )
+        whereabouts = Whereabouts(app, present, absent, silent)
+        if whereabouts.found is None:
+            names = ", ".join(region.name for region in silent)
+            self.context.warn(f"cannot tell whether the app is in {names}: no usable answer")
+        return whereabouts
+
     def account_keys(self) -> list[str] | None:
         """Return the ssh keys of the account, each as `TYPE BASE64`; None if there is no token or no answer."""
         return self.ask(lambda service, seconds: service.account_keys(seconds)) if self.token else None
 
-    def ask(self, question: Callable[[Service, float], Answer]) -> Answer | None:
+    def ask(self, question: Callable[[Service, float], T]) -> T | None:
         """Ask the service a question; return None if it may not be asked now, or gives no usable answer."""
         with contextlib.suppress(ServiceError):
             return self._ask(question)
         return None
 
-    def _ask(self, question: Callable[[Service, float], Answer]) -> Answer:
+    def _ask(self, question: Callable[[Service, float], T]) -> T:
         """Ask within the network time of the run; respect, and note for other runs, that the service wants a pause."""
         if self.context.offline:
             raise ServiceError("offline")
@@ -117,10 +171,12 @@ class Catalog:
         trace.line(f"region list: {'asked for anew' if refresh else 'no fresh one in the cache'}")
         self._may_ask_again = False
         try:
-            return self._fetch()
+            chosen = self._fetch()
         except ServiceError as failure:
             trace.line(f"region list: not from the service: {failure.message}")
-            return self._fall_back(cached, failure.message)
+            chosen = self._fall_back(cached, failure.message)
+        trace.line(f"region list: source {chosen.source.value}")
+        return chosen
 
     def _fetch(self) -> RegionList:
         if self.context.offline:

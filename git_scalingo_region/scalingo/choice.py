@@ -13,8 +13,7 @@ from git_scalingo_region import shell
 from git_scalingo_region.errors import InvalidInput, RegionError
 from git_scalingo_region.model import Region, RegionList, check_app_name, check_region_name, is_app_name, is_region_name
 from git_scalingo_region.scalingo import builtin
-from git_scalingo_region.scalingo.apps import Whereabouts, find_app
-from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.scalingo.catalog import Catalog, Whereabouts
 from git_scalingo_region.scalingo.credentials import cli_region
 
 RESTRICTED = "exists, but this account does not see it"
@@ -34,10 +33,10 @@ class RegionSource(Enum):
     DEFAULT = ("default", "the default region")
     FALLBACK = ("fallback", "the default region, because of --fallback")
 
-    def __init__(self, key: str, phrase: str, place: str = "") -> None:
+    def __init__(self, key: str, phrase: str, setting: str = "") -> None:
         self.key = key
         self.phrase = phrase
-        self.place = place  # what an error or a warning calls it; an argument needs no mention
+        self.setting = setting  # what an error or a warning calls it; an argument needs no mention
 
 
 class Wish(NamedTuple):
@@ -48,7 +47,7 @@ class Wish(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A region, why it was chosen, the list that it is from, and whether the account sees the app (None: not asked)."""
+    """A region, why it was chosen, the list that it is from, and whether any region has the app (None: not known)."""
 
     region: Region
     source: RegionSource
@@ -66,14 +65,15 @@ class Choice(NamedTuple):
         return {"region": self.region.name, "region_source": source, "list_source": list_source}
 
 
-def read_arguments(
+def tell_region_from_app(
     catalog: Catalog, region: str, app: str, *, words: Sequence[str], remote_app: str
 ) -> tuple[str, str]:
     """Tell REGION and APP apart, and return both; an empty region leaves the choice to what comes next.
 
     A single word is the app if that app is known already, or if nothing else says which app it is and no region has
     that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
-    neither, or if no app is known; `words` are the words of the command, up to the region, for its hints.
+    neither, or if no app is known, and `RegionError` if only a newer list could tell. `words` are the words of the
+    command, up to the region, for its hints.
     """
     if app:
         found = region and check_region_name(region), check_app_name(app)
@@ -103,6 +103,9 @@ def _read_word(catalog: Catalog, word: str, apps: Sequence[str], words: Sequence
         check_app_name(word)  # it can be neither: say so before anything is asked
     if catalog.known(word) or catalog.find(word):
         return word, check_app_name(apps[0], "SCALINGO_APP")
+    if not catalog.is_up_to_date():
+        why = f"cannot tell whether '{word}' is a region or an app, since the list of regions is not up to date"
+        raise RegionError(why, f"name both: {shell.plugin(*words)} REGION APP")
     _warn_of_near_names(catalog, word, cutoff=0.6)
     return "", check_app_name(word)
 
@@ -122,7 +125,7 @@ def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
     wished = {wish.source: wish for wish in wishes if wish.name}
     if first := next((source for source in RegionSource if source in wished), None):
         return named(catalog, wished[first])
-    whereabouts = find_app(catalog, app) if app else None
+    whereabouts = catalog.find_app(app) if app else None
     if choice := where_the_app_is(catalog, whereabouts):
         return choice
     configured = Wish(RegionSource.CLI_CONFIG, cli_region(catalog.context.settings))
@@ -145,8 +148,8 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
 
 def named(catalog: Catalog, wish: Wish) -> Choice:
     """Return the region that is named; raise `InvalidInput` or `RegionError` as `choose` does."""
-    context, place = catalog.context, wish.source.place
-    name = check_region_name(wish.name, place)
+    context, setting = catalog.context, wish.source.setting
+    name = check_region_name(wish.name, setting)
     if region := catalog.find(name):
         regions = catalog.load()
         if not regions.find(name):
@@ -159,7 +162,7 @@ def named(catalog: Catalog, wish: Wish) -> Choice:
         choice = _default(catalog, RegionSource.FALLBACK)
         context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
         return choice
-    raise _unknown_region(catalog, name, place)
+    raise _unknown_region(catalog, name, setting)
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
@@ -177,14 +180,14 @@ def _close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[st
     return get_close_matches(name, regions.names, n=3, cutoff=cutoff)
 
 
-def _unknown_region(catalog: Catalog, name: str, place: str) -> RegionError:
+def _unknown_region(catalog: Catalog, name: str, setting: str) -> RegionError:
     regions = catalog.load()
     near = _close_names(name, regions)
     hints = [f"did you mean {' or '.join(near)}?"] if near else []
     hints.append(f"the regions are {_listed(regions)}")
     if not catalog.token:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
-    return RegionError(f"there is no region '{name}'" + (f", which {place} names" if place else ""), *hints)
+    return RegionError(f"there is no region '{name}'" + (f", which {setting} names" if setting else ""), *hints)
 
 
 def _listed(regions: RegionList) -> str:
@@ -196,7 +199,7 @@ def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, words: Sequenc
 
     `words` are the words of the command to repeat for another region, up to the region.
     """
-    context, whereabouts = catalog.context, find_app(catalog, app)
+    context, whereabouts = catalog.context, catalog.find_app(app)
     if whereabouts is None:
         return choice
     here, present = choice.region, sorted(region.name for region in whereabouts.present)

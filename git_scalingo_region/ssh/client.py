@@ -9,45 +9,21 @@ from __future__ import annotations
 import base64
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from git_scalingo_region import shell, trace
-from git_scalingo_region.errors import MissingProgram, RepositoryError, ServiceError, SshRefusal
+from git_scalingo_region import process, shell
+from git_scalingo_region.errors import ServiceError, SshRefusal
 from git_scalingo_region.model import SSH_USER, SshEndpoint
+from git_scalingo_region.process import Finished
 from git_scalingo_region.settings import PROBE_SECONDS, SSH_SECONDS
 
 KEY_TYPES = "rsa,ecdsa,ed25519"
-TIMED_OUT = 124  # as timeout(1) says it
 
 
-class Answer(NamedTuple):
-    """How a program ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
-
-    status: int
-    output: str
-    error: str
-
-
-def ask(*command: str, seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Answer:
+def ask(*command: str, seconds: float = SSH_SECONDS, environment: Mapping[str, str] | None = None) -> Finished:
     """Run a program that asks no questions; raise `RepositoryError` if it cannot be started."""
-    trace.line(f"run: {' '.join(command)}")
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        return Answer(TIMED_OUT, "", f"nothing within {seconds:.0f} seconds")
-    except FileNotFoundError:
-        raise _missing(command[0]) from None
-    except (OSError, ValueError) as error:
-        raise RepositoryError(f"{command[0]} cannot be run: {error}") from None
-    return Answer(done.returncode, *(text.decode("utf-8", "surrogateescape") for text in (done.stdout, done.stderr)))
-
-
-def _missing(program: str) -> MissingProgram:
-    return MissingProgram(f"{program} is not installed", "install the OpenSSH client")
+    return process.run(*command, seconds=seconds, environment=environment)
 
 
 def version() -> str:
@@ -84,7 +60,7 @@ class HostKey(NamedTuple):
         return f"{self.type} {self.data}"
 
 
-class Lookup(NamedTuple):
+class HostKeyLookup(NamedTuple):
     """How ssh looks up a host's key: where it connects, the name it looks for, the user's file, all files it reads."""
 
     endpoint: SshEndpoint
@@ -94,17 +70,17 @@ class Lookup(NamedTuple):
     hash_known_hosts: bool = False
 
 
-def lookup(endpoint: SshEndpoint, ssh_command: str) -> Lookup:
+def lookup(endpoint: SshEndpoint, ssh_command: str) -> HostKeyLookup:
     """Ask ssh how it looks up the endpoint's key; `ssh_command` is a line for `sh`, and "" means `ssh`.
 
     Raises `RepositoryError` if ssh is missing, is not OpenSSH, or refuses its own configuration.
     """
     options = _configuration(endpoint, ssh_command)
-    place = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
+    reached = SshEndpoint(_first(options, "hostname") or endpoint.host, int(_first(options, "port")))
     user_files = _paths(_first(options, "userknownhostsfile"))
-    return Lookup(
-        endpoint=place,
-        name=_first(options, "hostkeyalias") or place.known_hosts_name,
+    return HostKeyLookup(
+        endpoint=reached,
+        name=_first(options, "hostkeyalias") or reached.known_hosts_name,
         user_file=(*user_files, "")[0],
         files=(*user_files, *_paths(_first(options, "globalknownhostsfile"))),
         hash_known_hosts=_first(options, "hashknownhosts") == "yes",
@@ -156,7 +132,7 @@ def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[st
     import shutil
 
     if answer.status == 127 and not shutil.which("ssh"):
-        raise _missing("ssh")
+        raise process.missing("ssh")
     reason = next(iter(answer.error.strip().splitlines()), "")
     message = f"ssh says: {reason}" if reason else "ssh does not say how it is configured"
     question = f"{line or 'ssh'} {shell.command(*arguments)}"
@@ -267,11 +243,11 @@ def scan(endpoint: SshEndpoint, *, seconds: float) -> tuple[HostKey, ...]:
     return tuple(keys)
 
 
-def _silence(endpoint: SshEndpoint, answer: Answer) -> str:
+def _silence(endpoint: SshEndpoint, answer: Finished) -> str:
     """Return why a host gave no key; ssh-keyscan itself does not always say."""
     import socket
 
-    if answer.status == TIMED_OUT:
+    if answer.timed_out:
         return "it does not answer"
     if "getaddrinfo" in answer.error:
         return f"the name {endpoint.host} cannot be resolved"

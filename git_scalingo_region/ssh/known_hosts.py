@@ -51,7 +51,8 @@ def is_fingerprint(text: str) -> bool:
 def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
     """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), marked ones included.
 
-    A file that is missing, unreadable or not a regular file has none, as for ssh.
+    A file that is missing, unreadable or not a regular file has none, as for ssh. Raises `RepositoryError` if
+    ssh-keygen is missing, or cannot read a file.
     """
     usable = (path for path in files if os.path.isfile(path) and os.access(path, os.R_OK))
     return tuple(entry for path in usable for entry in _find(name, path))

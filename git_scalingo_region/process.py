@@ -1,0 +1,65 @@
+"""Programs that are run for an answer: the only module that starts processes itself.
+
+Each runs in a session of its own: Ctrl-C in the terminal is for this program, and what a program has started can be
+ended with it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from git_scalingo_region import trace
+from git_scalingo_region.errors import MissingProgram, RepositoryError
+
+_TIMED_OUT = 124  # as timeout(1) says it
+
+
+class Finished(NamedTuple):
+    """How a program ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
+
+    status: int
+    output: str
+    error: str
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was ended because it took too long."""
+        return self.status == _TIMED_OUT
+
+
+def run(
+    *command: str, environment: Mapping[str, str] | None = None, given: bytes = b"", seconds: float | None = None
+) -> Finished:
+    """Run a program with `given` on its standard input; after `seconds`, end it and all that it started.
+
+    Raises `MissingProgram` if it is not installed, and `RepositoryError` if it cannot be started.
+    """
+    trace.line(f"run: {' '.join(command)}")
+    pipe = subprocess.PIPE
+    try:
+        process = subprocess.Popen(
+            command, env=environment, start_new_session=True, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+    except FileNotFoundError:
+        raise missing(command[0]) from None
+    except (OSError, ValueError) as error:
+        raise RepositoryError(f"{command[0]} cannot be run: {getattr(error, 'strerror', None) or error}") from None
+    with process:
+        try:
+            written = process.communicate(given, seconds)
+        except subprocess.TimeoutExpired:
+            return Finished(_TIMED_OUT, "", f"nothing within {seconds:.0f} seconds")
+        finally:
+            if process.returncode is None:  # it took too long, or this program was told to end
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+    return Finished(process.returncode, *map(os.fsdecode, written))
+
+
+def missing(program: str) -> MissingProgram:
+    """Return the error for a program that is not installed."""
+    advice = "install git 2.26 or newer" if program == "git" else "install the OpenSSH client"
+    return MissingProgram(f"{program} is not installed, or not on PATH", advice)

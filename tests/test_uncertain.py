@@ -1,0 +1,118 @@
+"""What the program does if it cannot find out: it moves nothing, writes nothing, and says what it does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from account import Account, account
+from conftest import ELSEWHERE, OSC_FR1, Repo, Run, age, answers
+from pasting import field, messages
+
+from git_scalingo_region.repository.git import version
+
+__all__ = ["account"]
+
+NEW = "ssh://git@ssh.eu-b.scalingo.com:2222/myapp.git"
+
+
+@pytest.mark.parametrize("command", ["add", "url"])
+def test_a_word_is_not_the_app_if_it_may_be_a_new_region(
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """If another app is known and the service cannot be asked, a word that no list has is an error; nothing moves."""
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+    monkeypatch.setenv("SCALINGO_APP", "other")
+    result = run(command, "eu-b")
+    why = "cannot tell whether 'eu-b' is a region or an app, since the list of regions is not up to date"
+    assert (result.status, messages(result, "error")) == (3, [why])
+    assert messages(result, "hint") == [f"name both: git scalingo-region {command} REGION APP"]
+    assert repo.push_urls() == [OSC_FR1]
+
+
+@pytest.mark.parametrize("line", ["sync", "add", "add myapp", "setup", "url myapp", "doctor"])
+def test_an_old_list_does_not_tell_that_a_region_is_gone(
+    repo: Repo, run: Run, account: Account, home: Path, line: str
+) -> None:
+    """If the service fails, a remote whose region the cached list lacks stays: the region may be newer than it."""
+    account.add_app("osc-fr1", "myapp")
+    repo.git("remote", "add", "scalingo", NEW)
+    repo.git("config", "-f", ".gitscalingo", "remote.scalingo.app", "myapp")
+    run("list")
+    age(home, 7200)
+    account.service.routes["GET", "/v1/regions"] = answers(503, b"")
+    result = run(*line.split())
+    assert repo.push_urls() == [NEW]
+    assert OSC_FR1 not in result.stdout
+    assert "add osc-fr1" not in result.stdout + result.stderr
+    if line not in ("sync", "doctor"):
+        lacks = "the remote 'scalingo' points at the region eu-b, which the list lacks: say where myapp is now"
+        assert messages(result, "error") == [f"{lacks} (osc-fr1, osc-secnum-fr1, scw-par)"]
+
+
+@pytest.mark.parametrize("options", [[], ["-n"]])
+def test_nothing_is_written_if_git_refuses_a_remote(repo: Repo, run: Run, options: list[str]) -> None:
+    """The settings of any remote can make git refuse all of them: that is said before something is written."""
+    repo.git("remote", "add", "scalingo", OSC_FR1)
+    repo.git("config", "remote.old.url", ELSEWHERE)
+    repo.git("config", "remote.old.fetch", "refs/heads/*:refs/remotes/old/")
+    before = repo.config.read_bytes()
+    result = run("add", "osc-secnum-fr1", "myapp", "--offline", "-q", *options)
+    said = "git says: invalid refspec 'refs/heads/*:refs/remotes/old/'"
+    assert (result.status, messages(result, "error"), repo.config.read_bytes()) == (5, [said], before)
+
+
+def test_next_knows_what_the_new_url_switches_on(repo: Repo, run: Run, home: Path) -> None:
+    """A file that git includes only with the new url counts for `next`."""
+    if version() < (2, 36):
+        pytest.skip("this git has no includeIf.hasconfig")
+    repo.git("config", "--global", "includeIf.hasconfig:remote.*.url:ssh://*scalingo.com*/**.path", f"{home}/more")
+    repo.git("config", "-f", f"{home}/more", "push.default", "upstream")
+    result = run("add", "osc-fr1", "myapp", "--offline")
+    assert field(result, "next") == "git push scalingo refs/heads/main:refs/heads/main"
+
+
+def test_a_work_tree_that_is_elsewhere(repo: Repo, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With GIT_DIR and GIT_WORK_TREE, as after `git --work-tree`, the work tree is found from any folder."""
+    repo.git("config", "-f", ".gitscalingo", "remote.scalingo.app", "myapp")
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("GIT_DIR", "../repo/.git")
+    monkeypatch.setenv("GIT_WORK_TREE", "../repo")
+    assert run("status", "--offline").status == 7
+    assert run("setup", "--offline").status == 0
+    assert repo.push_urls() == [OSC_FR1]
+    assert run("status", "--offline").status == 0
+    assert run("setup", "--write", "--offline").stdout.startswith("Updated .gitscalingo\n")
+
+
+def test_setup_is_advised_for_what_it_can_make(repo: Repo, run: Run) -> None:
+    """If a declared remote is not Scalingo's, `status` advises `setup` only for the others."""
+    repo.git("remote", "add", "other", ELSEWHERE)
+    for name in ("other", "new"):
+        repo.git("config", "-f", ".gitscalingo", f"remote.{name}.app", "myapp")
+    hints = messages(run("status", "--offline"), "hint")
+    assert hints[1:] == ["set up what .gitscalingo declares: git scalingo-region setup new"]
+
+
+def test_a_forced_move_is_advised_with_force(repo: Repo, run: Run, account: Account) -> None:
+    """The command for the region where the app is repeats `--force`: without it, it would be refused."""
+    account.add_app("scw-par", "myapp")
+    repo.git("remote", "add", "scalingo", ELSEWHERE)
+    (warning,) = messages(run("add", "osc-fr1", "myapp", "-f", "-n"), "warning")
+    assert warning.endswith("; to move the remote there: git scalingo-region add --force scw-par myapp")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("GIT_ALLOW_PROTOCOL", "https:http", "git refuses to push over ssh"),
+        ("GIT_SSH_VARIANT", "simple", "git cannot give it the port"),
+    ],
+)
+def test_the_environment_can_stop_a_push(
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, why: str
+) -> None:
+    """Variables of git that keep it from using ssh are obstacles like settings."""
+    monkeypatch.setenv(variable, value)
+    result = run("add", "osc-fr1", "myapp", "--offline")
+    assert (field(result, "next"), messages(result, "hint")[0]) == ("", f"{variable} is {value}: {why}")

@@ -144,7 +144,7 @@ def replacing(items: list[Setting], variables: str, url: str) -> Plan:
     if changes:
         outcome, held, previous = Outcome.UPDATED, url, changes[0].old[0]
     else:
-        outcome, held = Outcome.UNCHANGED, after.remote("scalingo").pushed[0].value
+        outcome, held = Outcome.UNCHANGED, after.remote("scalingo").push_entries[0].value
         previous = held
     push_urls = after.remote("scalingo").push_urls
     return Plan("scalingo", outcome, RemoteUrl.parse(url), held, previous, changes, push_urls)

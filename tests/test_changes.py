@@ -17,7 +17,7 @@ from conftest import STALE, Repo, Run, Service, git
 from editing import KEY, OTHER, URL, planned, write, write_all
 
 from git_scalingo_region import signals
-from git_scalingo_region.errors import ExitStatus, RemoteConflict, RepositoryError
+from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository import changes
 from git_scalingo_region.repository.changes import carry_out
 from git_scalingo_region.repository.configuration import Configuration
@@ -30,15 +30,6 @@ from git_scalingo_region.settings import LOCK_SECONDS
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody wait for a lock."""
     monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
-
-
-@pytest.fixture
-def team(repo: Repo) -> Path:
-    """Include a file with the remote `t`."""
-    repo.git("config", "include.path", "team")
-    file = repo.config.with_name("team")
-    file.write_text(f'# the team\'s\n[remote "t"]\n\turl = {OTHER}\n')
-    return file
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
@@ -146,21 +137,6 @@ def test_nothing_is_written_elsewhere(
     assert STALE not in file.read_text()
 
 
-def test_several_files_are_written_in_one_step(repo: Repo, team: Path) -> None:
-    """The main file, an included one and the worktree's own change together, and other plans' remotes with them."""
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("config", "--worktree", "remote.w.url", OTHER)
-    repository = Repository()
-    origins = {name: repository.read().remote(name).urls[0].origin for name in "tw"}
-    plans = [planned(Change(origins[name], f"remote.{name}.url", (OTHER,), (URL,))) for name in "tw"]
-    plans.append(planned(Change("", KEY, (), (URL,))))
-    before = snapshot(repo.path).keys()
-    assert list(carry_out(repository, repository.read(), lambda _: plans, dry_run=False)) == plans
-    assert [repo.git("config", f"remote.{name}.url") for name in "rtw"] == [URL] * 3
-    assert team.read_text() == f'# the team\'s\n[remote "t"]\n\turl = {URL}\n'
-    assert snapshot(repo.path).keys() == before
-
-
 def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wait: None) -> None:
     """If nothing is to be written, another process's lock is no obstacle."""
     repo.config.with_name("config.lock").touch()
@@ -193,75 +169,56 @@ def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monke
     assert not lock.exists()
 
 
-def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, team: Path, no_wait: None) -> None:
+def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) -> None:
     """If one of several files stays locked, the error names the lock; none is changed, and no other lock is left."""
+    repo.git("config", "--file", ".git/team", "remote.t.url", OTHER)
+    repo.git("config", "include.path", "team")
     origin = Repository().read().remote("t").urls[0].origin
-    lock = team.with_name("team.lock")
+    lock = repo.config.with_name("team.lock")
     lock.write_text("another's")
     both = Change("", KEY, (), (URL,)), Change(origin, "remote.t.url", (OTHER,), (URL,))
     hint = "if no git process is running in this repository, remove that file"
     assert refusal(repo.path, lambda: write_all(*both)) == f"the configuration is locked: {lock} exists; {hint}"
 
 
-def adding(now: Configuration) -> list[Plan]:
-    """Add a url to what the remote has, in the file that has one already; stop at a url of OTHER."""
-    urls = now.remote("r").urls
-    held = tuple(entry.value for entry in urls)
-    if OTHER in held:
-        raise RemoteConflict("taken")
-    return [planned(*([] if URL in held else [Change(urls[0].origin if urls else "", KEY, held, (*held, URL))]))]
-
-
-@pytest.mark.parametrize(
-    ("command", "urls", "file"),
-    [
-        (["config", KEY, "first"], ["first", URL], "config"),
-        (["config", KEY, URL], [URL], "config"),
-        (["config", KEY, OTHER], [OTHER], "config"),
-        (["config", "include.path", "team"], ["first", URL], "team"),
-    ],
-    ids=["another url", "the same url", "a conflict", "another file"],
-)
-def test_what_others_write_meanwhile_is_planned_for(
-    repo: Repo, monkeypatch: pytest.MonkeyPatch, command: list[str], urls: list[str], file: str
-) -> None:
-    """If another process is faster, the plan is made anew under the lock; what it did is kept, not done again."""
+def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another process is faster, the plan is made anew under the lock, and any other file it needs is locked."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
-    commands = [command]
+    commands, editor, take = [("config", "include.path", "team")], gitpython, changes._take
+    locked: list[str] = []
 
     def late() -> object:
         if commands:
             repo.git(*commands.pop())
-        return gitpython()
+        return editor()
+
+    def noted(lock: str, path: str) -> None:
+        locked.append(lock)
+        take(lock, path)
+
+    def decide(now: Configuration) -> list[Plan]:
+        urls = now.remote("r").urls
+        held = tuple(entry.value for entry in urls)
+        return [planned(Change(urls[0].origin if urls else "", KEY, held, (*held, URL)))]
 
     monkeypatch.setattr(changes, "gitpython", late)
+    monkeypatch.setattr(changes, "_take", noted)
     repository = Repository()
-    with pytest.raises(RemoteConflict) if OTHER in urls else contextlib.nullcontext():
-        (plan,) = carry_out(repository, repository.read(), adding, dry_run=False)
-        assert len(plan.changes) == len(urls) - 1
-    assert repo.git("config", "--file", f".git/{file}", "--get-all", KEY).split() == urls
-    assert repo.git("config", "--get-all", KEY).split() == urls
+    carry_out(repository, repository.read(), decide, dry_run=False)
+    for options in ((), ("--file", ".git/team")):
+        assert repo.git("config", *options, "--get-all", KEY).split() == ["first", URL]
+    assert [Path(lock).name for lock in locked] == ["config.lock", "team.lock"]
     assert not list(repo.config.parent.glob("*.lock"))
 
 
-@pytest.mark.parametrize("paths", [("team", "team"), ("team", "./team"), ("team", "link"), ("{}/team", "team"), ()])
 @pytest.mark.parametrize("new", [(URL,), ()])
-def test_a_file_that_git_reads_twice_is_refused(repo: Repo, paths: tuple[str, ...], new: tuple[str, ...]) -> None:
-    """A file that is included twice, by a link or from the user's own configuration, is not edited."""
-    file = repo.config.with_name("team") if paths else repo.config
-    with file.open("a") as text:
-        text.write(f'[remote "r"]\n\turl = {OTHER}\n')
-    repo.config.with_name("link").symlink_to("team")
-    for path in paths:
-        repo.git("config", "--add", "include.path", path.format(repo.config.parent))
-    if not paths:
-        git("config", "--global", "include.path", str(repo.config))
-    held: dict[str, list[str]] = {}
-    for url in Repository().read().remote("r").urls:
-        held.setdefault(url.origin, []).append(url.value)
-    wanted = [Change(origin, KEY, tuple(values), new) for origin, values in held.items()]
+def test_a_file_that_git_reads_twice_is_refused(repo: Repo, new: tuple[str, ...]) -> None:
+    """The repository's own file is not edited either if the user's configuration includes it as well."""
+    repo.git("config", KEY, OTHER)
+    git("config", "--global", "include.path", str(repo.config))
+    wanted = [Change(entry.origin, KEY, (OTHER,), new) for entry in Repository().read().remote("r").urls]
     message = refusal(repo.path, lambda: write_all(*wanted))
-    assert message == f"git reads {file} more than once: include it only once"
+    assert message == f"git reads {repo.config} more than once: include it only once"
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence(repo: Repo) -> None:
@@ -327,39 +284,31 @@ def handled() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("moment", ["_take", "_edit", "_run", "rename"])
+@pytest.mark.parametrize("moment", ["sleep", "_take", "_edit", "_run", "rename"])
 def test_a_signal_waits_until_git_has_ended(
     repo: Repo, handled: None, number: int, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal ends the program before git's next edit, with nothing changed, or else once the file is in place."""
-    owner = os if moment == "rename" else changes
-    original = getattr(owner, moment)
+    """A signal ends the wait for a lock, or the program before git's next edit, or else once the file is in place."""
+    # A copy, because threads of other tests may still be sleeping.
+    clock = SimpleNamespace(sleep=time.sleep, monotonic=time.monotonic)
+    monkeypatch.setattr(changes, "time", clock)
+    owner: object = {"rename": os, "sleep": clock}.get(moment, changes)
+    original, calls = getattr(owner, moment), []
 
     def interrupted(*arguments: object) -> object:
+        calls.append(arguments)
         os.kill(os.getpid(), number)
         return original(*arguments)
 
     monkeypatch.setattr(owner, moment, interrupted)
+    if moment == "sleep":
+        repo.config.with_name("config.lock").touch()
     before = snapshot(repo.path)
     with pytest.raises(signals.Interrupted) as caught:
         write([URL])
-    assert caught.value.signal == number
+    assert (caught.value.signal, len(calls)) == (number, 1)
     if moment == "rename":
         assert repo.git("config", KEY) == URL
         assert snapshot(repo.path).keys() == before.keys()
     else:
         assert snapshot(repo.path) == before
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_ends_the_wait_for_a_lock(
-    repo: Repo, handled: None, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever waits for another process's lock is ended at once; that lock stays, and nothing is changed."""
-    repo.config.with_name("config.lock").touch()
-    before = snapshot(repo.path)
-    kill = SimpleNamespace(sleep=lambda _: os.kill(os.getpid(), number), monotonic=time.monotonic)
-    monkeypatch.setattr(changes, "time", kill)
-    with pytest.raises(signals.Interrupted):
-        write([URL])
-    assert snapshot(repo.path) == before

@@ -7,65 +7,35 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, TOKEN, Repo, Run, assert_clean, git
+from conftest import ELSEWHERE, OSC_FR1, SECNUM, STALE, TOKEN, Repo, Run, assert_clean, executable, git
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from git_scalingo_region.model import RemoteUrl
-from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_items, parse_listing
+from git_scalingo_region.repository.configuration import LISTING, Configuration, Entry, parse_listing
 
-MAIN, WORKTREE, HOME = "file:.git/config", "file:.git/config.worktree", "file:/home/me/.gitconfig"
-
-
-def entries(*pairs: tuple[str, str], scope: str = "local", origin: str = MAIN) -> list[Entry]:
-    return [Entry(scope, origin, key, value) for key, value in pairs]
-
-
-def test_a_listing_is_read_entry_by_entry() -> None:
-    """Values, origins and names may hold newlines, colons and dots, and a variable without a value is true."""
-    text = "local\0file:a\nb:c\0k.x\nv\nw\0global\0file:/g\0k.y\0command\0command line:\0remote.a.b.url\n\0"
-    found = list(parse_listing(text))
-    assert found == [
-        Entry("local", "file:a\nb:c", "k.x", "v\nw"),
-        Entry("global", "file:/g", "k.y", "true"),
-        Entry("command", "command line:", "remote.a.b.url", ""),
-    ]
-    assert [(entry.own, entry.file) for entry in found] == [
-        *((True, "a\nb:c"), (False, "/g"), (False, "the command line")),
-    ]
-    assert parse_items("k.x\na\nb\0k.y\0k.x\n\0") == [("k.x", "a\nb"), ("k.y", "true"), ("k.x", "")]
-    configuration = Configuration(found)
-    assert (list(configuration.remote_names), configuration.remote("a.b").urls) == (["a.b"], (found[2],))
+MAIN, HOME = "file:.git/config", "file:/home/me/.gitconfig"
 
 
 def test_the_last_value_counts() -> None:
-    """Of several values, and of several keys, git takes the last; the user's own come from outside the repository."""
-    mine, own = entries(("k.a", "1"), scope="system"), entries(("k.a", "2"), ("k.b", "3"), ("k.a", "4"))
-    configuration = Configuration([*mine, *own, *entries(("remote.r.vcs", "x"), ("remote.r.vcs", "y"))])
-    assert (configuration.get("k.a"), configuration.get("k.c"), configuration.users_own("k.a")) == ("4", "", "1")
-    assert [configuration.last_of(*keys) for keys in (("k.a", "k.b"), ("k.b",), ())] == ["k.a", "k.b", ""]
-    assert configuration.remote("r").helper == "y"
+    """Of several values, git takes the last; the user's own come from outside the repository."""
+    values = (("system", "1"), ("global", "2"), ("local", "3"))
+    configuration = Configuration([Entry(scope, "", "remote.r.vcs", value) for scope, value in values])
+    assert configuration.get("remote.r.vcs") == configuration.remote("r").helper == "3"
+    assert (configuration.users_own("remote.r.vcs"), configuration.get("remote.r.url")) == ("2", "")
 
 
-@pytest.mark.parametrize(
-    ("values", "since_2_46"),
-    [
-        (["a", "b"], ["a", "b"]),
-        (["a", "", "b"], ["b"]),
-        (["", "a"], ["a"]),
-        (["a", ""], []),
-        ([""], []),
-        (["a", "", "b", "", "c", "d"], ["c", "d"]),
-    ],
-)
 @pytest.mark.parametrize("variable", ["url", "pushurl"])
-def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, values: list[str], since_2_46: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("held", "since_2_46"), [("a,b", "ab"), ("a,,b", "b"), (",a", "a"), ("a,", ""), ("", ""), ("a,,b,,c,d", "cd")]
+)
+def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, held: str, since_2_46: str) -> None:
     """What stands before an empty value, in whichever file, is not in force; older gits take it for a url."""
-    pairs = [(f"remote.r.{variable}", value) for value in values]
-    listing = [*entries(*pairs[:1], scope="global", origin=HOME), *entries(*pairs[1:])]
-    for resets, expected in ((False, values), (True, since_2_46)):
-        configuration = Configuration(listing, empty_resets=resets)
-        remote = configuration.remote("r")
+    values = held.split(",")
+    places = [("global", HOME), *[("local", MAIN)] * (len(values) - 1)]
+    listing = [Entry(*place, f"remote.r.{variable}", value) for place, value in zip(places, values)]
+    for resets, expected in ((False, values), (True, list(since_2_46))):
+        remote = Configuration(listing, empty_resets=resets).remote("r")
         assert [entry.value for entry in remote.in_force] == expected
         assert remote.exists == bool(expected)
         assert remote.values_in(MAIN, variable) == tuple(values[1:]), "the file holds what is hidden, too"
@@ -239,20 +209,6 @@ def test_remotes_with_names_and_urls_made_to_mislead(repo: Repo, run: Run) -> No
         assert added.status in ((2,) if name[0] == "-" else (0, 2))
 
 
-@pytest.mark.slow
-def test_ten_thousand_remotes(repo: Repo, run: Run) -> None:
-    """Every Scalingo remote of ten thousand is found with its state, and of the stale ones those named are updated."""
-    urls = (ELSEWHERE, OSC_FR1, STALE, SECNUM)
-    before = append(repo, *(section(f"r{n}", f"url = {urls[n % 4]}") for n in range(10_000)))
-
-    found = run("status", "--offline", "--json").json["remotes"]
-    assert [item["remote"] for item in found] == [f"r{n}" for n in range(10_000) if n % 4]
-    assert [item["state"] for item in found] == ["current", "stale", "current"] * 2500
-    assert run("sync", "r9998", "r9999", "--offline").stdout.endswith("\n1 remote updated, 1 left as it was\n")
-    assert repo.config.read_bytes() == OSC_FR1.encode().join(before.rsplit(STALE.encode(), 1))
-    assert run("add", "osc-fr1", "myapp", "--offline").stdout.startswith("Created remote 'scalingo'\n")
-
-
 def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) -> None:
     """If git refuses the remote because of an invalid refspec, the output does not say that it works."""
     append(repo, section("scalingo", "fetch = :::"))
@@ -262,14 +218,9 @@ def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) ->
 
 def arm(repo: Repo, marker: Path) -> None:
     """Set all that makes git run a command to one that makes the marker."""
-    script = repo.path / "script"
-    script.write_text(f"#!/bin/sh\nexec touch {shlex.quote(str(marker))}\n")
     hooks = repo.path / ".git" / "hooks"
-    hooks.mkdir(exist_ok=True)
     for name in ("pre-commit", "post-checkout", "pre-push", "post-index-change", "reference-transaction", "fsmonitor"):
-        (hooks / name).write_bytes(script.read_bytes())
-    for file in (script, *hooks.iterdir()):
-        file.chmod(0o755)
+        script = executable(hooks / name, f"#!/bin/sh\nexec touch {shlex.quote(str(marker))}\n")
     (repo.path / ".gitattributes").write_text("* filter=f diff=f merge=f\n")
     (repo.path / "file").write_text("text\n")
     repo.git("add", ".")

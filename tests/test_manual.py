@@ -134,12 +134,6 @@ def test_describes_the_options_in_the_words_of_the_help() -> None:
     assert {tag: lines[:2] for tag, lines in written.items()} == expected
 
 
-def test_names_the_fields_of_a_region() -> None:
-    """The fields that `show --field` takes are listed where `show` is described."""
-    text = PAGE["COMMANDS/show [REGION]"][0][1].partition("API:")[2]
-    assert re.findall(r"\w+_\w+|\b(?!and)\w+\b", text) == list(model.REGION_FIELDS)
-
-
 def test_lists_the_variables_that_the_program_reads() -> None:
     """ENVIRONMENT holds every variable that the settings or a module reads, those of requests, and no other."""
     asked = set()
@@ -170,22 +164,11 @@ def keys_of(value: Any) -> Iterator[str]:
         yield from keys_of(item)
 
 
-# What is run for each JSON text of the manual: the command as it is named there, and its arguments.
-EXAMPLES = {
-    "add": "osc-fr1 myapp",
-    "url": "osc-fr1 myapp",
-    "list": "",
-    "show": "",
-    "status": "",
-    "sync": "old --dry-run",
-    "setup": "",
-    "setup --write": "--dry-run",
-    "trust": "osc-fr1",
-    "trust --all": "",
-    "doctor": "",
-    "completion": "fish",
-    "error": "",
-}
+# The commands whose JSON the manual gives, as they are named there, and what the test adds to some of them.
+EXAMPLES = ["add", "url", "list", "show", "status", "sync", "setup", "setup --write", "trust", "trust --all", "doctor"]
+EXAMPLES += ["completion", "error"]
+ARGUMENTS = {"add": "osc-fr1 myapp", "url": "osc-fr1 myapp", "sync": "old --dry-run", "setup --write": "--dry-run"}
+ARGUMENTS |= {"trust": "osc-fr1", "completion": "fish"}
 
 
 @pytest.mark.usefixtures("service", "offered")
@@ -194,10 +177,11 @@ def test_gives_the_keys_of_the_json(repo: Repo, run: Run) -> None:
     repo.git("remote", "add", "scalingo", "ssh://git@ssh.osc-fr1.scalingo.com/myapp.git")
     repo.git("remote", "add", "old", "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git")
     (repo.path / ".gitscalingo").write_text('[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n')
-    assert tags("OUTPUT/JSON")[: len(EXAMPLES)] == list(EXAMPLES)
+    assert tags("OUTPUT/JSON")[: len(EXAMPLES)] == EXAMPLES
     assert list(dict.fromkeys(name.split()[0] for name in EXAMPLES)) == [*BY_NAME, "error"]
-    for name, arguments in EXAMPLES.items():
-        result = run("show", "nowhere", "--json") if name == "error" else run(*f"{name} {arguments} --json".split())
+    for name in EXAMPLES:
+        line = "show nowhere" if name == "error" else f"{name} {ARGUMENTS.get(name, '')}"
+        result = run(*line.split(), "--json")
         answer = json.loads(result.stdout or result.stderr)
         documented = re.findall(r'"(\w+)"', tagged("OUTPUT/JSON", name))
         assert list(dict.fromkeys(documented)) == list(dict.fromkeys(keys_of(answer))), name
@@ -213,20 +197,18 @@ VALUES = {
 }
 
 
-def test_gives_the_values_that_a_script_may_compare_with() -> None:
-    """The words that a key can hold, the states of `status` and the exit statuses are the program's, in order."""
+def test_gives_the_values_that_a_script_may_compare_with(repo: Repo, run: Run) -> None:
+    """The words that a key can hold, fields, states, checks and exit statuses are the program's, in order."""
     for key, values in VALUES.items():
         text = [text for tag, text in PAGE["OUTPUT/JSON"] if tag == key][-1].partition(";")[0]
         assert [word for word in re.findall(r"[a-z]+(?:-[a-z]+)*", text) if word != "or"] == values
+    fields = PAGE["COMMANDS/show [REGION]"][0][1].partition("API:")[2]
+    assert re.findall(r"\w+_\w+|\b(?!and)\w+\b", fields) == list(model.REGION_FIELDS)
     assert tags("COMMANDS/status [REMOTE]...") == [state.value for state in State]
-    assert tags("EXIT STATUS") == [*(str(int(status)) for status in errors.ExitStatus), "128+N"]
-    assert "141 if nobody reads the output" in tagged("EXIT STATUS", "128+N")
-
-
-def test_gives_the_checks_of_doctor(repo: Repo, run: Run) -> None:
-    """The checks are described under the names, and in the order, in which `doctor` gives them."""
     checks = run("doctor", "--offline", "--json").json["checks"]
     assert tags("COMMANDS/doctor [REMOTE]") == [check["check"] for check in checks]
+    assert tags("EXIT STATUS") == [*(str(int(status)) for status in errors.ExitStatus), "128+N"]
+    assert "141 if nobody reads the output" in tagged("EXIT STATUS", "128+N")
 
 
 def test_has_the_sections_of_a_git_manual_in_their_order() -> None:

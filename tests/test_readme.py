@@ -8,8 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -61,38 +60,12 @@ def need(*programs: str) -> None:
             pytest.skip(f"{program} is not installed")
 
 
-@pytest.fixture
-def as_shown(
-    account: Account, offered: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], str]:
-    """Make a platform on loopback like the real one; return what turns the output here into the output there."""
-    need("ssh", "ssh-keygen")
-    url = account.service.url
-    account.service.regions = [{**region.to_json(), "api": f"{url}/{region.name}"} for region in builtin.REGIONS]
-    account.add_app("osc-fr1", "myapp")
-    (home / ".ssh").mkdir(mode=0o700)
-    key = make_key(home / ".ssh" / "id_ed25519")
-    account.hold(public_key(key))
-    monkeypatch.setenv("GIT_SSH_COMMAND", f"{os.environ['GIT_SSH_COMMAND']} -o IdentityFile='{key}'")
-    replaced = {url: DEFAULT_SERVICE, str(home): "/home/you", "A <a@example.org>": "You <you@example.org>"}
-    replaced |= {fingerprint: PUBLISHED[kind] for kind, fingerprint in offered.items()}
-
-    def translate(text: str) -> str:
-        for here, there in replaced.items():
-            text = text.replace(here, there)
-        return text
-
-    return translate
-
-
-def run_in_terminal_order(line: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def run_in_terminal_order(line: str) -> str:
     """Run one line and return stdout and stderr as they come; the program runs in this process."""
     words = shlex.split(line)
     if words[:2] != ["git", "scalingo-region"]:
         return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
-    with io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as stream, monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", stream)
-        patch.setattr(sys, "stderr", stream)
+    with io.TextIOWrapper(io.BytesIO(), encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
         cli.run(words[2:])
         stream.seek(0)
         return stream.read()
@@ -103,12 +76,25 @@ def without_versions(text: str) -> str:
 
 
 @pytest.mark.usefixtures("repo")
-def test_examples_print_what_is_shown(as_shown: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The console examples, run one after the other in a repository, print exactly what the README shows."""
-    printed = [(line, as_shown(run_in_terminal_order(line, monkeypatch))) for line, _ in examples()]
-    assert [(line, without_versions(text)) for line, text in printed] == [
-        (line, without_versions(text)) for line, text in examples()
-    ]
+def test_examples_print_what_is_shown(
+    account: Account, offered: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The console examples, run one after the other on a platform like the real one, print what the README shows."""
+    need("ssh", "ssh-keygen")
+    url = account.service.url
+    account.service.regions = [{**region.to_json(), "api": f"{url}/{region.name}"} for region in builtin.REGIONS]
+    account.add_app("osc-fr1", "myapp")
+    (home / ".ssh").mkdir(mode=0o700)
+    key = make_key(home / ".ssh" / "id_ed25519")
+    account.hold(public_key(key))
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{os.environ['GIT_SSH_COMMAND']} -o IdentityFile='{key}'")
+    replaced = {url: DEFAULT_SERVICE, str(home): "/home/you", "A <a@example.org>": "You <you@example.org>"}
+    replaced |= {fingerprint: PUBLISHED[kind] for kind, fingerprint in offered.items()}
+    for line, expected in examples():
+        text = run_in_terminal_order(line)
+        for here, there in replaced.items():
+            text = text.replace(here, there)
+        assert without_versions(text) == without_versions(expected), line
 
 
 def test_pictures_show_what_the_program_prints() -> None:
@@ -136,30 +122,22 @@ def test_setup_and_tests_are_one_line_each() -> None:
     assert README.count("pytest\n") == 1
 
 
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a checkout whose install.sh puts the program into ~/.local/bin."""
-    folder = executable(tmp_path / "checkout" / "program", PROGRAM).parent
-    install = "mkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region"
-    executable(folder / "install.sh", f"#!/bin/sh\n{install}\n")
-    for name, value in environment().items():
-        monkeypatch.setenv(name, value)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_lines_work_as_printed(shell: str, checkout: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_work_as_printed(shell: str, tmp_path: Path, home: Path) -> None:
     """In each shell, the first line makes the remote and stays in the checkout; others make the completion files."""
     need(shell)
     for script in blocks("sh"):
         subprocess.run([shell, "-n"], check=True, input=script, text=True)
-    script = f"{SETUP}test -x install.sh && echo in the checkout\n"
-    done = subprocess.run([shell, "-c", script], check=True, cwd=checkout, capture_output=True, text=True)
+    checkout = executable(tmp_path / "checkout" / "program", PROGRAM).parent
+    install = "mkdir -p ~/.local/bin && cp program ~/.local/bin/git-scalingo-region"
+    executable(checkout / "install.sh", f"#!/bin/sh\n{install}\n")
+    script, env = f"{SETUP}test -x install.sh && echo in the checkout\n", environment()
+    done = subprocess.run([shell, "-c", script], check=True, cwd=checkout, env=env, capture_output=True, text=True)
     assert done.stdout.endswith("in the checkout\n")
     assert Repo(home / "myapp").push_urls() == [OSC_FR1]
-    monkeypatch.setenv("PATH", f"{home}/.local/bin:{os.environ['PATH']}")
-    subprocess.run([shell, "-c", COMPLETION], check=True, capture_output=True)
+    env["PATH"] = f"{home}/.local/bin:{env['PATH']}"
+    subprocess.run([shell, "-c", COMPLETION], check=True, env=env, capture_output=True)
     for line in COMPLETION.splitlines():
         name, file = re.search(r"completion (\w+) >~/(\S+)$", line).groups()  # type: ignore[union-attr]
         parts = [(ROOT / "git_scalingo_region" / "completions" / part).read_text() for part in SCRIPTS[name]]

@@ -8,12 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, SECNUM, Repo, git
+from conftest import OSC_FR1, SECNUM, Repo, Run, git, refusal
 from editing import KEY, OTHER, URL, write
 
 from git_scalingo_region.errors import ExitStatus, RepositoryError
 from git_scalingo_region.repository.configuration import Remote
-from git_scalingo_region.repository.git import Head, Repository, refusal
+from git_scalingo_region.repository.git import Head, Repository
+from git_scalingo_region.repository.git import refusal as refusal_of_git
 
 # What is done in the folder that holds the repository `repo`, where one is then, and which file is git's own.
 PLACES = [
@@ -94,81 +95,52 @@ def test_the_environment_leads_to_the_repository(
     assert (tmp_path / "other/.git/config").read_bytes() == untouched
 
 
-def test_a_worktrees_own_configuration_is_edited_where_it_is(repo: Repo) -> None:
-    """With extensions.worktreeConfig a worktree's value is replaced in the worktree's file."""
-    repo.git("config", "extensions.worktreeConfig", "true")
-    repo.git("config", "--worktree", KEY, OTHER)
-    main = repo.config.read_bytes()
-    repository = Repository()
-    (entry,) = repository.read().remote("r").urls
-    assert (entry.scope, entry.own, repository.is_main_file(entry.origin)) == ("worktree", True, False)
-    write([URL], (OTHER,), origin=entry.origin)
-    assert repo.git("config", "--worktree", KEY) == URL
-    assert repo.config.read_bytes() == main
-
-
-@pytest.mark.parametrize(
-    ("path", "private"), [("shared", True), ("../shared", False), ("{}/outside/a b", False), ("~/shared", False)]
-)
-def test_an_included_file_is_edited_where_it_is(
-    repo: Repo, path: str, private: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A value in an included file is replaced there, from a subfolder as well, and missing includes are no trouble."""
-    path = path.format(tmp_path)
-    file = Path(os.path.expanduser(path)) if path.startswith("~") else repo.path / ".git" / path
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(f'[remote "r"] ; ours\n\turl = {OTHER}\n# the end')
-    for target in (path, "missing", f"{tmp_path}/missing"):
-        repo.git("config", "--add", "include.path", target)
-    main = repo.config.read_bytes()
+def test_an_included_file_may_be_shared(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other repositories may include a file outside the git directory, however it is named; one may be missing."""
+    outside = {"../shared": repo.path / "shared", f"{tmp_path}/a b": tmp_path / "a b", "~/mine": Path.home() / "mine"}
+    for path, file in {"own": repo.config.with_name("own"), **outside}.items():
+        file.write_text(f'[remote "r"]\n\turl = {OTHER}\n')
+        repo.git("config", "--add", "include.path", path)
+    repo.git("config", "--add", "include.path", "missing")
     (repo.path / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(repo.path / "a" / "b")
     repository = Repository()
-    origin = repository.read().remote("r").urls[0].origin
-    assert not repository.is_main_file(origin)
-    assert [os.path.samefile(file, shared) for shared in repository.shared_files([origin])] == [True] * (not private)
-    write([URL], (OTHER,), origin=origin)
-    assert file.read_text() == f'[remote "r"] ; ours\n\turl = {URL}\n# the end'
-    assert repo.config.read_bytes() == main
+    origins = [url.origin for url in repository.read().remote("r").urls]
+    assert [repository.is_main_file(origin) for origin in origins] == [False] * 4
+    assert repository.shared_files(origins) == sorted(os.path.realpath(file) for file in outside.values())
+
+
+DUBIOUS = ["git says: detected dubious ownership in repository at '{repo}'"]
+DUBIOUS += ["git config --global --add safe.directory {repo}"]
 
 
 @pytest.mark.parametrize(
-    ("script", "reason", "hints"),
+    ("script", "texts"),
     [
-        ("rm -rf .git", "git says: not a git repository (or any of the parent directories): .git", ["git init"]),
-        ("rm -rf ../repo", "git says: Unable to read current working directory: No such file or directory", []),
-        ("echo '[oops' >>.git/config", "git says: bad config line 6 in file .git/config", []),
-        ("echo = >~/.gitconfig", "git says: bad config line 1 in file {home}/.gitconfig", []),
-        ("git config core.repositoryFormatVersion 9", "git says: Expected git repo version <= 1, found 9", []),
-        ("PATH=/nowhere", "git is not installed, or not on PATH", ["install git 2.26 or newer"]),
-        (
-            "GIT_TEST_ASSUME_DIFFERENT_OWNER=1",
-            "git says: detected dubious ownership in repository at '{repo}'",
-            ["git config --global --add safe.directory {repo}"],
-        ),
+        ("echo '[oops' >>.git/config", ["git says: bad config line 6 in file .git/config"]),
+        ("echo = >~/.gitconfig", ["git says: bad config line 1 in file {home}/.gitconfig"]),
+        ("git config core.repositoryFormatVersion 9", ["git says: Expected git repo version <= 1, found 9"]),
+        ("GIT_TEST_ASSUME_DIFFERENT_OWNER=1", DUBIOUS),
+        ("PATH=/nowhere", ["git is not installed, or not on PATH", "install git 2.26 or newer"]),
     ],
 )
 def test_a_refusal_of_git_is_passed_on(
-    repo: Repo, home: Path, script: str, reason: str, hints: list[str], monkeypatch: pytest.MonkeyPatch
+    repo: Repo, run: Run, home: Path, script: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If there is no repository, or git refuses it, git's own reason is told in one sentence, with exit status 5."""
+    """If git is missing or refuses the repository, the reason is told in one sentence, with exit status 5."""
     if script.endswith(("=/nowhere", "=1")):
         monkeypatch.setenv(*script.split("="))
     else:
         subprocess.run(["sh", "-ec", script], check=True)
-    with pytest.raises(RepositoryError) as caught:
-        Repository().read()
-    names = {"repo": repo.path, "home": home}
-    assert caught.value.message == reason.format_map(names)
-    assert caught.value.hints == tuple(hint.format_map(names) for hint in hints)
-    assert caught.value.exit_status == ExitStatus.REPOSITORY
+    reason, *hints = (text.format(repo=repo.path, home=home) for text in texts)
+    assert run("status") == refusal(5, reason, *hints)
 
 
 def test_of_several_complaints_the_fatal_one_is_told() -> None:
     """Warnings before git's reason are no part of the sentence, and silence is named."""
-    found = refusal("warning: w\nfatal: f\n\n\tdo this\n")
+    found = refusal_of_git("warning: w\nfatal: f\n\n\tdo this\n")
     assert (found.message, found.hints) == ("git says: f", ("do this",))
-    assert refusal("").message == "git failed without saying why"
+    assert refusal_of_git("").message == "git failed without saying why"
 
 
 def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

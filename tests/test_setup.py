@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from account import Account
-from conftest import ELSEWHERE, OSC_FR1, PAR, Repo, Result, Run, Service, git, refusal
+from conftest import ELSEWHERE, OSC_FR1, PAR, SECNUM, Repo, Result, Run, Service, git, refusal
 from pasting import Paste, messages, printed
 from ssh_server import Endpoint
 
@@ -34,32 +35,45 @@ def declare(repo: Repo) -> Declare:
     return write
 
 
-def test_setup_makes_the_declared_remotes(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """All remotes are made in one step, as `git remote add` would; the second run changes nothing."""
-    declare(BOTH)
-    before = repo.config.read_bytes()
-    repo.git("remote", "add", "staging", STAGING)
+def test_setup_makes_the_declared_remotes(
+    declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service
+) -> None:
+    """What is missing is made as `git remote add` makes it, what differs is updated; a second run changes nothing."""
+    declare(f'{BOTH}[remote "other"]\n\tapp = myapp\n')
+    repo.git("remote", "add", "staging", PAR)
+    repo.git("remote", "add", "other", OSC_FR1)
+    before = repo.config.read_text()
     repo.git("remote", "add", "production", OSC_FR1)
-    expected = repo.config.read_bytes()
-    repo.config.write_bytes(before)
-    planned = run("setup", "-n").stdout
-    assert planned == (
-        "Would create remote 'staging'\n"
-        f"  url     {STAGING}\n"
+    expected = repo.config.read_text().replace(PAR, STAGING)
+    repo.config.write_text(before)
+    status = run("status")
+    assert [line.split() for line in status.stdout.splitlines()[1:]] == [
+        ["staging", "scw-par", "myapp", "differs", PAR],
+        ["other", "osc-fr1", "myapp", "current", OSC_FR1],
+        ["production", "-", "myapp", "missing"],
+    ]
+    assert printed(status) == ["git scalingo-region setup"]
+    done = (
+        "Updated remote 'staging'\n"
+        f"  url     {PAR} -> {STAGING}\n"
         "  region  osc-fr1 (Place of osc-fr1), declared in .gitscalingo\n"
+        f"  undo    git remote set-url staging {PAR}\n"
         "\n"
-        "Would create remote 'production'\n"
+        "Created remote 'production'\n"
         f"  url     {OSC_FR1}\n"
         "  region  osc-fr1 (Place of osc-fr1), the default region\n"
         "\n"
-        "2 remotes to set up\n"
+        "2 remotes set up, 1 up to date\n"
     )
-    made = planned.replace("Would create", "Created").replace("to set up", "set up")
-    assert run("setup") == Result(0, made, TRUST)
-    assert repo.config.read_bytes() == expected
-    assert run("setup") == Result(0, "2 declared remotes up to date\n", "")
-    assert repo.config.read_bytes() == expected
+    planned = re.sub("  undo .*\n", "", done).replace("Updated", "Would update").replace("Created", "Would create")
+    assert run("setup", "-n").stdout == planned.replace("set up", "to set up")
+    assert run("setup") == Result(0, done, TRUST)
+    assert repo.config.read_text() == expected
+    assert run("setup") == Result(0, "3 declared remotes up to date\n", "")
+    assert (run("status").status, repo.config.read_text()) == (0, expected)
     assert len(service.requests) == 1
+    assert paste(f"git remote set-url staging {PAR}").returncode == 0
+    assert repo.push_urls("staging") == [PAR]
 
 
 def test_many_remotes_are_read_back_at_once(
@@ -76,9 +90,10 @@ def test_many_remotes_are_read_back_at_once(
     assert repo.push_urls("r19") == [OSC_FR1.replace("myapp", "app-19")]
 
 
-def test_setup_json(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """`--json` lists every remote with its outcome, and how to undo an update."""
+def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) -> None:
+    """`--json` lists each remote, its outcome and the undo of an update; a run that changes nothing asks nobody."""
     declare(BOTH)
+    account.add_app("osc-fr1", "myapp")
     repo.git("remote", "add", "staging", OSC_FR1)
     staging: dict[str, object] = {
         "remote": "staging",
@@ -86,51 +101,37 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, service: Service) ->
         "app": "myapp-staging",
         "region": "osc-fr1",
         "region_source": "gitscalingo",
-        "app_found": None,
+        "app_found": False,
         "url": STAGING,
         "previous_url": OSC_FR1,
         "undo": [f"git remote set-url staging {OSC_FR1}"],
     }
-    production = staging | {"remote": "production", "outcome": "created", "app": "myapp", "region_source": "default"}
-    production |= {"url": OSC_FR1, "previous_url": None, "undo": []}
-    planned = {"remotes": [{**staging, "undo": []}, production], "dry_run": True, "warnings": []}
+    production = staging | {"remote": "production", "outcome": "created", "app": "myapp", "region_source": "app"}
+    production |= {"app_found": True, "url": OSC_FR1, "previous_url": None, "undo": []}
+    warnings = ["this account sees no app named myapp-staging"]
+    planned = {"remotes": [{**staging, "undo": []}, production], "dry_run": True, "warnings": warnings}
     assert run("setup", "--json", "-n").json == planned
-    assert run("setup", "--json").json == {"remotes": [staging, production], "dry_run": False, "warnings": []}
-
-
-def test_setup_updates_what_differs(declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service) -> None:
-    """A Scalingo remote becomes what is declared, even if it is in another region; its undo takes that back."""
-    declare(BOTH)
-    repo.git("remote", "add", "staging", PAR)
-    repo.git("remote", "add", "production", PAR)
-    status = run("status")
-    assert status.stdout.splitlines()[1:] == [
-        f"staging     scw-par  myapp  differs  {PAR}",
-        f"production  scw-par  myapp  current  {PAR}",
-    ]
-    assert printed(status) == ["git scalingo-region setup"]
-    done = run("setup")
-    assert done.stdout == (
-        "Updated remote 'staging'\n"
-        f"  url     {PAR} -> {STAGING}\n"
-        "  region  osc-fr1 (Place of osc-fr1), declared in .gitscalingo\n"
-        f"  undo    git remote set-url staging {PAR}\n"
-        "\n"
-        "1 remote set up, 1 up to date\n"
-    )
+    assert run("setup", "--json").json == {"remotes": [staging, production], "dry_run": False, "warnings": warnings}
+    account.service.requests.clear()
+    assert run("setup").stdout == "2 declared remotes up to date\n"
     assert run("status").status == 0
-    assert paste(printed(done)[0]).returncode == 0
-    assert repo.push_urls("staging") == [PAR]
+    assert account.asked == []
 
 
 def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """REMOTE selects declared remotes; one that is not declared is a usage error that names those that are."""
-    declare(BOTH)
+    """REMOTE selects declared remotes, for the advice about host keys too; one that is not declared is an error."""
+    declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
     reason = ".gitscalingo does not declare 'test'"
-    assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production")
-    assert run("setup", "production", "-q").stdout == ""
-    assert repo.git("remote") == "production"
-    assert run("status", "staging").stdout.splitlines()[1].split() == ["staging", "osc-fr1", "myapp-staging", "missing"]
+    assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production, paris")
+    assert run("setup", "staging").stderr == TRUST.replace("--trust", "--trust staging")
+    # `setup --trust` would fail.
+    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
+    hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
+    assert messages(run("setup", "-n"), "hint")[-1] == hint
+    assert messages(run("setup", "paris"), "hint") == [hint]
+    assert repo.git("remote").split() == ["paris", "staging"]
+    missing = ["production", "-", "myapp", "missing"]
+    assert run("status", "production").stdout.splitlines()[1].split() == missing
 
 
 def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
@@ -211,88 +212,61 @@ def test_the_region_of_a_declared_remote(
     assert account.asked.count("/v1/tokens/exchange") == 2
 
 
-def test_a_warm_setup_asks_nobody(declare: Declare, run: Run, account: Account) -> None:
-    """A run that changes nothing makes no request."""
-    declare(BOTH)
-    account.add_app("osc-fr1", "myapp")
-    account.add_app("osc-fr1", "myapp-staging")
-    assert run("setup").status == 0
-    account.service.requests.clear()
-    assert run("setup").stdout == "2 declared remotes up to date\n"
-    assert run("status").status == 0
-    assert account.asked == []
+TWICE = '[remote "x"]\napp = a\n{}[remote "x"]\napp = c\n{}'
 
 
 @pytest.mark.parametrize(
     ("text", "declared"),
     [
-        ('\ufeff[REMOTE "x"]\r\n\tAPP = "my"app ; c\r\n', [("x", "myapp", "default")]),
-        (
-            '[remote "x"]\napp = a\n[remote "y"]\napp = b\n[remote "x"]\napp = c\n',
-            [("x", "c", "default"), ("y", "b", "default")],
-        ),
-        ('[remote "x"]\napp = a\nregion = scw-par\n[remote "x"]\napp = c\nregion =\n', [("x", "c", "default")]),
-        ("[remote.dotted]\napp = a\n", [("dotted", "a", "default")]),
-        ('[remote "a/b"] # slash\n\tapp = a\n\tregion = scw-par\n', [("a/b", "a", "fallback")]),
+        ('\ufeff[REMOTE "x"]\r\n\tAPP = "my"app ; c\r\n', ["x myapp default"]),
+        (TWICE.format('[remote "y"]\napp = b\n', ""), ["x c default", "y b default"]),
+        (TWICE.format("region = scw-par\n", "region =\n"), ["x c default"]),
+        ("[remote.dotted]\napp = a\n", ["dotted a default"]),
+        ('[remote "a/b"] # slash\n\tapp = a\n\tregion = scw-par\n', ["a/b a fallback"]),
     ],
 )
-def test_the_format_is_gits(declare: Declare, run: Run, text: str, declared: list[tuple[str, str, str]]) -> None:
+def test_the_format_is_gits(declare: Declare, run: Run, text: str, declared: list[str]) -> None:
     """Comments, quotes, cases, and two sections of one name mean what they mean to git."""
     declare(text)
     found = run("setup", "-n", "--offline", "--fallback", "--json").json["remotes"]
-    assert [(item["remote"], item["app"], item["region_source"]) for item in found] == declared
+    assert [f"{item['remote']} {item['app']} {item['region_source']}" for item in found] == declared
 
 
+APP, REGION, NAME = '[remote "x"]\napp = {}\n', '[remote "x"]\napp = a\nregion = {}\n', '[remote "{}"]\napp = a\n'
 NO_APP = (
     "is not a valid app name: use lower-case letters, digits and single hyphens inside the name, at most 48 characters"
 )
 NO_REMOTE = "is not a valid remote name: use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
 NO_REGION = "is not a valid region name: expected one like osc-fr1\nhint: git scalingo-region list"
-# A file with a bad name, and what is said of that name.
+# What the file says, and why that is refused.
 BAD = [
-    *(('[remote "x"]\n\tapp = {}\n', name, NO_APP) for name in (ELSEWHERE, "\x1b[2J", "-a")),
-    ('[remote "x"]\n\tapp = {}\n', "ssh://evil.example/x", f"{NO_APP}\nhint: did you mean x?"),
-    ('[remote "x"]\n\tapp = {}\n', "My_App", f"{NO_APP}\nhint: did you mean my-app?"),
-    *(
-        ('[remote "x"]\n\tapp = a\n\tregion = {}\n', name, NO_REGION)
-        for name in ("-oProxyCommand=x", "--all", "h.example:22/")
-    ),
-    *(('[remote "{}"]\n\tapp = a\n', name, NO_REMOTE) for name in ("--upload-pack=id", "a b", "../x", "\x1b]0;x\x07")),
+    *((APP.format(name), f": '{name}' {NO_APP}") for name in (ELSEWHERE, "-a")),
+    (APP.format("\x1b[2J"), f": '\\x1b[2J' {NO_APP}"),
+    (APP.format("a\\n"), f": 'a\\n' {NO_APP}"),
+    (APP.format("ssh://evil.example/x"), f": 'ssh://evil.example/x' {NO_APP}\nhint: did you mean x?"),
+    (APP.format(""), ": the app name is empty"),
+    *((REGION.format(name), f": '{name}' {NO_REGION}") for name in ("-oProxyCommand=x", "--all", "h.example:22/")),
+    *((NAME.format(name), f": '{name}' {NO_REMOTE}") for name in ("--upload-pack=id", "a b", "../x")),
+    (NAME.format("\x1b]0;x\x07"), f": '\\x1b]0;x\\x07' {NO_REMOTE}"),
+    (NAME.format(""), ": the remote name is empty"),
+    ('[remote "x"]\n\tregion = osc-fr1\n', ": the remote 'x' has no app"),
+    ('[remote "x"]\n\tapp\n', ": remote.x.app has no value"),
+    ("[remote\n", " is not valid: bad config line 1"),
+    ('[remote "x"]\n\tapp = "a\n', " is not valid: bad config line 2"),
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("text", "name", "why"), BAD)
-def test_a_bad_name_is_refused(declare: Declare, repo: Repo, run: Run, text: str, name: str, why: str) -> None:
-    """An invalid name is an error that names the file, in `setup` and in `status`."""
-    declare(text.format(name))
-    before = repo.config.read_bytes()
-    shown = name.encode("unicode_escape").decode()
-    for command in ("setup", "status"):
-        assert run(command, "--offline") == refusal(2, f".gitscalingo: '{shown}' {why}")
-    assert repo.config.read_bytes() == before
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("[remote\n", " is not valid: bad config line 1"),
-        ('[remote "x"]\n\tapp = "a\n', " is not valid: bad config line 2"),
-        ('[remote ""]\n\tapp = a\n', ": the remote name is empty"),
-        ('[remote "x"]\n\tregion = osc-fr1\n', ": the remote 'x' has no app"),
-        ('[remote "x"]\n\tapp\n', ": remote.x.app has no value"),
-        ('[remote "x"]\n\tapp =\n', ": the app name is empty"),
-        ('[remote "x"]\n\tapp = a\\n\n', f": 'a\\n' {NO_APP}"),
-    ],
-)
-def test_a_file_that_says_nothing_is_refused(
-    declare: Declare, run: Run, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+@pytest.mark.parametrize(("text", "why"), BAD)
+def test_a_bad_file_is_refused(
+    declare: Declare, repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
-    """A syntax error and a missing app are errors, too, and SCALINGO_APP does not fill it in."""
+    """A bad name, bad syntax, or a missing app, which SCALINGO_APP does not fill in, is an error in either command."""
     declare(text)
     monkeypatch.setenv("SCALINGO_APP", "fromenv")
-    expected = refusal(2, f".gitscalingo{reason}")
+    before, expected = repo.config.read_bytes(), refusal(2, f".gitscalingo{why}")
     assert (run("setup", "--offline"), run("status", "--offline")) == (expected, expected)
+    assert repo.config.read_bytes() == before
 
 
 def test_a_file_that_declares_nothing_that_is_there(declare: Declare, run: Run, service: Service) -> None:
@@ -325,19 +299,12 @@ def test_nothing_is_declared_in_a_new_bare_repository(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "script",
-    [
-        f"printf '{BOTH!r}' >target; ln -s target .gitscalingo",
-        "ln -s target .gitscalingo",
-        "ln -s /dev/zero .gitscalingo",
-        "mkfifo .gitscalingo",
-        "mkdir .gitscalingo",
-    ],
+    "script", [f"printf '{BOTH!r}' >target; ln -s target", "ln -s target", "ln -s /dev/zero", "mkfifo", "mkdir"]
 )
 def test_what_is_no_regular_file_is_never_opened(repo: Repo, run: Run, script: str) -> None:
     """A link, a fifo or a folder in the file's place is refused, and nothing hangs or is written through it."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
-    subprocess.run(["sh", "-ec", script], check=True)
+    subprocess.run(["sh", "-ec", f"{script} .gitscalingo"], check=True)
     target = repo.path / "target"
     before = target.read_bytes() if target.exists() else b""
     for command in ("setup", "status", "setup --write"):
@@ -350,8 +317,7 @@ def test_what_is_no_regular_file_is_never_opened(repo: Repo, run: Run, script: s
 @pytest.mark.parametrize(
     "script",
     [
-        "ln -s /etc/passwd .gitscalingo; git add .gitscalingo",
-        "mkdir .gitscalingo; touch .gitscalingo/x; git add .gitscalingo",
+        *("ln -s /etc/passwd .gitscalingo; git add .", "mkdir .gitscalingo; touch .gitscalingo/x; git add ."),
         "git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),.gitscalingo",
     ],
 )
@@ -415,6 +381,7 @@ def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path
     assert repo.push_urls("x") == ["ssh://git@ssh.scw-par.scalingo.com:22/second.git"]
 
 
+NOTHING = "there is no Scalingo remote to declare"
 LEFT_OUT = "warning: left out: the region of the remote 'gone' is unknown\n"
 MOVE = "hint: if you know where gone is now, move 'gone' there: git scalingo-region add -r gone REGION gone\n"
 
@@ -442,67 +409,55 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
     assert repo.push_urls("staging") == [STAGING]
 
 
-def test_write_keeps_the_rest_of_the_file(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """Only app and region of the remotes change; comments, other sections and the mode stay."""
+def test_write_declares_only_what_setup_would_make(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
+    """What is fetched from elsewhere is left out, as it would be a conflict; comments, other sections and mode stay."""
     text = '# ours\n[remote "staging"]\n\tapp = old ; why\n\tregion = osc-fr1\n[remote "other"]\n\tapp = other\n'
     path = declare(text)
     path.chmod(0o640)
     repo.git("remote", "add", "staging", STAGING)
-    result = run("setup", "--write", "--json")
-    assert result.json == {
+    repo.git("remote", "add", "origin", ELSEWHERE)
+    repo.git("remote", "set-url", "--push", "origin", OSC_FR1)
+    reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
+    assert run("setup", "--write", "origin") == refusal(6, reason)
+    assert run("setup", "--write", "--json").json == {
         "file": ".gitscalingo",
         "outcome": "updated",
         "remotes": [{"remote": "staging", "app": "myapp-staging", "region": "osc-fr1"}],
         "dry_run": False,
-        "warnings": [],
+        "warnings": [f"left out: {reason}"],
     }
     assert path.read_text() == text.replace("old ; why", "myapp-staging")
     assert path.stat().st_mode & 0o777 == 0o640
-
-
-@pytest.mark.parametrize("declared", ["", '[remote "gone"]\n\tapp = old\n\tregion = osc-fr1\n'])
-def test_write_of_a_remote_whose_region_is_gone(
-    declare: Declare, repo: Repo, run: Run, service: Service, declared: str
-) -> None:
-    """Without its region a remote is not declared: in a new clone, `setup` would put it into the default region."""
-    path = declare(declared)
-    repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
-    error = "error: there is no Scalingo remote to declare\n"
-    assert run("setup", "--write") == Result(5, "", LEFT_OUT + error + MOVE)
-    assert path.read_text() == declared
+    assert run("setup").status == 0
 
 
 def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
     """Such a region is still there, so the remote is declared with it."""
-    repo.git("remote", "add", "scalingo", "ssh://git@ssh.osc-secnum-fr1.scalingo.com:22/myapp.git")
-
+    account.service.regions.pop(1)
+    repo.git("remote", "add", "scalingo", SECNUM)
     assert run("setup", "--write").stdout == "Created .gitscalingo\n  scalingo  myapp in osc-secnum-fr1\n"
 
 
-def test_write_declares_no_remote_that_setup_would_refuse(repo: Repo, run: Run, service: Service) -> None:
-    """A remote whose name `.gitscalingo` cannot hold is an error: the file would be one that nobody can use."""
-    repo.git("config", "remote.a b.url", STAGING)
-    result = run("setup", "--write")
-    assert (result.status, messages(result, "error")[0].partition(":")[0]) == (2, "'a b' is not a valid remote name")
-    assert not (repo.path / ".gitscalingo").exists()
-
-
 @pytest.mark.parametrize(
-    ("line", "status", "error"),
+    ("name", "url", "options", "result"),
     [
-        ("setup --write", 5, "there is no Scalingo remote to declare"),
-        ("setup --write origin", 6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}"),
-        ("setup --write nothing", 5, "there is no remote 'nothing'"),
-        ("setup --write --trust", 2, "--write and --trust cannot be used together"),
-        ("setup --write --force", 2, "--write and --force cannot be used together"),
+        ("origin", ELSEWHERE, "", refusal(5, NOTHING, "git scalingo-region add [REGION] APP")),
+        ("gone", "git@scalingo.com:gone.git", "", Result(5, "", f"{LEFT_OUT}error: {NOTHING}\n{MOVE}")),
+        ("a b", STAGING, "", refusal(2, f"'a b' {NO_REMOTE}")),
+        ("origin", ELSEWHERE, "origin", refusal(6, f"the remote 'origin' is not Scalingo's: it points to {ELSEWHERE}")),
+        ("origin", ELSEWHERE, "nothing", refusal(5, "there is no remote 'nothing'", "git remote -v")),
+        ("origin", ELSEWHERE, "--trust", refusal(2, "--write and --trust cannot be used together")),
+        ("origin", ELSEWHERE, "--force", refusal(2, "--write and --force cannot be used together")),
     ],
 )
-def test_what_cannot_be_written(repo: Repo, run: Run, service: Service, line: str, status: int, error: str) -> None:
-    """Without a Scalingo remote, or for what is none, there is nothing to write."""
-    repo.git("remote", "add", "origin", ELSEWHERE)
-    result = run(*line.split())
-    assert (result.status, messages(result, "error")) == (status, [error])
-    assert not (repo.path / ".gitscalingo").exists()
+def test_what_cannot_be_written(
+    declare: Declare, repo: Repo, run: Run, service: Service, name: str, url: str, options: str, result: Result
+) -> None:
+    """Without a Scalingo remote in a region that is there, or with a name that the file cannot hold, the file stays."""
+    path = declare(old := '[remote "gone"]\n\tapp = old\n\tregion = osc-fr1\n')
+    repo.git("config", f"remote.{name}.url", url)
+    assert run("setup", "--write", *options.split()) == result
+    assert path.read_text() == old
 
 
 def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known_hosts: Path) -> None:
@@ -547,26 +502,3 @@ def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endp
         assert repo.git("remote").split() == ["production", "staging"]
         for name in ("production", "staging"):
             repo.git("remote", "remove", name)
-
-
-def test_the_advice_about_host_keys_is_about_the_remotes_that_were_set_up(
-    declare: Declare, repo: Repo, run: Run, service: Service
-) -> None:
-    """The command makes no remote that was not named; if no fingerprint is published, it would fail, and is not it."""
-    declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
-    assert run("setup", "staging").stderr == TRUST.replace("--trust", "--trust staging")
-    unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
-    hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
-    assert messages(run("setup", "paris"), "hint") == [hint]
-
-
-def test_write_declares_only_what_setup_would_make(repo: Repo, run: Run, service: Service) -> None:
-    """A remote that is fetched from elsewhere is left out: every clone has an `origin`, and would meet a conflict."""
-    repo.git("remote", "add", "origin", ELSEWHERE)
-    repo.git("remote", "set-url", "--push", "origin", OSC_FR1)
-    repo.git("remote", "add", "scalingo", OSC_FR1)
-    reason = f"the remote 'origin' points elsewhere: {ELSEWHERE}"
-    assert run("setup", "--write", "origin") == refusal(6, reason)
-    assert messages(run("setup", "--write"), "warning") == [f"left out: {reason}"]
-    assert (repo.path / ".gitscalingo").read_text() == '[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n'
-    assert run("setup").status == 0

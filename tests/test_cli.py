@@ -172,11 +172,10 @@ def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str) -> None:
         ("list --jso --json", "no such option: --jso"),
         ("list --names --json", "--names and --json cannot be used together"),
         ("show --json --field x", "--field and --json cannot be used together"),
-        ("list --json --refresh --offline", "--refresh and --offline cannot be used together"),
     ],
 )
 def test_a_mistake_as_json(run: Run, calls: Calls, line: str, message: str) -> None:
-    """With `--json` anywhere on the line a mistake is JSON, too; one answer has one form, and one list one source."""
+    """With `--json` anywhere on the line a mistake is JSON, too, as one answer has one form."""
     result = run(*line.split())
     assert (result.status, result.stdout) == (2, "")
     assert (result.error["kind"], result.error["message"], calls) == ("invalid-input", message, [])
@@ -230,6 +229,12 @@ def test_a_failure_is_written(run: Run, calls: Calls) -> None:
     error = {"kind": "region", "message": "no such\x1b[2J region", "exit_status": 3, "hints": ["a hint\u202e"]}
     assert (failed.status, failed.stdout) == (3, "")
     assert json.loads(failed.stderr) == {"error": error, "warnings": ["a warning"]}
+
+
+def test_one_list_has_one_source(run: Run, calls: Calls) -> None:
+    """Options that exclude each other are an error, which no help page would explain."""
+    assert run("list", "--refresh", "--offline") == refusal(2, "--refresh and --offline cannot be used together")
+    assert calls == []
 
 
 def test_only_a_bug_shows_a_traceback() -> None:

@@ -7,10 +7,11 @@ is the resolver's, for a name under .invalid, which nobody has (RFC 6761).
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -25,6 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -50,13 +52,20 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-# A script that starts the tests in the background lets them ignore these two, and so would all that they start.
+# A script that starts the tests in the background, or nohup, lets them ignore these, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"
 
+# The variables of whoever runs the tests that would change what the program, git, ssh or a shell does.
+LEAKS = re.compile(
+    "(GIT|SCALINGO|XDG|SSH)_.*|.*_PROXY|(REQUESTS|CURL)_CA_BUNDLE"
+    "|COLUMNS|LINES|LANGUAGE|LC_ALL|LC_MESSAGES|NO_COLOR|MANPATH|PWD",
+    re.IGNORECASE,
+)
 # git must not start maintenance in the background: it would still be at work when the test has ended.
 GITCONFIG = """\
 [user]
@@ -90,21 +99,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     for name in list(os.environ):
-        if name.startswith(("GIT_", "SCALINGO_", "XDG_", "SSH_")) or name.lower().endswith("_proxy"):
+        if LEAKS.fullmatch(name):
             monkeypatch.delenv(name)
-    for name in (
-        "COLUMNS",
-        "LINES",
-        "LANGUAGE",
-        "LC_ALL",
-        "LC_MESSAGES",
-        "NO_COLOR",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "MANPATH",
-        "PWD",
-    ):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
@@ -140,14 +136,18 @@ def executable(path: Path, text: str) -> Path:
     return path
 
 
+def need(program: str) -> str:
+    """Return where the program is; skip the test if it is not installed."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
 def load_tool(name: str) -> ModuleType:
     """Import a script of the folder `tools`."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "tools" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with patch.object(sys, "path", [str(Path(__file__).parents[1] / "tools"), *sys.path]):
+        return importlib.import_module(name)
 
 
 @dataclass(frozen=True)
@@ -273,14 +273,9 @@ def program() -> Run:
     """Return a function that runs the program as a process of its own, with keyword arguments for subprocess.run."""
 
     def run_there(*arguments: str, **options: Any) -> Result:
-        done = subprocess.run(
-            [sys.executable, "-m", "git_scalingo_region", *arguments],
-            check=False,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            **options,
-        )
+        command = [sys.executable, "-m", "git_scalingo_region", *arguments]
+        options = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, **options}
+        done = subprocess.run(command, check=False, **options)
         return Result(done.returncode, done.stdout, done.stderr)
 
     return run_there
@@ -341,6 +336,7 @@ def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str
 
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
+RegionApis = Callable[..., list[Service]]
 
 
 def answers(status: int, body: Any, **headers: str) -> Respond:
@@ -418,7 +414,7 @@ def other_server() -> Iterator[Service]:
 
 
 @pytest.fixture
-def region_apis(service: Service) -> Iterator[Callable[..., list[Service]]]:
+def region_apis(service: Service) -> Iterator[RegionApis]:
     """Return a function that gives the regions of that name an API each on loopback, and lists them."""
     with ExitStack() as stack:
 

@@ -7,23 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import (
-    JWT,
-    TOKEN,
-    Repo,
-    Run,
-    Service,
-    age,
-    answers,
-    assert_clean,
-    cache_files,
-    hang,
-    new_catalog,
-    region_json,
-)
+from conftest import TOKEN, Repo, Run, Service, age, answers, assert_clean, cache_files, hang, new_catalog, region_json
 
 from git_scalingo_region.errors import CredentialsError
-from git_scalingo_region.model import ListSource, RemoteUrl, SshEndpoint
+from git_scalingo_region.model import ListSource
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.cache import Cache
 from git_scalingo_region.scalingo.catalog import Catalog
@@ -155,10 +142,8 @@ def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) 
     assert load() == ("api", [])
 
 
-def test_a_rejected_token_is_an_error_even_if_there_is_an_older_list(
-    service: Service, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A token that the service refuses never leads to a stale list or to the built-in one."""
+def test_a_useless_token_is_an_error(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is refused, or cannot be one, is an error even if there is an older list, and is exchanged once."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     load()
     age(home, 2 * DAY)
@@ -170,52 +155,28 @@ def test_a_rejected_token_is_an_error_even_if_there_is_an_older_list(
                 catalog.load()
             assert caught.value.message == f"{service.url} rejected the API token from SCALINGO_API_TOKEN ({status})"
         assert catalog.context.warnings == []
-
-
-def test_a_token_that_cannot_be_one_is_an_error(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token with a newline is not sent, and is an error offline too, but only once a list is needed."""
+    assert [path for _, path, _ in service.requests].count("/v1/tokens/exchange") == 3
+    service.requests.clear()
     monkeypatch.setenv("SCALINGO_API_TOKEN", "tk-us\nX-Evil: y")
-    for catalog in (new_catalog(offline=True), new_catalog()):
+    for offline in (False, True):
         with pytest.raises(CredentialsError, match="the token in SCALINGO_API_TOKEN contains characters"):
-            catalog.load()
+            load(offline=offline)
     assert service.requests == []
 
 
 def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a token, offline or without an answer, the keys are not known."""
+    """Without a token, or offline, the keys are not known, and nobody is asked."""
     service.routes["GET", "/v1/keys"] = answers(200, {"keys": [{"content": "ssh-rsa AAAA me"}]})
-    assert new_catalog().account_keys() is None
-    monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
-    assert new_catalog(offline=True).account_keys() is None
-    assert service.requests == []
-    assert new_catalog().account_keys() == ["ssh-rsa AAAA"]
-    service.routes["GET", "/v1/keys"] = answers(403, {})
-    assert new_catalog().account_keys() is None
-    service.routes["POST", "/v1/tokens/exchange"] = answers(401, {})
-    with pytest.raises(CredentialsError):
-        new_catalog().account_keys()
-
-
-# --- which region ----------------------------------------------------------------------------------------------------
+    for token, offline, keys in (("", False, None), (TOKEN, True, None), (TOKEN, False, ["ssh-rsa AAAA"])):
+        monkeypatch.setenv("SCALINGO_API_TOKEN", token)
+        assert new_catalog(offline=offline).account_keys() == keys
+    assert [path for _, path, _ in service.requests] == ["/v1/tokens/exchange", "/v1/keys"]
 
 
 def find(catalog: Catalog, name: str) -> tuple[str, str] | None:
     """Return the name of the region that is found, and the source of the list after that."""
     region = catalog.find(name)
     return (region.name, catalog.load().source.value) if region else None
-
-
-def test_a_name_that_a_cached_list_lacks_is_looked_up_again(service: Service) -> None:
-    """A region that is new since the list was cached is found, with one request."""
-    load()
-    service.regions.append(region_json("new-fr1"))
-    catalog = new_catalog()
-    assert not catalog.known("new-fr1")
-    assert find(catalog, "scw-par") == ("scw-par", "cache")
-    assert len(service.requests) == 1
-    assert find(catalog, "new-fr1") == ("new-fr1", "api")
-    assert catalog.known("new-fr1")
-    assert len(service.requests) == 2
 
 
 def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Service, home: Path) -> None:
@@ -229,18 +190,23 @@ def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Serv
     assert len(service.requests) == 3
 
 
-def test_names_are_looked_up_again_once(service: Service) -> None:
+def test_a_name_that_a_cached_list_lacks_is_looked_up_once(service: Service) -> None:
     """Unknown names cost one request more if the list was cached before, and none otherwise; a failure is said once."""
     for options, expected in (({}, 1), ({}, 2), ({"refresh": True}, 3), ({"offline": True}, 3)):
         catalog = new_catalog(**options)
         assert (catalog.find("nowhere"), catalog.find("elsewhere")) == (None, None)
         assert catalog.load() is catalog.load()
         assert len(service.requests) == expected
+    service.regions.append(region_json("new-fr1"))
+    catalog = new_catalog()
+    assert (catalog.known("new-fr1"), find(catalog, "scw-par")) == (False, ("scw-par", "cache"))
+    assert (find(catalog, "new-fr1"), catalog.known("new-fr1")) == (("new-fr1", "api"), True)
+    assert len(service.requests) == 4
     reason = fail(service)
     catalog = new_catalog()
     assert (catalog.find("nowhere"), catalog.find("elsewhere")) == (None, None)
     assert catalog.context.warnings == [f"{reason}; using the cached list of regions"]
-    assert len(service.requests) == 4
+    assert len(service.requests) == 5
 
 
 def test_a_restricted_region(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,31 +216,13 @@ def test_a_restricted_region(service: Service, monkeypatch: pytest.MonkeyPatch) 
     assert (catalog.known("osc-secnum-fr1"), catalog.is_restricted("osc-secnum-fr1")) == (True, False)
     assert len(service.requests) == 1
 
-    monkeypatch.setenv("SCALINGO_API_TOKEN", JWT)
-    assert load() == ("api", [])
+    monkeypatch.setenv("SCALINGO_API_TOKEN", "a.b.c")
     catalog = new_catalog()
-    assert catalog.known("osc-secnum-fr1")
-    assert catalog.find("osc-secnum-fr1") is None
-    assert len(service.requests) == 3
+    assert (catalog.load().source, catalog.find("osc-secnum-fr1")) == (ListSource.API, None)
     names = ("osc-secnum-fr1", "osc-fr1", "nowhere")
+    assert [catalog.known(name) for name in names] == [True, True, False]
     assert [catalog.is_restricted(name) for name in names] == [True, False, False]
-    service.regions.append(region_json("osc-secnum-fr1"))
-    assert find(new_catalog(), "osc-secnum-fr1") == ("osc-secnum-fr1", "api")
-    monkeypatch.delenv("SCALINGO_API_TOKEN")
-    assert new_catalog().load().names == ("osc-fr1", "scw-par")
-
-
-def test_the_service_knows_better_than_the_built_in_list(service: Service) -> None:
-    """A region that has moved is where the service says, and its old endpoint still names it."""
-    service.regions = [region_json("osc-fr1", "ssh.example.org:2222", default=True)]
-    catalog = new_catalog()
-    found = catalog.find("osc-fr1")
-    assert found
-    assert str(found.ssh) == "ssh.example.org:2222"
-    platform = catalog.platform()
-    urls = ("ssh.example.org:2222", "ssh.osc-fr1.scalingo.com", "ssh.osc-secnum-fr1.scalingo.com", "scalingo.com")
-    names = [platform.region_name(RemoteUrl(SshEndpoint.parse(url), "myapp")) for url in urls]
-    assert names == ["osc-fr1", "osc-fr1", "osc-secnum-fr1", "agora-fr1"]
+    assert len(service.requests) == 2
 
 
 def test_the_published_fingerprints_are_those_of_the_built_in_regions() -> None:

@@ -11,19 +11,19 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import Repo, executable, load_tool
+from conftest import Repo, executable, load_tool, need
 from terminals import DEADLINE, in_terminal
 
 from git_scalingo_region.cli.options import COMMANDS, HELP, VERSION
+from git_scalingo_region.commands.completion import FOLDER, SCRIPTS
 from git_scalingo_region.model import REGION_FIELDS
 from git_scalingo_region.scalingo.builtin import REGIONS
 
-PROJECT = Path(__file__).resolve().parents[1]
-COMPLETIONS = PROJECT / "git_scalingo_region" / "completions"
-SHELLS = ("bash", "zsh", "fish")
+COMPLETIONS = Path(FOLDER)
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
 
@@ -128,10 +128,9 @@ def names(repo: Repo, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copy(COMPLETIONS / "git-scalingo-region.fish", home / ".config/fish/completions")
     shutil.copy(COMPLETIONS / "git-scalingo-region.conf.fish", home / ".config/fish/conf.d")
     monkeypatch.setenv("PATH", f"{tmp_path}/bin{os.pathsep}{os.environ['PATH']}")
-    for name, value in {"ZDOTDIR": home, "XDG_CACHE_HOME": cache.parent, "COMPLETIONS": COMPLETIONS}.items():
+    paths = {"ZDOTDIR": home, "XDG_CACHE_HOME": cache.parent, "COMPLETIONS": COMPLETIONS}
+    for name, value in {**paths, "LC_ALL": "C.UTF-8", "TERM": "xterm"}.items():
         monkeypatch.setenv(name, str(value))
-    for name, text in {"LC_ALL": "C.UTF-8", "TERM": "xterm"}.items():
-        monkeypatch.setenv(name, text)
     (repo.path / "somefile").touch()
     for remote in REMOTES:
         repo.git("remote", "add", remote, f"https://git.example/{remote}.git")
@@ -152,14 +151,6 @@ def zsh_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dump
 
 
-def need(program: str) -> str:
-    """Return where the program is; skip the test where it is not installed."""
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not installed")
-    return found
-
-
 def git_for_bash() -> str:
     """Return git's own completion script; skip the test where there is none."""
     for candidate in GIT_FOR_BASH:
@@ -173,21 +164,14 @@ def split(output: str) -> list[list[str]]:
     return [sorted(set(part.split())) for part in output.split("==\n")[:-1]]
 
 
-def bash_offers(*lines: str, **more: str) -> list[list[str]]:
-    """Return what bash offers for each line, through git's own completion."""
-    argv = [need("bash"), "--norc", "--noprofile", "-c", BASH_DRIVER, "bash", *lines]
-    return quiet(*argv, GIT_FOR_BASH=git_for_bash(), **more)
-
-
-def fish_offers(*lines: str, **more: str) -> list[list[str]]:
-    """Return what fish offers for each line."""
-    return quiet(need("fish"), "-c", FISH_DRIVER, *lines, **more)
-
-
-def quiet(*argv: str, **more: str) -> list[list[str]]:
-    """Return what a driver offers; it must not print an error."""
-    environ = {**os.environ, **more}
-    done = subprocess.run(argv, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE)
+def driven(shell: str, *lines: str, **more: str) -> list[list[str]]:
+    """Return what bash, through git's own completion, or fish offers for each line; no error must be printed."""
+    argv = ["-c", FISH_DRIVER]
+    if shell == "bash":
+        argv = ["--norc", "--noprofile", "-c", BASH_DRIVER, "bash"]
+        more["GIT_FOR_BASH"] = git_for_bash()
+    command, environ = [need(shell), *argv, *lines], os.environ | more
+    done = subprocess.run(command, env=environ, check=False, capture_output=True, text=True, timeout=DEADLINE)
     assert done.stderr == ""
     return split(done.stdout)
 
@@ -207,11 +191,11 @@ def zsh(dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str
     return split(files["OFFERED"].read_text()), files["COMPLETED"].read_text().splitlines()
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=SCRIPTS)
 def offers(request: pytest.FixtureRequest, names: Path) -> Offer:
     """Return a function that says what one of the shells offers for each of some lines."""
     if request.param != "zsh":
-        return {"bash": bash_offers, "fish": fish_offers}[request.param]
+        return partial(driven, request.param)
     dump: Path = request.getfixturevalue("zsh_dump")
     return lambda *lines, **more: zsh(dump, *lines, **more)[0]
 
@@ -232,40 +216,25 @@ def test_the_scripts_follow_from_the_declaration() -> None:
 @pytest.mark.slow
 def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
     """Commands in both ways to call the program, exactly the options of each, and values; an app is offered nothing."""
-    names, fields = sorted(command.name for command in COMMANDS), sorted(REGION_FIELDS)
-    places = {
-        "sr ": names,
-        "git-scalingo-region ": names,
-        "sr -": sorted((*HELP.flags, *VERSION.flags)),
-        "sr show --field ": fields,
-        "sr show --field=": fields,
-        "sr add --remote ": REMOTES,
-        "sr add --remote=s": ["scalingo"],
-        "sr add osc-fr1 origin -r ": REMOTES,
-        "sr doctor ": REMOTES,
-        "sr doctor origin s": [],
-        "sr status ": REMOTES,
-        "sr status --json origin ": ["scalingo"],
-        "sr sync origin scalingo ": [],
-        "sr trust osc-fr1 ": ["osc-secnum-fr1"],
-        "sr trust --known-hosts s": ["somefile"],
-        "sr trust --known-hosts=s": ["somefile"],
-        "sr trust --fingerprint ": [],
-        "sr trust --fingerprint x --fi": ["--fingerprint"],
-        "sr setup ": REMOTES,
-        "sr completion ": ["bash", "fish", "zsh"],
-        "sr add osc-fr1 ": [],
-        "sr add osc-fr1 some": [],
-        "sr add some": [],
-        "sr url -q osc-fr1 some": [],
-        "sr add -- osc-fr1 ": [],
-        "sr add -- osc-fr1 --": [],
-        "sr show osc-fr1 some": [],
-        "sr list some": [],
-        "sr add osc-fr1 app --f": ["--fallback", "--force"],
-        "sr sync origin --dry": ["--dry-run"],
-        "sr add osc-fr1 app --remote=x --off": ["--offline"],
-    }
+    names = sorted(command.name for command in COMMANDS)
+    groups: list[tuple[list[str], list[str]]] = [
+        (names, ["sr ", "git-scalingo-region "]),
+        (sorted((*HELP.flags, *VERSION.flags)), ["sr -"]),
+        (sorted(REGION_FIELDS), ["sr show --field ", "sr show --field="]),
+        (REMOTES, ["sr add --remote ", "sr add osc-fr1 origin -r ", "sr doctor ", "sr status ", "sr setup "]),
+        (["scalingo"], ["sr add --remote=s", "sr status --json origin "]),
+        (["osc-secnum-fr1"], ["sr trust osc-fr1 "]),
+        (["somefile"], ["sr trust --known-hosts s", "sr trust --known-hosts=s"]),
+        (["bash", "fish", "zsh"], ["sr completion "]),
+        (["--fingerprint"], ["sr trust --fingerprint x --fi"]),
+        (["--fallback", "--force"], ["sr add osc-fr1 app --f"]),
+        (["--dry-run"], ["sr sync origin --dry"]),
+        (["--offline"], ["sr add osc-fr1 app --remote=x --off"]),
+        ([], ["sr doctor origin s", "sr sync origin scalingo ", "sr trust --fingerprint ", "sr list some"]),
+        ([], ["sr add osc-fr1 ", "sr add osc-fr1 some", "sr add some", "sr add -- osc-fr1 ", "sr add -- osc-fr1 --"]),
+        ([], ["sr url -q osc-fr1 some", "sr show osc-fr1 some"]),
+    ]
+    places = {line: words for words, lines in groups for line in lines}
     for command in COMMANDS:
         flags = [flag for option in (*command.options, HELP) for flag in option.flags]
         places[f"git-scalingo-region {command.name} -"] = sorted(flags)
@@ -349,7 +318,7 @@ def test_an_alias_and_given_options_in_bash(repo: Repo) -> None:
     repo.git("config", "alias.sr", "scalingo-region")
     lines = [f"git sr show {given} --f" for given in ("--field=x", "--field x", "")]
     expected = [["osc-fr1"], ["origin"], ["--fallback"], ["--fallback"], ["--fallback", "--field"]]
-    assert bash_offers("git sr add osc-f", "git sr sync o", *lines) == expected
+    assert driven("bash", "git sr add osc-f", "git sr sync o", *lines) == expected
 
 
 @pytest.mark.usefixtures("names")

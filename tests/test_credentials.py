@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BEARER, JWT, NO_SERVICE, TOKEN, Repo, Respond, Run, Service, answers, hang_up
+from conftest import BEARER, JWT, NO_SERVICE, TOKEN, RegionApis, Repo, Respond, Run, Service, answers, hang_up
 
 from git_scalingo_region.errors import CredentialsError
 from git_scalingo_region.scalingo.credentials import Token, cli_region, find_token
@@ -39,43 +38,39 @@ def test_the_environment_comes_first(home: Path) -> None:
     assert (home / "auth").read_text() == auth_file("tk-us-cli")
 
 
-@pytest.mark.parametrize(
-    ("service", "host", "expected"),
-    [
-        ("https://auth.scalingo.com", HOST, True),
-        ("https://auth.scalingo.com:8443", HOST, True),
-        ("https://auth.scalingo.com/path", HOST, True),
-        ("http://127.0.0.1:8000", "127.0.0.1", True),
-        ("http://[::1]:8000", "::1", True),
-        ("https://auth.scalingo.com:8443", f"{HOST}:8443", False),
-        ("https://auth.example.org", HOST, False),
-        ("https://scalingo.com", HOST, False),
-    ],
-)
-def test_a_token_is_only_for_its_host(home: Path, service: str, host: str, expected: bool) -> None:
+# Addresses of services, and the hosts under which the CLI keeps their tokens.
+HOSTS = {
+    "https://auth.scalingo.com": HOST,
+    "https://auth.scalingo.com:8443": HOST,
+    "https://auth.scalingo.com/path": HOST,
+    "http://127.0.0.1:8000": "127.0.0.1",
+    "http://[::1]:8000": "::1",
+    "https://scalingo.com": "scalingo.com",
+}
+
+
+@pytest.mark.parametrize("service", HOSTS)
+def test_a_token_is_only_for_its_host(home: Path, service: str) -> None:
     """The CLI keys its tokens by the host without its port; the token for one host is not taken for another."""
-    settings = settings_with(home, auth_file("tk-us-cli", host))._replace(service=service)
-    assert (find_token(settings) is not None) is expected
+    for host in (*HOSTS.values(), f"{HOST}:8443"):
+        settings = settings_with(home, auth_file("tk-us-cli", host))._replace(service=service)
+        assert (find_token(settings) is not None) is (host == HOSTS[service])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", "not json", "[" * 100_000, "null", "[]", "{}", '{"region": 1}', "\xff\xfe"),
-        *('{"auth_config_data": null}', '{"auth_config_data": []}', json.dumps({"auth_config_data": {HOST: None}})),
-        json.dumps({"auth_config_data": {HOST: {"tokens": []}}}),
-        *(auth_file(None), auth_file(""), auth_file(["tk"])),
-        " " * (2 << 20) + auth_file("tk-us-cli"),
-    ],
-)
-def test_an_odd_file_of_the_cli_counts_as_missing(home: Path, text: str) -> None:
-    """A file of the CLI that is broken, huge or of another form is no token and no region."""
-    settings = settings_with(home, text, text, "latin-1")
-    assert (find_token(settings), cli_region(settings)) == (None, "")
+ODD_FILES = [
+    *("", "not json", "[" * 100_000, "null", "[]", "{}", '{"region": 1}', "\xff\xfe"),
+    *('{"auth_config_data": null}', '{"auth_config_data": []}', json.dumps({"auth_config_data": {HOST: None}})),
+    json.dumps({"auth_config_data": {HOST: {"tokens": []}}}),
+    *(auth_file(None), auth_file(""), auth_file(["tk"])),
+    " " * (2 << 20) + auth_file("tk-us-cli"),
+]
 
 
-def test_a_missing_file_of_the_cli_is_no_token(home: Path) -> None:
-    """No path, a missing file, and a folder instead of a file are no token and no region."""
+def test_an_odd_file_of_the_cli_counts_as_missing(home: Path) -> None:
+    """A file of the CLI that is broken, huge, of another form, a folder, or not there, is no token and no region."""
+    for text in ODD_FILES:
+        settings = settings_with(home, text, text, "latin-1")
+        assert (find_token(settings), cli_region(settings)) == (None, ""), text[:99]
     for path in ("", str(home / "none"), str(home)):
         settings = Settings(cli_auth_file=path, cli_config_file=path)
         assert (find_token(settings), cli_region(settings)) == (None, "")
@@ -103,31 +98,27 @@ def test_the_token_is_not_shown() -> None:
     assert TOKEN not in f"{Token(TOKEN, '')} {Token(TOKEN, '')!r} {settings} {settings!r}"
 
 
+LINES = (
+    "add osc-fr1 myapp -r r{} --refresh",
+    "add nowhere myapp --json",
+    "list --json --refresh",
+    "doctor r0 --refresh",
+)
+LEAKY = f"{TOKEN} {BEARER}"
 BREAKAGES: list[Respond | None] = [
-    None,
-    answers(401, {"error": f"{TOKEN} {BEARER}"}),
-    answers(500, f"{TOKEN} {BEARER}".encode()),
-    answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"),
-    answers(429, b""),
-    answers(200, b"not json"),
-    hang_up,
-    answers(200, {"regions": []}),
+    *(None, hang_up, answers(401, {"error": LEAKY}), answers(500, LEAKY.encode()), answers(200, b"not json")),
+    *(answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"), answers(200, {"regions": []})),
+    answers(429, b""),  # the last, because nobody is asked for a while after it
 ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["environment", "cli"])
 def test_the_token_gets_nowhere(
-    run: Run,
-    repo: Repo,
-    service: Service,
-    region_apis: Callable[..., list[Service]],
-    home: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    where: str,
+    run: Run, repo: Repo, service: Service, region_apis: RegionApis, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """No output, no file and no argument list of a run that goes well or wrong holds the token or the bearer token."""
+    home, everything = Path.home(), Path.home().parent
     own = home / ".config" / "scalingo" / "auth"
     if where == "cli":
         own.parent.mkdir(parents=True)
@@ -143,24 +134,19 @@ def test_the_token_gets_nowhere(
         start(self, arguments, *more, **options)
 
     monkeypatch.setattr(subprocess.Popen, "__init__", spy)
-    monkeypatch.setenv("GIT_TRACE", str(tmp_path / "git-trace"))
+    monkeypatch.setenv("GIT_TRACE", str(everything / "git-trace"))
     outputs = []
     for number, breakage in enumerate(BREAKAGES):
         for method, path in (("GET", "/v1/regions"), ("POST", "/v1/tokens/exchange")):
             service.routes = {(method, path): breakage} if breakage else {}
-            outputs += [
-                run("add", "osc-fr1", "myapp", "-r", f"r{number}", "--refresh"),
-                run("add", "nowhere", "myapp", "--json"),
-                run("list", "--json", "--refresh"),
-                run("doctor", "--refresh"),
-            ]
+            outputs += [run(*line.format(number).split()) for line in LINES]
     assert len(service.requests) > 20
     assert [headers["Authorization"] for _, _, headers in api.requests][:1] == [f"Bearer {BEARER}"]
     assert {result.status for result in outputs} >= {0, 3, 4}
     assert commands
     texts = [repr(outputs), repr(commands)]
-    texts += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file() and path != own]
+    texts += [path.read_bytes().decode("latin-1") for path in everything.rglob("*") if path.is_file() and path != own]
     assert list((home / ".cache" / "git-scalingo-region").glob("*.json"))
-    assert (tmp_path / "git-trace").exists()
+    assert (everything / "git-trace").exists()
     secrets = (TOKEN, BEARER, TOKEN.removeprefix("tk-us-"))
     assert [secret for secret in secrets for text in texts if secret in text] == []

@@ -13,22 +13,11 @@ from conftest import OSC_FR1, git, region_json
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from git_scalingo_region import model
 from git_scalingo_region.errors import ExitStatus, InvalidInput
-from git_scalingo_region.model import (
-    REGION_FIELDS,
-    Platform,
-    Region,
-    RemoteUrl,
-    SshEndpoint,
-    check_app_name,
-    check_region_name,
-    check_remote_name,
-    parse_regions,
-)
+from git_scalingo_region.model import Platform, Region, RemoteUrl, SshEndpoint, parse_regions
 
-labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
-top_labels = st.from_regex(r"[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
-dns_names = st.builds(lambda first, last: ".".join([*first, last]), st.lists(labels, max_size=3), top_labels)
+dns_names = st.from_regex(r"([a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?\.){0,3}[a-z]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 ipv6_hosts = st.ip_addresses(v=6).map(lambda address: SshEndpoint.parse(f"[{address}]").host)
 hosts = dns_names | st.ip_addresses(v=4).map(str) | ipv6_hosts
 endpoints = st.builds(SshEndpoint, hosts, st.integers(1, 65535))
@@ -48,7 +37,6 @@ def refusal(check: Callable[[Any], object], text: object) -> tuple[str, tuple[st
     return caught.value.message, tuple(caught.value.hints)
 
 
-REMOTE_RULE = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
 NO_APPS = {
     (): ["-x", "x-", "a--b", "a b", "a/b", "myapp\n", "été", "\u0661", "a" * 49, "A" * 49, OSC_FR1 + "/x", ".git"],
     ("did you mean myapp?",): ["MyApp", "myapp.git", OSC_FR1],
@@ -59,24 +47,24 @@ NO_APPS = {
 def test_names_of_apps() -> None:
     """What the platform accepts is an app name; the refusal says what one looks like, and which one was meant."""
     for name in ("a", "0", "myapp", "my-app-2", "a" * 48):
-        assert check_app_name(name) == name
+        assert model.check_app_name(name) == name
     rule = "use lower-case letters, digits and single hyphens inside the name, at most 48 characters"
     for hints, texts in NO_APPS.items():
         for text in texts:
-            assert refusal(check_app_name, text) == (f"'{text}' is not a valid app name: {rule}", hints)
-    assert refusal(check_app_name, "a" * 300)[0] == f"'{'a' * 200}...' is not a valid app name: {rule}"
-    assert refusal(check_app_name, "") == ("the app name is empty", ())
+            assert refusal(model.check_app_name, text) == (f"'{text}' is not a valid app name: {rule}", hints)
+    assert refusal(model.check_app_name, "a" * 300)[0] == f"'{'a' * 200}...' is not a valid app name: {rule}"
+    assert refusal(model.check_app_name, "") == ("the app name is empty", ())
 
 
 def test_names_of_regions() -> None:
     """A plain word can name a region, known or not; anything else is refused, with the command that lists them."""
     for name in ("osc-fr1", "osc_secnum.fr1", "r" * 63):
-        assert check_region_name(name) == name
+        assert model.check_region_name(name) == name
     hints = ("git scalingo-region list",)
-    assert refusal(check_region_name, "") == ("the region name is empty", hints)
+    assert refusal(model.check_region_name, "") == ("the region name is empty", hints)
     for text in ("-x", "a b", "a/b", "OSC-FR1", "a..b", "a\n", "osc-fr1;x", "$(x)", "r" * 64):
         message = f"'{text}' is not a valid region name: expected one like osc-fr1"
-        assert refusal(check_region_name, text) == (message, hints)
+        assert refusal(model.check_region_name, text) == (message, hints)
 
 
 def admitted_by_git(names: list[str], repository: Path) -> set[str]:
@@ -95,46 +83,39 @@ names = st.text(alphabet="aé./@{}-^~:?*[\\\x7f\x01'\"$\udc80", max_size=6) | st
 
 @settings(max_examples=15)
 @given(st.lists(names, min_size=100, max_size=200))
-@example([f"a{chr(code)}b" for code in range(33, 256)])
+@example([f"a{chr(code)}b" for code in range(256)])
 @example(
     ["", *["/", ".", "a.", "a./b", ".a", "a/.b", "a.lock", "a.lock/b", "a.lockb", "@", "a@", "@{", "a//b", "/a", "a/"]]
 )
 def test_remote_names_are_those_that_git_admits(bare: Path, names: list[str]) -> None:
     """A remote's name is accepted if and only if git can keep its branches under it, and it looks like no option."""
     admitted = admitted_by_git(names, bare)
+    rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
     for name in names:
-        if name in admitted and name and not name.startswith("-"):
-            assert check_remote_name(name) == name
+        # git check-ref-format(1) admits no blanks; the question cannot hold them.
+        if name in admitted and name and not name.startswith("-") and not set(" \t\n\v\f\r\0") & set(name):
+            assert model.check_remote_name(name) == name
         else:
-            with pytest.raises(InvalidInput):
-                check_remote_name(name)
-
-
-def test_remote_names_have_no_blanks() -> None:
-    """Blanks, which the question to git above cannot hold, are refused as git refuses them."""
-    for blank in " \t\n\r\0":
-        name = f"a{blank}b"
-        if blank != "\0":
-            assert subprocess.run(["git", "check-ref-format", f"refs/remotes/{name}/x"], check=False).returncode == 1
-        assert refusal(check_remote_name, name)[0] == f"'{name}' is not a valid remote name: {REMOTE_RULE}"
+            message = f"'{name}' is not a valid remote name: {rule}" if name else "the remote name is empty"
+            assert refusal(model.check_remote_name, name) == (message, ())
 
 
 @pytest.mark.parametrize(
-    ("text", "host", "port", "known_hosts_name"),
+    ("text", "written", "known_hosts_name"),
     [
-        ("ssh.osc-fr1.scalingo.com", "ssh.osc-fr1.scalingo.com", 22, "ssh.osc-fr1.scalingo.com"),
-        ("SSH.osc-fr1.Scalingo.com:2200", "ssh.osc-fr1.scalingo.com", 2200, "[ssh.osc-fr1.scalingo.com]:2200"),
-        ("localhost:00022", "localhost", 22, "localhost"),
-        ("192.0.2.1:65535", "192.0.2.1", 65535, "[192.0.2.1]:65535"),
-        ("[2001:DB8::0:1]", "2001:db8::1", 22, "2001:db8::1"),
-        ("[::1]:2222", "::1", 2222, "[::1]:2222"),
-        ("[::FFFF:1.2.3.4]", "::ffff:1.2.3.4", 22, "::ffff:1.2.3.4"),
+        ("ssh.osc-fr1.scalingo.com", "ssh.osc-fr1.scalingo.com:22", "ssh.osc-fr1.scalingo.com"),
+        ("SSH.osc-fr1.Scalingo.com:2200", "ssh.osc-fr1.scalingo.com:2200", "[ssh.osc-fr1.scalingo.com]:2200"),
+        ("localhost:00022", "localhost:22", "localhost"),
+        ("192.0.2.1:65535", "192.0.2.1:65535", "[192.0.2.1]:65535"),
+        ("[2001:DB8::0:1]", "[2001:db8::1]:22", "2001:db8::1"),
+        ("[::1]:2222", "[::1]:2222", "[::1]:2222"),
+        ("[::FFFF:1.2.3.4]", "[::ffff:1.2.3.4]:22", "::ffff:1.2.3.4"),
     ],
 )
-def test_spellings_of_an_endpoint(text: str, host: str, port: int, known_hosts_name: str) -> None:
+def test_spellings_of_an_endpoint(text: str, written: str, known_hosts_name: str) -> None:
     """An endpoint may be written with and without port, in any case, and with an IPv6 address in any form."""
     endpoint = SshEndpoint.parse(text)
-    assert (endpoint.host, endpoint.port, endpoint.known_hosts_name) == (host, port, known_hosts_name)
+    assert (str(endpoint), endpoint.known_hosts_name) == (written, known_hosts_name)
 
 
 NO_ENDPOINTS = [
@@ -223,47 +204,43 @@ REGION = {**region_json("osc-fr1", default=True), "display_name": "Paris - Outsc
 
 def test_a_region_has_the_form_of_the_api() -> None:
     """A region is read from, and written to, the API's own form; it needs only a name and an endpoint."""
-    region = Region.from_json(REGION)
-    assert list(region.to_json().items()) == list(REGION.items())
-    assert tuple(region.to_json()) == REGION_FIELDS
-    assert str(region) == "osc-fr1 (Paris - Outscale)"
+    assert list(Region.from_json(REGION).to_json().items()) == list(REGION.items())
     short = Region.from_json({"name": "r1", "ssh": "h.example", "api": None, "future_field": [1]})
     assert (short, str(short)) == (Region("r1", "", SshEndpoint("h.example", 22)), "r1")
 
 
-BAD_FIELDS: dict[str, list[object]] = {
-    "name": [None, 1, "-x", "a b", "a\x1b[0m"],
-    "ssh": [None, ["h"], "-oProxyCommand=x", "h:0", "ssh://h"],
-    "default": [None, 1, "true"],
-    "display_name": [1, "\x1b[2J", "\u202e"],
-    "api": [["x"]],
-    "dashboard": ["x\n"],
-    "database_api": ["x" * 201],
+def listed(*regions: object) -> dict[str, object]:
+    return {"regions": list(regions)}
+
+
+def odd(field: str, *values: object) -> list[object]:
+    """Return for each of the values a list with a region that has it in this field."""
+    return [listed({**REGION, field: value}) for value in values]
+
+
+# What the refusal says in the end, and what is refused.
+NO_LISTS: dict[str, list[object]] = {
+    "it holds no list of regions": [None, [REGION], {}, {"regions": []}, {"regions": {}}],
+    "it holds more than 256 regions": [listed(*({"name": f"r{n}", "ssh": "h"} for n in range(257)))],
+    "a region is not an object": [listed(None)],
+    "a region is named twice": [listed(REGION, {**REGION, "default": False})],
+    "two regions are marked default": [listed(REGION, {**REGION, "name": "r2"})],
+    "a region has no name or no ssh endpoint": [listed({}), *odd("name", None, 1), *odd("ssh", None, ["h"])],
+    "is not a valid region name: expected one like osc-fr1": odd("name", "-x", "a b", "a\x1b[0m"),
+    "one like ssh.osc-fr1.scalingo.com": odd("ssh", "-oProxyCommand=x", "h:0", "ssh://h"),
+    "the default of a region is not true or false": odd("default", None, 1, "true"),
+    "a field of a region is not a plain text": [
+        *(*odd("display_name", 1, "\x1b[2J", "\u202e"), *odd("api", ["x"])),
+        *(*odd("dashboard", "x\n"), *odd("database_api", "x" * 201)),
+    ],
 }
 
 
-@pytest.mark.parametrize("field", BAD_FIELDS)
-def test_a_region_that_breaks_the_form_is_refused(field: str) -> None:
-    """A region with a field of a wrong type, or with anything but plain text, is refused."""
-    for value in BAD_FIELDS[field]:
-        with pytest.raises(InvalidInput):
-            Region.from_json({**REGION, field: value})
-
-
-@pytest.mark.parametrize(
-    ("reason", "values"),
-    [
-        ("it holds no list of regions", [None, [REGION], {}, {"regions": []}, {"regions": {}}]),
-        ("a region is not an object", [{"regions": [None]}]),
-        ("a region has no name or no ssh endpoint", [{"regions": [{}]}]),
-        ("it holds more than 256 regions", [{"regions": [{"name": f"r{n}", "ssh": "h"} for n in range(257)]}]),
-        ("a region is named twice", [{"regions": [REGION, {**REGION, "default": False}]}]),
-        ("two regions are marked default", [{"regions": [REGION, {**REGION, "name": "r2"}]}]),
-    ],
-)
-def test_a_list_that_breaks_the_form_is_refused(reason: str, values: list[object]) -> None:
-    """No regions, too many, a name given twice, or two defaults make a list unusable, and the error says which."""
-    assert {refusal(parse_regions, value)[0] for value in values} == {reason}
+@pytest.mark.parametrize("reason", NO_LISTS)
+def test_a_list_that_breaks_the_form_is_refused(reason: str) -> None:
+    """Without regions, or with too many, twins, two defaults or an odd field, a list is refused, with the reason."""
+    for value in NO_LISTS[reason]:
+        assert refusal(parse_regions, value)[0].endswith(reason)
 
 
 PLATFORM = Platform(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shlex
@@ -11,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import OSC_FR1, STALE, Repo, Result, Run, assert_clean
+from conftest import OSC_FR1, STALE, Repo, Result, Run, assert_clean, executable
 
 from git_scalingo_region.errors import InvalidInput
 from git_scalingo_region.settings import Settings
@@ -21,79 +20,53 @@ def service(address: str) -> Settings:
     return Settings.from_environ({"SCALINGO_AUTH_URL": address})
 
 
-def test_an_empty_environment_gives_the_defaults() -> None:
-    """Without any variable, or with empty ones, there is the default service and no folder at all."""
-    names = ("SCALINGO_AUTH_URL", "SCALINGO_REGION", "SCALINGO_APP", "HOME", "XDG_CACHE_HOME", "GIT_SSH_COMMAND")
-    folders = ("CONFIG_DIR", "AUTH_FILE", "CONFIG_FILE_PATH", "GIT_SSH")
-    assert Settings.from_environ(dict.fromkeys((*names, *folders), "")) == Settings()
-    assert Settings.from_environ({"SCALINGO_API_TOKEN": " \n", "SCALINGO_AUTH_URL": " "}) == Settings()
-    assert (Settings().service, Settings().service_host) == ("https://auth.scalingo.com", "auth.scalingo.com")
-
-
-def test_every_variable_is_read() -> None:
-    """Each variable ends up in the field that is named for it."""
-    settings = Settings.from_environ(
-        {
-            "SCALINGO_AUTH_URL": "https://auth.example.org",
-            "SCALINGO_API_TOKEN": " tk-us-secret\n",
-            "SCALINGO_REGION": "osc-fr1",
-            "SCALINGO_APP": "myapp",
-            "HOME": "/home/ann",
-            "XDG_CACHE_HOME": "/var/cache/ann",
-            "GIT_SSH_COMMAND": "ssh -v",
-            "GIT_SSH": "/usr/bin/ssh",
-        }
-    )
-    assert settings == Settings(
-        service="https://auth.example.org",
-        api_token="tk-us-secret",
-        region="osc-fr1",
-        app="myapp",
-        cache_folder="/var/cache/ann/git-scalingo-region",
-        cli_auth_file="/home/ann/.config/scalingo/auth",
-        cli_config_file="/home/ann/.config/scalingo/config.json",
-        ssh_command="ssh -v",
-        ssh_program="/usr/bin/ssh",
-    )
-
-
+NAMES = """SCALINGO_AUTH_URL SCALINGO_API_TOKEN SCALINGO_REGION SCALINGO_APP HOME XDG_CACHE_HOME GIT_SSH_COMMAND GIT_SSH
+CONFIG_DIR AUTH_FILE CONFIG_FILE_PATH"""
 CACHE = "/h/.cache/git-scalingo-region"
+AT_HOME = Settings(cli_auth_file="/h/.config/scalingo/auth", cli_config_file="/h/.config/scalingo/config.json")
+MOVED = Settings(cli_auth_file="/c/auth", cli_config_file="/c/config.json")
 
 
 @pytest.mark.parametrize(
-    ("environ", "auth", "config", "cache"),
+    ("environ", "expected"),
     [
-        ({"HOME": "h"}, "", "", ""),
-        ({"CONFIG_DIR": "/c"}, "/c/auth", "/c/config.json", ""),
-        ({"HOME": "/h", "CONFIG_DIR": "/c", "AUTH_FILE": "/a"}, "/a", "/c/config.json", CACHE),
-        ({"HOME": "/h", "CONFIG_FILE_PATH": "/f"}, "/h/.config/scalingo/auth", "/f", CACHE),
-        ({"HOME": "/h", "XDG_CACHE_HOME": "x", "CONFIG_DIR": "/c"}, "/c/auth", "/c/config.json", CACHE),
-        ({"XDG_CACHE_HOME": "/x"}, "", "", "/x/git-scalingo-region"),
+        ({}, Settings("https://auth.scalingo.com")),
+        (dict.fromkeys(NAMES.split(), ""), Settings()),
+        ({"SCALINGO_AUTH_URL": " ", "SCALINGO_API_TOKEN": " \n"}, Settings()),
+        ({"SCALINGO_AUTH_URL": "https://h.example"}, Settings(service="https://h.example")),
+        ({"SCALINGO_API_TOKEN": " tk-us-secret\n"}, Settings(api_token="tk-us-secret")),
+        ({"SCALINGO_REGION": "osc-fr1", "SCALINGO_APP": "myapp"}, Settings(region="osc-fr1", app="myapp")),
+        ({"GIT_SSH_COMMAND": "ssh -v", "GIT_SSH": "/ssh"}, Settings(ssh_command="ssh -v", ssh_program="/ssh")),
+        ({"HOME": "/h"}, AT_HOME._replace(cache_folder=CACHE)),
+        ({"HOME": "h"}, Settings()),
+        ({"CONFIG_DIR": "/c"}, MOVED),
+        ({"CONFIG_DIR": "/c", "AUTH_FILE": "/a"}, MOVED._replace(cli_auth_file="/a")),
+        ({"HOME": "/h", "CONFIG_FILE_PATH": "/f"}, AT_HOME._replace(cli_config_file="/f", cache_folder=CACHE)),
+        ({"HOME": "/h", "XDG_CACHE_HOME": "x", "CONFIG_DIR": "/c"}, MOVED._replace(cache_folder=CACHE)),
+        ({"HOME": "/h", "XDG_CACHE_HOME": "/x"}, AT_HOME._replace(cache_folder="/x/git-scalingo-region")),
+        ({"XDG_CACHE_HOME": "/x"}, Settings(cache_folder="/x/git-scalingo-region")),
     ],
 )
-def test_where_files_are_kept(environ: dict[str, str], auth: str, config: str, cache: str) -> None:
-    """The CLI's own variables move its files; relative folders are ignored, as the XDG specification asks."""
-    settings = Settings.from_environ(environ)
-    assert (settings.cli_auth_file, settings.cli_config_file, settings.cache_folder) == (auth, config, cache)
+def test_every_variable_is_read(environ: dict[str, str], expected: Settings) -> None:
+    """Each variable has its field; an empty one does not count, nor a relative folder, as the XDG standard asks."""
+    assert Settings.from_environ(environ) == expected
 
 
 @pytest.mark.parametrize(
-    ("address", "expected", "host"),
+    ("address", "expected"),
     [
-        ("auth.example.org", "https://auth.example.org", "auth.example.org"),
-        ("https://auth.example.org/", "https://auth.example.org", "auth.example.org"),
-        (" HTTPS://Auth.Example.ORG ", "https://auth.example.org", "auth.example.org"),
-        ("auth.example.org:8443", "https://auth.example.org:8443", "auth.example.org"),
-        ("https://example.org/auth//", "https://example.org/auth", "example.org"),
-        ("https://[::1]:8443", "https://[::1]:8443", "::1"),
-        ("http://localhost:8080", "http://localhost:8080", "localhost"),
-        ("http://127.0.0.1", "http://127.0.0.1", "127.0.0.1"),
-        ("http://[::1]:80", "http://[::1]:80", "::1"),
+        ("auth.example.org", "https://auth.example.org"),
+        ("https://auth.example.org/", "https://auth.example.org"),
+        (" HTTPS://Auth.Example.ORG ", "https://auth.example.org"),
+        ("auth.example.org:8443", "https://auth.example.org:8443"),
+        ("https://example.org/auth//", "https://example.org/auth"),
+        *((address, address) for address in ("https://[::1]:8443", "http://localhost:8080", "http://127.0.0.1")),
+        ("http://[::1]:80", "http://[::1]:80"),
     ],
 )
-def test_an_address_is_taken_with_and_without_its_scheme(address: str, expected: str, host: str) -> None:
+def test_an_address_is_taken_with_and_without_its_scheme(address: str, expected: str) -> None:
     """The spellings that people use come to one address; plain http is only for this machine itself."""
-    assert (service(address).service, service(address).service_host) == (expected, host)
+    assert service(address).service == expected
 
 
 UNUSABLE = {
@@ -119,14 +92,16 @@ def test_an_unusable_address_is_refused_without_quoting_it(reason: str, address:
     assert caught.value.message == f"SCALINGO_AUTH_URL {reason}"
 
 
-# What the environment lacks or holds, and the error, if any.
+FRENCH: dict[str, str | None] = {"LC_ALL": "C.UTF-8", "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}
+# What the environment lacks or holds, and the error, if any. What git says is read in any language.
 ENVIRONMENTS: dict[str, tuple[dict[str, str | None], str]] = {
     "nothing": (dict.fromkeys(("HOME", "PATH", "TERM", "TMPDIR")), ""),
     "empty HOME": ({"HOME": "", "TERM": "\x1b[2J", "COLUMNS": "-1", "LINES": "x"}, ""),
     "relative folders": ({"HOME": "home", "XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config"}, ""),
-    "missing folders": ({"HOME": "/nonexistent", "TMPDIR": "/nonexistent", "GIT_CONFIG": "/nonexistent"}, ""),
+    "missing folders": (dict.fromkeys(("HOME", "TMPDIR", "GIT_CONFIG"), "/proc/nonexistent"), ""),
     "files as folders": ({"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "COLUMNS": "1"}, ""),
-    "French": ({"LC_ALL": "C.UTF-8", "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}, ""),
+    "French": (FRENCH, ""),
+    "French, without a repository": ({**FRENCH, "GIT_DIR": "/none"}, "git says: not a git repository: '/none'"),
     "warnings as errors": ({"PYTHONWARNINGS": "error", "PYTHONDEVMODE": "1"}, ""),
     "GitPython": ({"GIT_PYTHON_GIT_EXECUTABLE": "/nonexistent", "GIT_PYTHON_REFRESH": "error"}, ""),
     "tracing": ({"GIT_TRACE2": "1", "GIT_PYTHON_TRACE": "full"}, ""),
@@ -164,66 +139,24 @@ def test_an_odd_environment(repo: Repo, program: Run, kind: str) -> None:
     assert sorted(repo.path.rglob("*")) == files
 
 
-def without_privileges() -> None:
-    """Take root's right to write everywhere from a process that is about to start (PR_CAPBSET_DROP, prctl(2))."""
-    if os.geteuid() == 0:
-        for capability in range(64):
-            LIBC.prctl(24, capability, 0, 0, 0)
-
-
-LIBC = ctypes.CDLL(None)
-
-
-@pytest.mark.skipif(os.geteuid() == 0 and not sys.platform.startswith("linux"), reason="root may write everywhere")
-def test_a_home_that_cannot_be_written(repo: Repo, program: Run, home: Path) -> None:
-    """If nothing can be kept at home, the remote is made all the same."""
-    home.chmod(0o500)
-    result = program("add", "osc-fr1", "myapp", preexec_fn=without_privileges)
-    home.chmod(0o700)
-    assert_clean(result, "add")
-    assert repo.push_urls() == [OSC_FR1]
-    assert [path.name for path in home.iterdir()] == [".gitconfig"]
-
-
-def test_the_messages_of_git_are_read_in_any_language(home: Path, program: Run) -> None:
-    """If git speaks French, its reason is still told from its advice, and `doctor` knows what to do."""
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "LANGUAGE": "fr"}
-    french = subprocess.run(["git", "rev-parse"], env=environment, check=False, capture_output=True, text=True).stderr
-    if french.startswith("fatal: not a git repository"):
-        pytest.skip("this git only speaks English")
-
-    result = program("add", "osc-fr1", "myapp", "--offline", env=environment)
-    fixes = {check["check"]: check["fix"] for check in program("doctor", "--json", env=environment).json["checks"]}
-
-    reason = "git says: not a git repository (or any of the parent directories): .git"
-    assert result == Result(5, "", f"error: {reason}\nhint: git init\n")
-    assert fixes["repository"] == "git init"
-
-
-@pytest.mark.parametrize(("command", "status"), [("list", 0), ("status", 5)])
-def test_without_a_current_folder(tmp_path: Path, program: Run, command: str, status: int) -> None:
-    """In a folder that was deleted, what needs a repository says so, and all else works."""
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    result = program(command, "--offline", cwd=folder, preexec_fn=folder.rmdir)
-    assert_clean(result, command)
-    assert result.status == status
-    assert "git says: Unable to read current working directory" in result.stderr
-
-
-def test_a_current_folder_that_was_made_anew(tmp_path: Path, program: Run) -> None:
-    """If a folder of the same name is there again, doctor still says what git says."""
+@pytest.mark.parametrize(
+    ("command", "status", "made_anew"), [("list", 0, False), ("status", 5, False), ("doctor", 7, True)]
+)
+def test_without_a_current_folder(tmp_path: Path, program: Run, command: str, status: int, made_anew: bool) -> None:
+    """In a folder that was deleted, or replaced, what needs a repository says so, and all else works."""
     folder = tmp_path / "gone"
     folder.mkdir()
 
-    def replace() -> None:
+    def remove() -> None:
         folder.rmdir()
-        folder.mkdir()
+        if made_anew:
+            folder.mkdir()
 
-    result = program("doctor", "--offline", cwd=folder, preexec_fn=replace, env={**os.environ, "PWD": str(folder)})
-    assert_clean(result, "doctor")
-    assert (result.status, result.stderr) == (7, "")
-    assert "Unable to read current working directory" in result.stdout
+    result = program(command, "--offline", cwd=folder, preexec_fn=remove, env={**os.environ, "PWD": str(folder)})
+    assert_clean(result, command)
+    assert (result.status, result.stderr == "") == (status, command == "doctor")
+    shown = result.stdout if command == "doctor" else result.stderr
+    assert "Unable to read current working directory" in shown
 
 
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -261,22 +194,13 @@ def test_nothing_in_the_current_folder_is_taken_for_a_part_of_the_program(repo: 
     """Modules and programs that lie in the repository are not loaded by the installed program."""
     marker = tmp_path / "marker"
     source = f"open({str(marker)!r}, 'w').close()\nraise SystemExit(99)\n"
-    for name in [
-        "requests",
-        "git",
-        "typer",
-        "json",
-        "sitecustomize",
-        "usercustomize",
-        "encodings",
-        "git_scalingo_region",
-    ]:
+    modules = "requests git typer json sitecustomize usercustomize encodings git_scalingo_region"
+    for name in modules.split():
         (repo.path / f"{name}.py").write_text(source)
         (repo.path / name).mkdir()
         (repo.path / name / "__init__.py").write_text(source)
     for name in ("git.exe", "ssh", "ssh-keyscan", "sh"):
-        (repo.path / name).write_text(f"#!/bin/sh\ntouch {shlex.quote(str(marker))}\nexit 99\n")
-        (repo.path / name).chmod(0o755)
+        executable(repo.path / name, f"#!/bin/sh\ntouch {shlex.quote(str(marker))}\nexit 99\n")
 
     for line in ("add osc-fr1 myapp", "status", "doctor", "list"):
         done = subprocess.run([SCRIPT, *line.split()], check=False, capture_output=True, text=True)

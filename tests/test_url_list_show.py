@@ -8,38 +8,19 @@ import subprocess
 import pytest
 from account import Account
 from conftest import OSC_FR1, PAR, SECNUM, Repo, Result, Run, Service, refusal, region_json
-from pasting import messages
 
 from git_scalingo_region.commands.completion import SCRIPTS
 
 
-def test_url_prints_the_url_and_nothing_else(run: Run, service: Service) -> None:
-    """`url` needs no repository, and prints one line; a second run asks nobody."""
-    assert [run("url", "osc-fr1", "myapp") for _ in range(2)] == [Result(0, f"{OSC_FR1}\n", "")] * 2
+def test_url(run: Run, service: Service) -> None:
+    """`url` needs no repository, asks once, and prints only the url, port included; JSON tells the region with why."""
+    service.regions += [region_json("a", "host.example:2222"), region_json("b", "[2001:db8::1]"), region_json("c", "h")]
+    places = {"osc-fr1": "ssh.osc-fr1.scalingo.com:22", "a": "host.example:2222", "b": "[2001:db8::1]:22", "c": "h:22"}
+    for name, place in places.items():
+        assert run("url", name, "myapp") == Result(0, f"ssh://git@{place}/myapp.git\n", "")
+    choice = {"region": "osc-fr1", "region_source": "default", "list_source": "cache", "app_found": None}
+    assert run("url", "myapp", "--json").json == {"url": OSC_FR1, "app": "myapp", **choice, "warnings": []}
     assert len(service.requests) == 1
-
-
-def test_url_json(run: Run, service: Service) -> None:
-    """`url --json` tells the app, and the region with its reason."""
-    assert run("url", "myapp", "--json").json == {
-        "url": OSC_FR1,
-        "app": "myapp",
-        "region": "osc-fr1",
-        "region_source": "default",
-        "list_source": "api",
-        "app_found": None,
-        "warnings": [],
-    }
-
-
-def test_url_with_a_port_and_an_address(run: Run, service: Service) -> None:
-    """The port is always part of the url, and an IPv6 address stays in brackets."""
-    service.regions = [region_json("a", "host.example:2222"), region_json("b", "[2001:db8::1]"), region_json("c", "h")]
-    assert [run("url", name, "myapp").stdout for name in "abc"] == [
-        "ssh://git@host.example:2222/myapp.git\n",
-        "ssh://git@[2001:db8::1]:22/myapp.git\n",
-        "ssh://git@h:22/myapp.git\n",
-    ]
 
 
 # The remotes of the repository, `scalingo.remote`, and what `url` prints ("" for an error).
@@ -77,15 +58,11 @@ def test_url_asks_where_the_app_is_only_if_nobody_says(run: Run, account: Accoun
     assert account.asked == []
     nobody, silent = run("url", "nobody"), run("url", "silent", "--json").json
     assert (nobody.status, nobody.stderr) == (0, "warning: this account sees no app named nobody\n")
-    assert (silent["app_found"], silent["warnings"]) == (
-        None,
-        [
-            "cannot tell whether the app is in scw-par: no usable answer",
-            "this account sees no app named silent in osc-fr1",
-        ],
-    )
+    unknown = "cannot tell whether the app is in scw-par: no usable answer"
+    unseen = "this account sees no app named silent in osc-fr1"
+    assert (silent["app_found"], silent["warnings"]) == (None, [unknown, unseen])
     account.add_app("osc-fr1", "myapp")
-    assert run("url", "myapp").stderr == ("error: the app myapp is in osc-fr1 and scw-par: say which region you mean\n")
+    assert run("url", "myapp") == refusal(3, "the app myapp is in osc-fr1 and scw-par: say which region you mean")
 
 
 def test_url_of_a_gone_region(repo: Repo, run: Run, account: Account) -> None:
@@ -93,12 +70,9 @@ def test_url_of_a_gone_region(repo: Repo, run: Run, account: Account) -> None:
     repo.git("remote", "add", "prod", "git@scalingo.com:myapp.git")
     refused = run("url")
     account.add_app("scw-par", "myapp")
-    assert refused == refusal(
-        3,
-        "the remote 'prod' points at the region agora-fr1, which is gone: say where myapp is now"
-        " (osc-fr1, osc-secnum-fr1, scw-par)",
-        "git scalingo-region add -r prod REGION myapp",
-    )
+    gone = "the remote 'prod' points at the region agora-fr1, which is gone"
+    where = "say where myapp is now (osc-fr1, osc-secnum-fr1, scw-par)"
+    assert refused == refusal(3, f"{gone}: {where}", "git scalingo-region add -r prod REGION myapp")
     assert run("url").stdout == f"{PAR}\n"
 
 
@@ -111,24 +85,21 @@ def test_a_configuration_that_git_refuses_is_no_hindrance(repo: Repo, run: Run) 
         assert "ignoring your git configuration: git says: bad config line" in result.stderr
 
 
-def test_list_is_a_table(run: Run, service: Service) -> None:
-    """`list` shows name, location, endpoint and which region is the default, in aligned columns."""
-    assert run("list").stdout == (
-        "NAME     LOCATION          SSH ENDPOINT                 NOTE\n"
-        "osc-fr1  Place of osc-fr1  ssh.osc-fr1.scalingo.com:22  default\n"
-        "scw-par  Place of scw-par  ssh.scw-par.scalingo.com:22\n"
-    )
+TABLE = (
+    "NAME     LOCATION          SSH ENDPOINT                 NOTE\n"
+    "osc-fr1  Place of osc-fr1  ssh.osc-fr1.scalingo.com:22  default{}\n"
+    "scw-par  Place of scw-par  ssh.scw-par.scalingo.com:22{}\n"
+)
+
+
+def test_list_is_a_table(repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`list` shows each region, and which is the default or selected; the environment goes before git's settings."""
+    assert run("list").stdout == TABLE.format("", "")
     assert run("list", "--names").stdout == "osc-fr1\nscw-par\n"
-
-
-def test_list_marks_what_is_selected_here(
-    repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The region that git's configuration selects is marked, and the environment goes before it."""
     repo.git("config", "scalingo.region", "scw-par")
-    assert run("list").stdout.splitlines()[2].endswith(":22  selected from git config scalingo.region")
+    assert run("list").stdout == TABLE.format("", "  selected from git config scalingo.region")
     monkeypatch.setenv("SCALINGO_REGION", "osc-fr1")
-    assert run("list").stdout.splitlines()[1].endswith(":22  default, selected from SCALINGO_REGION")
+    assert run("list").stdout == TABLE.format(", selected from SCALINGO_REGION", "")
 
 
 @pytest.mark.parametrize(
@@ -139,13 +110,10 @@ def test_list_marks_what_is_selected_here(
         ("osc-secnum-fr1", "osc-secnum-fr1, which SCALINGO_REGION names, is not among the public regions"),
     ],
 )
-def test_list_warns_of_a_selected_region_that_is_not_in_it(
-    run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, region: str, warning: str
-) -> None:
+def test_list_warns(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, region: str, warning: str) -> None:
     """A selected region that the list lacks does not keep the list from being shown."""
     monkeypatch.setenv("SCALINGO_REGION", region)
-    result = run("list")
-    assert (result.status, result.stderr, len(result.stdout.splitlines())) == (0, f"warning: {warning}\n", 3)
+    assert run("list") == Result(0, TABLE.format("", ""), f"warning: {warning}\n")
 
 
 def test_list_json(run: Run, service: Service) -> None:
@@ -159,8 +127,8 @@ def test_list_json(run: Run, service: Service) -> None:
     assert run("show", "--json").json == {**service.regions[0], **sources, **when, "warnings": []}
 
 
-def test_show_every_field(run: Run, service: Service) -> None:
-    """`show` prints every field of a region, by default of the default one; `--field` prints one value."""
+def test_show_every_field(repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`show` prints every field of a region, by default of the default one, or one value; it warns as `add` does."""
     expected = (
         "osc-fr1\n"
         "  display_name  Place of osc-fr1\n"
@@ -173,6 +141,11 @@ def test_show_every_field(run: Run, service: Service) -> None:
     assert run("show", "osc-fr1").stdout == run("show").stdout == expected
     for field, value in {**service.regions[1], "default": "false"}.items():
         assert run("show", "scw-par", "--field", field).stdout == f"{value}\n"
+    repo.git("remote", "add", "scalingo", PAR)
+    monkeypatch.setenv("SCALINGO_REGION", "osc-fr1")
+    why = "SCALINGO_REGION is osc-fr1, but the remote 'scalingo' is in scw-par"
+    warning = f"warning: {why}; to move it: git scalingo-region add osc-fr1 myapp\n"
+    assert run("show", "--field", "name") == Result(0, "scw-par\n", warning)
 
 
 def test_show_of_what_is_not_there(run: Run, service: Service) -> None:
@@ -191,27 +164,12 @@ def test_show_of_what_is_not_there(run: Run, service: Service) -> None:
     assert built_in["warnings"][0].startswith("osc-secnum-fr1 is not among the public regions: using its built-in ssh")
 
 
-def test_show_warns_if_a_setting_disagrees(
-    repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What `show` says about the remote's region, `add` says too."""
-    repo.git("remote", "add", "scalingo", PAR)
-    monkeypatch.setenv("SCALINGO_REGION", "osc-fr1")
-    why = "SCALINGO_REGION is osc-fr1, but the remote 'scalingo' is in scw-par"
-    assert messages(run("show"), "warning") == [f"{why}; to move it: git scalingo-region add osc-fr1 myapp"]
-
-
-@pytest.mark.parametrize("shell", SCRIPTS)
-def test_completion(run: Run, shell: str) -> None:
-    """The script is printed as it is, and in JSON; bash accepts its own."""
-    result = run("completion", shell)
-    assert (result.status, result.stderr) == (0, "")
-    assert run("completion", shell, "--json").json == {"shell": shell, "script": result.stdout, "warnings": []}
-    if shell == "bash":
-        subprocess.run(["bash", "-n"], input=result.stdout, text=True, check=True)
-
-
-def test_completion_for_another_shell(run: Run) -> None:
-    """A shell that there is no script for is a usage error."""
+def test_completion(run: Run) -> None:
+    """The script is printed as it is, and in JSON; bash accepts its own; a shell without a script is an error."""
+    for shell in SCRIPTS:
+        result = run("completion", shell)
+        assert (result.status, result.stderr) == (0, "")
+        assert run("completion", shell, "--json").json == {"shell": shell, "script": result.stdout, "warnings": []}
+    subprocess.run(["bash", "-n"], input=run("completion", "bash").stdout, text=True, check=True)
     reason = "there is no completion script for 'tcsh'"
     assert run("completion", "tcsh") == refusal(2, reason, "the shells are bash, zsh, fish")

@@ -6,6 +6,7 @@ ended with it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,8 +16,6 @@ from typing import NamedTuple
 from git_scalingo_region import trace
 from git_scalingo_region.errors import MissingProgram, RepositoryError
 
-_TIMED_OUT = 124  # as timeout(1) says it
-
 
 class Finished(NamedTuple):
     """How a program ended, and what it wrote. Bytes that are not UTF-8 are kept as surrogates."""
@@ -24,17 +23,13 @@ class Finished(NamedTuple):
     status: int
     output: str
     error: str
-
-    @property
-    def timed_out(self) -> bool:
-        """Whether it was ended because it took too long."""
-        return self.status == _TIMED_OUT
+    timed_out: bool = False
 
 
 def run(
     *command: str, environment: Mapping[str, str] | None = None, given: bytes = b"", seconds: float | None = None
 ) -> Finished:
-    """Run a program with `given` on its standard input; after `seconds`, end it and all that it started.
+    """Run a program with `given` on its standard input; after `seconds`, end it and its session.
 
     Raises `MissingProgram` if it is not installed, and `RepositoryError` if it cannot be started.
     """
@@ -51,12 +46,18 @@ def run(
     with process:
         try:
             written = process.communicate(given, seconds)
-        except subprocess.TimeoutExpired:
-            return Finished(_TIMED_OUT, "", f"nothing within {seconds:.0f} seconds")
+        except subprocess.TimeoutExpired as late:
+            if process.poll() is None:
+                return Finished(-signal.SIGKILL, "", f"nothing within {seconds:g} seconds", timed_out=True)
+            written = late.output or b"", late.stderr or b""  # it has ended, but something holds its streams open
         finally:
-            if process.returncode is None:  # it took too long, or this program was told to end
-                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
-    return Finished(process.returncode, *map(os.fsdecode, written))
+            # It took too long, or this program was told to end. Not every system has sessions.
+            if process.returncode is None:
+                with contextlib.suppress(OSError, AttributeError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
+    output, errors = map(os.fsdecode, written)
+    return Finished(process.returncode, output, errors)
 
 
 def missing(program: str) -> MissingProgram:

@@ -13,6 +13,11 @@ _PLAIN = r"(?!=)[A-Za-z0-9_@%+=:,./-]+"
 _PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
 
 
+# A text as git quotes it in GIT_CONFIG_PARAMETERS, and the settings that are repeated: others may hold a password.
+_QUOTED = r"'(?:[^']|'\\[!']')*'"
+_REPEATED = r"(?i)(?:branch|protocol|push|scalingo|ssh|submodule)\."
+
+
 def command(*words: str) -> str:
     """Return the command line of these words for `sh`; "" if a word has no form that survives pasting."""
     quoted = [quote(word) for word in words]
@@ -23,7 +28,7 @@ def git(*words: str) -> str:
     """Return a command line of git for the repository of this run; "" as `command` does."""
     try:
         return command("git", *_git_options(), *words)
-    except (OSError, ValueError):  # the current folder is gone, or git itself refuses its options
+    except OSError:  # the current folder is gone
         return command("git", *words)
 
 
@@ -36,7 +41,7 @@ def _git_options() -> list[str]:
     """Return the options that git was given for this run, and that the user's shell does not know of.
 
     `git -C DIR scalingo-region` runs in DIR, but PWD still names the shell's own folder. `git --git-dir=DIR` sets
-    GIT_DIR, which looks as if the shell had set it. `git -c` writes GIT_CONFIG_PARAMETERS, quoted as for a shell.
+    GIT_DIR, which looks as if the shell had set it. `git -c` writes GIT_CONFIG_PARAMETERS.
     """
     named = {"--git-dir": os.environ.get("GIT_DIR"), "--work-tree": os.environ.get("GIT_WORK_TREE")}
     options = [f"{option}={os.path.abspath(place)}" for option, place in named.items() if place]
@@ -44,12 +49,10 @@ def _git_options() -> list[str]:
     if os.path.isabs(folder) and os.path.isdir(folder) and not os.path.samefile(folder, here):
         options[:0] = ["-C", here]
     if settings := os.environ.get("GIT_CONFIG_PARAMETERS"):
-        import shlex  # rarely needed
-
         # 'KEY=VALUE', or, since git 2.31, 'KEY'='VALUE' and 'KEY'= for a key without a value.
-        given = shlex.split(re.sub(r"'=(?= |$)", "'", settings))
-        # Settings for http, which may hold a password, do not matter to a push over ssh.
-        options += [word for each in given if not re.match("(?i)http|credential", each) for word in ("-c", each)]
+        for key, value in re.findall(rf"({_QUOTED})=?({_QUOTED})?", settings):
+            setting = "=".join(re.sub(r"'\\([!'])'", r"\1", text[1:-1]) for text in (key, value) if text)
+            options += ["-c", setting] if re.match(_REPEATED, setting) else []
     return options
 
 

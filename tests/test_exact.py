@@ -221,8 +221,8 @@ def test_an_empty_region_counts_as_not_given(repo: Repo, run: Run) -> None:
         ("cd '{0}'; git -C . scalingo-region", "git"),
         ("env PWD=/nowhere git -C '{}' scalingo-region", "git"),
         (
-            "cd '{}'; git -c a.b=it\\'s -c x.y -c http.a=b -c x.z= scalingo-region",
-            """git -c 'a.b=it'"'"'s' -c x.y -c x.z=""",
+            """cd '{}'; git -c "push.a=x'= y!" -c push.x -c core.a=b -c push.z= scalingo-region""",
+            """git -c 'push.a=x'"'"'= y!' -c push.x -c push.z=""",
         ),
     ],
 )

@@ -183,7 +183,7 @@ def test_all(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path
     """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
     endpoint.publish("ed25519")
     second.publish("ecdsa")
-    text = "there is no Scalingo remote here, and none is declared"
+    text = "no Scalingo remote here, and no declared one, is in a known region"
     assert trust("--all") == refusal(5, text, "git scalingo-region trust REGION")
     repo.git("remote", "add", "gone", "git@ssh.agora-fr1.scalingo.com:myapp.git")
     repo.git("remote", "add", "scalingo", f"ssh://git@{endpoint.ssh}/myapp.git")

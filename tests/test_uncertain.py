@@ -43,7 +43,10 @@ def test_an_old_list_does_not_tell_that_a_region_is_gone(
     assert repo.push_urls() == [NEW]
     assert OSC_FR1 not in result.stdout
     assert "add osc-fr1" not in result.stdout + result.stderr
-    if line not in ("sync", "doctor"):
+    if line == "sync":
+        newer = "eu-b, the region of 'scalingo', may be newer than the list of regions"
+        assert (result.status, messages(result, "hint")) == (0, [newer])
+    elif line != "doctor":
         lacks = "the remote 'scalingo' points at the region eu-b, which the list lacks: say where myapp is now"
         assert messages(result, "error") == [f"{lacks} (osc-fr1, osc-secnum-fr1, scw-par)"]
 
@@ -84,12 +87,17 @@ def test_a_work_tree_that_is_elsewhere(repo: Repo, run: Run, home: Path, monkeyp
 
 
 def test_setup_is_advised_for_what_it_can_make(repo: Repo, run: Run) -> None:
-    """If a declared remote is not Scalingo's, `status` advises `setup` only for the others."""
+    """If `setup` would refuse a declared remote, `status` advises `setup` only for the others."""
     repo.git("remote", "add", "other", ELSEWHERE)
     for name in ("other", "new"):
         repo.git("config", "-f", ".gitscalingo", f"remote.{name}.app", "myapp")
-    hints = messages(run("status", "--offline"), "hint")
-    assert hints[1:] == ["set up what .gitscalingo declares: git scalingo-region setup new"]
+    repo.git("config", "--global", "remote.team.url", OSC_FR1)
+    repo.git("config", "-f", ".gitscalingo", "remote.team.app", "myapp")
+    repo.git("config", "-f", ".gitscalingo", "remote.team.region", "osc-secnum-fr1")
+    assert messages(run("status", "--offline"), "hint") == [
+        *(f"setup does not change '{x}'; to see why: git scalingo-region setup -n {x}" for x in ("team", "other")),
+        "set up what .gitscalingo declares: git scalingo-region setup new",
+    ]
 
 
 def test_a_forced_move_is_advised_with_force(repo: Repo, run: Run, account: Account) -> None:
@@ -100,17 +108,15 @@ def test_a_forced_move_is_advised_with_force(repo: Repo, run: Run, account: Acco
     assert warning.endswith("; to move the remote there: git scalingo-region add --force scw-par myapp")
 
 
-@pytest.mark.parametrize(
-    ("variable", "value", "why"),
-    [
-        ("GIT_ALLOW_PROTOCOL", "https:http", "git refuses to push over ssh"),
-        ("GIT_SSH_VARIANT", "simple", "git cannot give it the port"),
-    ],
-)
+@pytest.mark.parametrize(("allowed", "shown"), [("https:http", "https:http"), ("", "empty")])
 def test_the_environment_can_stop_a_push(
-    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, why: str
+    repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, allowed: str, shown: str
 ) -> None:
-    """Variables of git that keep it from using ssh are obstacles like settings."""
-    monkeypatch.setenv(variable, value)
+    """If GIT_ALLOW_PROTOCOL keeps git from using ssh, that is an obstacle like a setting, and nothing is connected."""
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", allowed)
     result = run("add", "osc-fr1", "myapp", "--offline")
-    assert (field(result, "next"), messages(result, "hint")[0]) == ("", f"{variable} is {value}: {why}")
+    why = f"GIT_ALLOW_PROTOCOL is {shown}: git refuses to push over ssh"
+    assert (field(result, "next"), messages(result, "hint")[0]) == ("", why)
+    checks = {check["check"]: check for check in run("doctor", "--connect", "--json").json["checks"]}
+    reason = f"git push does not get that far: GIT_ALLOW_PROTOCOL is {allowed}"
+    assert (checks["refspec"]["detail"], checks["connection"]["detail"]) == (why, reason)

@@ -134,7 +134,7 @@ def _untrusted(subject: Subject, detail: str, wrong: Sequence[KnownKey] = ()) ->
 
 
 # Settings that stop every push to the platform before it reaches the app.
-_HOPELESS = ("mirror", "receivepack", "pushoption", "allow")
+_HOPELESS = ("mirror", "receivepack", "pushoption", "allow", "GIT_ALLOW_PROTOCOL")
 
 
 def connect(subject: Subject) -> Finding:
@@ -172,6 +172,8 @@ def _expect_a_push(subject: Subject) -> None:
     for stop in blocking(subject):
         if stop.key.rpartition(".")[2] in _HOPELESS:
             raise Skip(f"git push does not get that far: {shown(stop.key)} is {stop.value}")
+    if subject.push.repository.push_refusal:
+        raise Skip(subject.push.repository.push_refusal)
 
 
 def _unreached(subject: Subject, detail: str) -> Finding:

@@ -31,7 +31,8 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
     target = choose_target(selection, repository, Wish(RegionSource.ARGUMENT, region), app, force=force)
     (done,) = make_remotes(repository, configuration, [target], dry_run=dry_run)
     plan = done.plan
-    if plan.outcome is not Outcome.UNCHANGED and not dry_run:
+    is_changed = plan.outcome is not Outcome.UNCHANGED
+    if is_changed and not dry_run:
         configuration = repository.read()  # a new url may switch on an include (includeIf.hasconfig)
     push = Push(repository, configuration, plan.remote)
     is_exact = not push.problems and not plan.elsewhere
@@ -41,12 +42,10 @@ def run(context: Context, *, region: str, app: str, remote: str, force: bool, dr
         advice.append(f"see what can be done about it: {shell.plugin('doctor', plan.remote)}")
     if not push.head.has_commit:
         advice.append("there is no commit to push yet")
-    if plan.outcome is not Outcome.UNCHANGED:
-        advice += host_key_advice(remotes, target.choice.region)
     return Result(
         text=lambda style: done.text(style, command),
         json=lambda: _json(done, target.choice, command),
-        hints=lambda: advice,
+        hints=lambda: [*advice, *(host_key_advice(remotes, target.choice.region) if is_changed else ())],
     )
 
 

@@ -135,11 +135,11 @@ def _not_ours(subject: Subject) -> Finding:
 
 def follow(subject: Subject, app: str) -> str:
     """Return the command that moves the remote to the one region where the app is; "" if that is not known."""
-    catalog, examined = subject.remotes.catalog, subject.examined
-    if examined and not catalog.find(examined.region) and not catalog.is_gone(examined.region):
+    remotes, examined = subject.remotes, subject.examined
+    if examined and remotes.has_unknown_region(examined) and not remotes.is_gone(examined):
         return ""
     try:
-        found = catalog.find_app(app)
+        found = remotes.catalog.find_app(app)
     except CredentialsError:
         return ""
     if found is None or len(found.present) != 1:

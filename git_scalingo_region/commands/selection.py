@@ -89,6 +89,10 @@ class Remotes(NamedTuple):
         """Return whether the region of the remote is unknown or gone; one that this account may not see is neither."""
         return item.state is State.UNKNOWN_REGION and not self.catalog.is_restricted(item.region)
 
+    def is_gone(self, item: Examined) -> bool:
+        """Return whether the region of the remote is gone, or its url does not tell one; not if the list is old."""
+        return self.has_unknown_region(item) and (not item.region or self.catalog.is_gone(item.region))
+
     def add_words(self, remote: str) -> tuple[str, ...]:
         """Return the words of the command that adds or moves a remote, up to the region."""
         return ("add",) if remote == self.default else ("add", "-r", remote)
@@ -110,6 +114,8 @@ class Remotes(NamedTuple):
         name, app = item.remote.name, item.url.app
         if not self.has_unknown_region(item):
             return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
+        if not self.is_gone(item):
+            return f"{item.region}, the region of '{name}', may be newer than the list of regions"
         return f"if you know where {app} is now, move '{name}' there: {self.move_form(name, app)}"
 
 
@@ -185,7 +191,7 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
 def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
     """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
     catalog, region = selection.remotes.catalog, examined.region
-    is_gone = not region or catalog.is_gone(region)
+    is_gone = selection.remotes.is_gone(examined)
     if choice := where_the_app_is(catalog, catalog.find_app(app) if app and is_gone else None):
         return choice
     app = app or selection.app

@@ -42,13 +42,12 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
     targets, done = _make(context, repository, wanted, force=force, dry_run=dry_run)
     changed = [item for item in done if item.plan.outcome is not Outcome.UNCHANGED]
     regions = {target.choice.region: target for target in targets}
-    advice = _advice(regions.values(), remotes) if changed and not trust else ()
     made = Result(
         text=lambda style: "\n".join(
             [*(item.text(style) for item in changed), _sum(len(changed), len(done), dry_run=dry_run)]
         ),
         json=lambda: {"remotes": [_json(*pair) for pair in zip(done, targets)], "dry_run": dry_run},
-        hints=lambda: advice,
+        hints=lambda: _advice(regions.values(), remotes) if changed and not trust else (),
     )
     return _and_trust(context, made, list(regions), dry_run=dry_run) if trust else made
 

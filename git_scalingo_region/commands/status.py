@@ -43,7 +43,9 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     found = {item.remote.name: item for item in here.examine(repository, remotes, optional=declared)}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
-    refused = {item.remote for item in declared.values() if not _can_set_up(here, repository, item)}
+    refused = {
+        item.remote for item in declared.values() if not _can_set_up(here, repository, item, found.get(item.remote))
+    }
     advice = [_advice(here, status, found.get(status.remote), refused) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
     return Result(
@@ -76,10 +78,11 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
     return Status(remote.name, app, region or None, url, remote.push_urls, state)
 
 
-def _can_set_up(here: Remotes, repository: Repository, item: Declared) -> bool:
-    """Return whether `setup` can make a declared remote; that does not depend on its region."""
-    is_ours = here.move_command(item.remote, here.catalog.load().regions[0], item.app)
-    return bool(is_ours) and not repository.legacy_file(here.configuration.remote(item.remote))
+def _can_set_up(here: Remotes, repository: Repository, item: Declared, now: Examined | None) -> bool:
+    """Return whether `setup` can make a declared remote. If nothing says where it belongs, any region will do."""
+    region = here.catalog.find(item.region or (now.region if now else "")) or here.catalog.load().regions[0]
+    is_legacy = repository.legacy_file(here.configuration.remote(item.remote))
+    return not is_legacy and bool(here.move_command(item.remote, region, item.app))
 
 
 def _advice(here: Remotes, status: Status, item: Examined | None, refused: Collection[str]) -> str:

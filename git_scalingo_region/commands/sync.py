@@ -63,7 +63,7 @@ def _plan(here: Remotes, item: Examined) -> Plan | RemoteConflict | None:
 
 def _regions_with(here: Remotes, item: Examined) -> Sequence[Region]:
     """Return the regions where the app of a remote is now, if the remote's own region is gone."""
-    if not item.region or not here.has_unknown_region(item) or not here.catalog.is_gone(item.region):
+    if not item.region or not here.is_gone(item):
         return ()
     whereabouts = here.catalog.find_app(item.url.app)
     return whereabouts.present if whereabouts else ()

@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from git_scalingo_region import shell
-from git_scalingo_region.commands.selection import choose_region_only, read_or_warn, ssh_command
+from git_scalingo_region.commands.selection import Remotes, choose_region_only, read_or_warn, ssh_command
 from git_scalingo_region.context import Context
 from git_scalingo_region.errors import HostKeyError, InvalidInput, RepositoryError, ScalingoRegionError, ServiceError
 from git_scalingo_region.model import Outcome, Region
+from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.scalingo import builtin
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import SCAN_SECONDS
@@ -129,7 +130,7 @@ def _chosen(context: Context, names: Sequence[str], *, everything: bool) -> Sequ
     names = _regions_of_repository(context, catalog) if everything else names or ("",)
     if not names:
         raise RepositoryError(
-            "there is no Scalingo remote here, and none is declared", f"{shell.plugin('trust')} REGION"
+            "no Scalingo remote here, and no declared one, is in a known region", f"{shell.plugin('trust')} REGION"
         )
     found = (choose_region_only(catalog, name).region for name in names)
     return list({region.name: region for region in found}.values())
@@ -140,15 +141,13 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
     A remote whose region is unknown or gone has no host to trust; there is a warning instead.
     """
-    from git_scalingo_region.commands.selection import Remotes
-    from git_scalingo_region.repository.declared import read_declared
-    from git_scalingo_region.repository.git import Repository
-    from git_scalingo_region.repository.plan import State
+    from git_scalingo_region.repository.declared import read_declared  # only for --all
 
     repository = Repository()
     names = [item.region for item in (read_declared(context, repository) or {}).values() if item.region]
-    for item in Remotes(catalog, repository.read()).examine(repository):
-        if item.state is State.UNKNOWN_REGION:
+    here = Remotes(catalog, repository.read())
+    for item in here.examine(repository):
+        if here.has_unknown_region(item):
             context.warn(f"left out: the region of the remote '{item.remote.name}' is unknown")
         else:
             names.append(item.region)

@@ -34,7 +34,7 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
     plans = decide(configuration)
     edited = [change for plan in plans for change in plan.changes]
     if edited and not any(value is VALUELESS for change in edited for value in change.old):
-        repository.push_urls()  # if git refuses any remote, say so before something is written
+        repository.check_remotes()  # before anything is written
     while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
         gitpython()  # loading it takes a while: do that before taking the lock
         with _locked(paths):

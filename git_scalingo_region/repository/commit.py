@@ -23,4 +23,4 @@ def _ask(*arguments: str) -> str:
     answer = execute(*arguments)
     if answer.status:
         raise refusal(answer.error)
-    return answer.output.removesuffix("\n")
+    return answer.output

@@ -143,6 +143,10 @@ class Repository:
         """Return the whole configuration that git sees from here."""
         return read_configuration()
 
+    def check_remotes(self) -> None:
+        """Raise `RepositoryError` if git refuses the settings of any remote: it refuses all of them then."""
+        output("remote", "--verbose")
+
     def push_urls(self, *remotes: str) -> list[tuple[str, ...]]:
         """Return where `git push` really goes for each remote, in git's own words.
 

@@ -17,7 +17,7 @@ FindRegion = Callable[[str], Region | None]
 
 
 class State(str, Enum):
-    """The state of a remote, or of one of its urls. `status` alone tells which are missing or differ."""
+    """The state of a remote, or of one of its urls. Only `status` tells which are missing or differ."""
 
     CURRENT = "current"
     STALE = "stale"

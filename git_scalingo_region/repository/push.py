@@ -45,7 +45,7 @@ class Obstacle(NamedTuple):
     @property
     def text(self) -> str:
         """The obstacle for a person."""
-        return f"{shown(self.key)} is {self.value}: {self.why}"
+        return f"{shown(self.key)} is {self.value or 'empty'}: {self.why}"
 
 
 def shown(key: str) -> str:
@@ -59,7 +59,7 @@ def reads_every_value(key: str) -> bool:
 
 
 class Push:
-    """The push of HEAD's commit to a remote. git is asked only about settings that are there, and only once."""
+    """The push of HEAD's commit to a remote. git is asked only about settings that are there."""
 
     def __init__(self, repository: Repository, configuration: Configuration, remote: str) -> None:
         """Take the remote's name; it need not exist."""
@@ -120,16 +120,13 @@ class Push:
         yield from self._transport()
 
     def _transport(self) -> Iterator[Obstacle]:
-        """Yield what keeps git from connecting over ssh, whatever the host; the environment comes first."""
+        """Yield what keeps git from connecting over ssh; the environment comes first."""
         get, allowed = self.configuration.get, os.environ.get("GIT_ALLOW_PROTOCOL")
         protocol = next(filter(self.configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
         if allowed is not None and "ssh" not in allowed.split(":"):
             yield Obstacle("GIT_ALLOW_PROTOCOL", allowed, "git refuses to push over ssh")
         elif allowed is None and protocol and get(protocol).lower() not in ("always", "user"):
             yield Obstacle(protocol, get(protocol), "git refuses to push over ssh")
-        variant = os.environ.get("GIT_SSH_VARIANT")
-        if (variant or get("ssh.variant")) == "simple":
-            yield Obstacle("GIT_SSH_VARIANT" if variant else "ssh.variant", "simple", "git cannot give it the port")
 
     def _recursions(self) -> Iterator[Obstacle]:
         """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""

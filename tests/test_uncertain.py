@@ -28,6 +28,14 @@ def test_a_word_is_not_the_app_if_it_may_be_a_new_region(
     assert repo.push_urls() == [OSC_FR1]
 
 
+def test_an_old_list_does_not_tell_that_there_is_no_region(repo: Repo, run: Run) -> None:
+    """A name that an old list lacks is an error that says so, and with `--fallback` a warning."""
+    lacks = "the list of regions, which is not up to date, has no region 'eu-b'"
+    assert messages(run("add", "eu-b", "myapp", "--offline"), "error") == [lacks]
+    warning = f"{lacks}: using the default region, osc-fr1 (--fallback)"
+    assert messages(run("add", "eu-b", "myapp", "--offline", "--fallback"), "warning")[1:] == [warning]
+
+
 @pytest.mark.parametrize("line", ["sync", "add", "add myapp", "setup", "url myapp", "doctor"])
 def test_an_old_list_does_not_tell_that_a_region_is_gone(
     repo: Repo, run: Run, account: Account, home: Path, line: str

@@ -6,9 +6,8 @@ There is one file for each service address and account in the cache folder, mode
      "regions": [the API's own form]}
 
 Beside it is `names`, with one region name on each line, for the shells' completion. The files `lock` and `pause` keep
-parallel runs from asking at once, or too often. An unusable file (broken, too
-large, another user's, another account's) is a cache miss. If the folder cannot be written, nothing is kept, and nothing
-is raised.
+parallel runs from asking at once, or too often. An unusable file (broken, too large, another user's, another account's)
+is a cache miss. If the folder cannot be written, nothing is kept, and nothing is raised.
 """
 
 from __future__ import annotations

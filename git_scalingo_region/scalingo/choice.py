@@ -160,7 +160,7 @@ def named(catalog: Catalog, wish: Wish) -> Choice:
         raise RegionError(f"the region '{name}' {RESTRICTED}", ASK_FOR_ACCESS)
     if context.fallback:
         choice = _default(catalog, RegionSource.FALLBACK)
-        context.warn(f"there is no region '{name}': using the default region, {choice.region.name} (--fallback)")
+        context.warn(f"{_lacking(catalog, name)}: using the default region, {choice.region.name} (--fallback)")
         return choice
     raise _unknown_region(catalog, name, setting)
 
@@ -187,7 +187,14 @@ def _unknown_region(catalog: Catalog, name: str, setting: str) -> RegionError:
     hints.append(f"the regions are {_listed(regions)}")
     if not catalog.token:
         hints.append("some regions are listed only with a token: set SCALINGO_API_TOKEN")
-    return RegionError(f"there is no region '{name}'" + (f", which {setting} names" if setting else ""), *hints)
+    return RegionError(_lacking(catalog, name) + (f", which {setting} names" if setting else ""), *hints)
+
+
+def _lacking(catalog: Catalog, name: str) -> str:
+    """Return that no region has the name, as far as the list tells."""
+    if catalog.is_up_to_date():
+        return f"there is no region '{name}'"
+    return f"the list of regions, which is not up to date, has no region '{name}'"
 
 
 def _listed(regions: RegionList) -> str:

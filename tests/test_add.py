@@ -21,7 +21,7 @@ TRUST = "hint: ssh does not know the host key of ssh.osc-fr1.scalingo.com:22 yet
 
 
 def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> None:
-    """The configuration file becomes, byte for byte, what `git remote add` makes of it."""
+    """`add` writes the same configuration file as `git remote add`, byte for byte."""
     before = repo.config.read_bytes()
     repo.git("remote", "add", "scalingo", OSC_FR1)
     expected = repo.config.read_bytes()
@@ -38,7 +38,7 @@ def test_creates_the_remote_as_git_remote_add_would(repo: Repo, run: Run) -> Non
 def test_only_a_named_region_moves_what_another_run_has_just_made(
     repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, before: str, region: str, meanwhile: str, kept: bool
 ) -> None:
-    """If no region is named and another run wins the race for the remote, its region stays."""
+    """If another run sets the remote first, `add` moves it to another region only if that region was named."""
     if before:
         repo.git("remote", "add", "scalingo", before)
 
@@ -55,7 +55,7 @@ def test_only_a_named_region_moves_what_another_run_has_just_made(
 
 
 def test_updates_the_url_and_nothing_else(repo: Repo, run: Run, service: Service) -> None:
-    """`-n` shows the plan in the conditional and writes nothing; a run replaces the url in its line; JSON says all."""
+    """`add` replaces only the url and says what it did, as text or JSON; `-n` shows the plan and writes nothing."""
     repo.git("remote", "add", "scalingo", STALE)
     repo.git("config", "remote.scalingo.tagOpt", "--no-tags")
     before = repo.config.read_text()
@@ -92,7 +92,7 @@ def test_updates_the_url_and_nothing_else(repo: Repo, run: Run, service: Service
 
 
 def test_a_remote_that_is_not_scalingos_is_a_conflict(repo: Repo, run: Run, service: Service) -> None:
-    """It is left as it is (6), and `--force` makes it Scalingo's; `-q` silences a success and not an error."""
+    """Without `--force`, a remote that points elsewhere stays, with status 6; `-q` hides a success but not an error."""
     repo.git("remote", "add", "scalingo", ELSEWHERE)
     before = repo.config.read_bytes()
     hint = "choose another name with --remote, or replace it with --force"
@@ -104,7 +104,7 @@ def test_a_remote_that_is_not_scalingos_is_a_conflict(repo: Repo, run: Run, serv
 
 
 def test_a_pushurl_in_an_included_file_is_changed_there(repo: Repo, run: Run, tmp_path: Path) -> None:
-    """What changes is shown under its own name, with a warning that others may include that file."""
+    """A push url in an included file is changed there, with a warning that other repositories may include it."""
     shared = tmp_path / "shared.cfg"
     shared.write_text(f'[remote "scalingo"]\n\tpushurl = {STALE}\n')
     repo.git("remote", "add", "scalingo", OSC_FR1)
@@ -126,7 +126,7 @@ def test_a_pushurl_in_an_included_file_is_changed_there(repo: Repo, run: Run, tm
 
 @pytest.mark.parametrize("name", ["team/staging", "a.b", "é", "UP", 'q"x', "a#b", "日本", "a;b", "a'b", "a$b"])
 def test_any_name_that_git_accepts(repo: Repo, run: Run, paste: Paste, name: str) -> None:
-    """Odd names make a remote that git reads as meant; the commands printed for it are exact."""
+    """A remote may have any name that git accepts, and the `next` command printed for it works as it is."""
     result = run("add", "osc-fr1", "myapp", "--offline", f"--remote={name}")
     assert result.status == 0
     assert repo.push_urls(name) == [OSC_FR1]
@@ -150,7 +150,7 @@ SOURCES = [
 def test_the_order_of_precedence(
     repo: Repo, run: Run, account: Account, home: Path, monkeypatch: pytest.MonkeyPatch, first: int
 ) -> None:
-    """Of all that names a region, the first that is not empty counts, for `add`, `url` and `show`."""
+    """The sources of the region have a fixed order, and `add`, `url` and `show` use the first that is not empty."""
     for number in range(len(SOURCES)):
         account.add_region(f"r{number}")
     source, phrase = SOURCES[first]
@@ -176,7 +176,7 @@ def test_the_order_of_precedence(
 
 
 def test_an_unknown_region(repo: Repo, run: Run, service: Service) -> None:
-    """A name that no list has is exit 3 with what it may have meant; `--fallback` takes the default."""
+    """An unknown region ends with status 3 and hints; with `--fallback`, the default region is used instead."""
     near = ("did you mean osc-fr1?", "the regions are osc-fr1, scw-par")
     token = "some regions are listed only with a token: set SCALINGO_API_TOKEN"
     assert run("add", "osc-fr2", "myapp") == refusal(3, "there is no region 'osc-fr2'", *near, token)
@@ -190,7 +190,7 @@ def test_an_unknown_region(repo: Repo, run: Run, service: Service) -> None:
 
 
 def test_fallback_moves_no_remote(repo: Repo, run: Run, service: Service) -> None:
-    """`--fallback` says nothing about where a remote belongs that is in another region, or in a region that is gone."""
+    """`--fallback` never moves a remote that is in another region or in a region that no longer exists."""
     warning = "warning: there is no region 'osc-fr2': using the default region, osc-fr1 (--fallback)\n"
     for url, region in ((PAR, "scw-par"), ("git@ssh.agora-fr1.scalingo.com:myapp.git", "agora-fr1")):
         repo.git("config", "remote.scalingo.url", url)
@@ -205,7 +205,7 @@ def test_fallback_moves_no_remote(repo: Repo, run: Run, service: Service) -> Non
 
 @pytest.mark.parametrize("line", ["url myapp", "add myapp -r new", "url nowhere myapp --fallback", "show"])
 def test_without_a_default_there_is_no_guess(repo: Repo, run: Run, service: Service, line: str) -> None:
-    """If no region is marked default, one must be named: exit 3 with the names."""
+    """If no region is marked as the default and one is needed, the run ends with status 3 and lists the regions."""
     service.regions = [region_json("b"), region_json("a")]
     reason = "there is no default region: name the one you want"
     assert run(*line.split()) == refusal(3, reason, "the regions are a, b")
@@ -214,13 +214,13 @@ def test_without_a_default_there_is_no_guess(repo: Repo, run: Run, service: Serv
 def test_a_wrong_name_in_the_environment_is_not_passed_over(
     run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is an error, not a reason to take the next source; it does not count beside an argument."""
+    """An unknown region in SCALINGO_REGION is an error, unless an argument names the region."""
     monkeypatch.setenv("SCALINGO_REGION", "osc-fr2")
     assert (run("url", "myapp").status, run("url", "osc-fr1", "myapp").status) == (3, 0)
 
 
 def test_a_setting_that_disagrees_with_the_remote(repo: Repo, run: Run, paste: Paste, service: Service) -> None:
-    """The remote stays where it is, and a warning names the command that moves it, which does so."""
+    """If a setting disagrees with the remote, the remote stays, and a warning gives a working command to move it."""
     repo.git("remote", "add", "prod", PAR)
     repo.git("config", "scalingo.region", "osc-fr1")
     result = run("add", "myapp", "-r", "prod")
@@ -237,7 +237,7 @@ def test_a_setting_that_disagrees_with_the_remote(repo: Repo, run: Run, paste: P
 def test_no_command_that_would_fail(
     repo: Repo, run: Run, account: Account, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """If the other region is none that this account could use, the warning offers no command."""
+    """If a setting names a region that this account cannot use, the warning offers no command to move the remote."""
     account.service.regions.pop(1)
     repo.git("remote", "add", "scalingo", PAR)
     monkeypatch.setenv("SCALINGO_REGION", name)
@@ -245,7 +245,7 @@ def test_no_command_that_would_fail(
     assert run("add", "--json").json["warnings"] == [warning]
 
 
-# The words, SCALINGO_APP, the remote's app, and the region and the app that come of it, or the error.
+# The arguments, SCALINGO_APP, the app of the existing remote, and the resulting region and app, or the error.
 WORDS = [
     ("osc-fr1 one", "two", "three", "osc-fr1 one"),
     ("scw-par", "two", "three", "scw-par two"),
@@ -281,7 +281,7 @@ def test_which_word_is_the_region_and_which_the_app(
 
 @pytest.mark.parametrize("remote", ["scalingo", "staging"])
 def test_a_wrong_order_keeps_the_remote(repo: Repo, run: Run, service: Service, paste: Paste, remote: str) -> None:
-    """What the hints about REGION and APP say is about the remote that was named."""
+    """The hints that show how to give REGION and APP keep the remote that was named."""
     words = "add" if remote == "scalingo" else f"add -r {remote}"
     form = f"git scalingo-region {words} scw-par APP"
     assert messages(run("add", "scw-par", "--remote", remote), "hint") == [form]
@@ -295,7 +295,7 @@ def test_a_wrong_order_keeps_the_remote(repo: Repo, run: Run, service: Service, 
 def test_a_mistyped_region_is_pointed_at(
     repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A word that is close to the name of a region is taken as the app, with a warning; the sooner if one is known."""
+    """An app name that resembles a region gets a warning, even for a weak resemblance if an app is already known."""
     warning = "'scw-pra' is taken as the app; did you mean the region scw-par?"
     assert messages(run("url", "scw-pra"), "warning") == [warning]
     assert messages(run("url", "scw-app"), "warning") == []
@@ -308,7 +308,7 @@ def test_a_mistyped_region_is_pointed_at(
 def test_every_command_names_the_remote_that_it_is_about(
     repo: Repo, run: Run, account: Account, paste: Paste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`scalingo.remote` names another default; the commands printed for `scalingo` then say so, and leave it alone."""
+    """`scalingo.remote` sets the default remote, and commands printed for another remote name it and change only it."""
     repo.git("config", "scalingo.remote", "a b")
     message = "git config scalingo.remote: 'a b' is not a valid remote name"
     assert messages(run("add", "osc-fr1", "myapp", "--offline"), "error")[0].startswith(message)
@@ -339,7 +339,7 @@ def test_every_command_names_the_remote_that_it_is_about(
 
 
 def test_what_the_regions_say_of_the_app(repo: Repo, run: Run, account: Account) -> None:
-    """If no region has it, the default is taken, with a warning; a silent one does not count; two are an error."""
+    """`add` uses the region that has the app, or the default with a warning if none has it, and refuses if two do."""
 
     def said(line: str) -> tuple[str, bool | None, list[str]]:
         shown = run("add", *line.split(), "--json", "-n").json
@@ -360,7 +360,7 @@ def test_what_the_regions_say_of_the_app(repo: Repo, run: Run, account: Account)
 
 
 def test_a_token_that_is_refused(repo: Repo, run: Run, account: Account) -> None:
-    """A token that the service refuses is exit 4, with a cached list too: no region is asked, nothing is written."""
+    """A refused token ends `add` with status 4, even if a list is cached; no region is asked and nothing is written."""
     assert run("list").status == 0
     account.service.requests.clear()
     account.service.routes["POST", "/v1/tokens/exchange"] = lambda handler: handler.send_error(401)
@@ -372,7 +372,7 @@ def test_a_token_that_is_refused(repo: Repo, run: Run, account: Account) -> None
 
 
 def test_a_run_that_changes_nothing_asks_nobody(repo: Repo, run: Run, account: Account) -> None:
-    """A warm `add` makes no request, whatever named its region; nor does one with --offline, or a conflict."""
+    """A repeated `add` that changes nothing makes no request, and neither does `--offline` or a conflict."""
     account.add_app("osc-fr1", "myapp")
     assert run("add", "myapp").status == 0
     repo.git("remote", "add", "other", ELSEWHERE)
@@ -395,7 +395,7 @@ def test_a_run_that_changes_nothing_asks_nobody(repo: Repo, run: Run, account: A
     ],
 )
 def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, line: str, message: str) -> None:
-    """What can be no app, region or remote is an error (2) in one sentence; nothing is written."""
+    """An invalid app, region or remote name ends with status 2 and one sentence, and nothing is written."""
     result = run("add", *line.split())
     (error,) = messages(result, "error")
     assert (result.status, result.stdout, error[: len(message)]) == (2, "", message)
@@ -403,7 +403,7 @@ def test_bad_input_is_one_sentence(repo: Repo, run: Run, service: Service, line:
 
 
 def test_through_git(repo: Repo, paste: Paste) -> None:
-    """`git scalingo-region` works in a subfolder, by `git -C`, and by an alias."""
+    """`git scalingo-region` works in a subfolder, with `git -C`, and through a git alias."""
     (repo.path / "a" / "b").mkdir(parents=True)
     repo.git("config", "alias.sr", "!git-scalingo-region")
     starts = (
@@ -418,7 +418,7 @@ def test_through_git(repo: Repo, paste: Paste) -> None:
 
 
 def test_outside_a_repository(run: Run, service: Service) -> None:
-    """The reason that git gives is passed on, with exit 5, and nobody is asked."""
+    """Outside a repository, `add` passes on git's reason, ends with status 5, and makes no request."""
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert run("add", "osc-fr1", "myapp") == refusal(5, reason, "git init")
     assert service.requests == []

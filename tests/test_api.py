@@ -1,4 +1,4 @@
-"""`api`, over real sockets: what is sent, what each answer becomes, and where the token does not go."""
+"""The client of the service, over real sockets: what it sends, what it makes of each answer, and who gets the token."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fetch(url: str, token: str = "", *, seconds: float = 10.0) -> tuple[str, ...
 
 
 def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
-    """Return the sentence of a failure that leads to an older list, without the address of the service."""
+    """Fetch the list, which must fail, and return the error message without the address of the service."""
     with pytest.raises(ServiceError) as caught:
         fetch(url, token, seconds=seconds)
     return caught.value.message.removeprefix(f"{url} ")
@@ -62,7 +62,7 @@ def failure(url: str, token: str = "", *, seconds: float = 10.0) -> str:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate for 127.0.0.1 that nobody trusts, with its key in the same file."""
+    """Make a self-signed certificate for 127.0.0.1, with its key in the same file."""
     need("openssl")
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
@@ -74,7 +74,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """Run the authentication service over TLS, with REQUESTS_CA_BUNDLE to trust it."""
+    """Run the authentication service over TLS, and make REQUESTS_CA_BUNDLE trust it."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with serve(Service(), certificate) as running:
         yield running
@@ -89,7 +89,7 @@ def tls(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]
     ],
 )
 def test_asks_as_documented(tls: Service, home: Path, token: str, expected: list[Any]) -> None:
-    """The token is exchanged unless it is a JWT, .netrc does not count, and requests go below the service's path."""
+    """The token is exchanged unless it is a JWT, .netrc is ignored, and requests keep the path in the service's url."""
     (home / ".netrc").write_text("machine 127.0.0.1 login eve password x\ndefault login eve password x\n")
     (home / ".netrc").chmod(0o600)
     tls.routes["GET", "/at/v1/regions"] = answers(200, {"regions": tls.regions})
@@ -103,7 +103,7 @@ def test_asks_as_documented(tls: Service, home: Path, token: str, expected: list
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
 def test_follows_no_redirect(service: Service, other_server: Service, status: int, route: tuple[str, str]) -> None:
-    """A redirect is a failure, to another host or to the same one, and its target never hears from us."""
+    """A redirect, to the same host or to another, is a failure, and its target gets no request."""
     for target in (other_server.url, service.url):
         service.routes[route] = answers(status, b"", Location=f"{target}/x")
         assert failure(service.url, TOKEN) == f"answered {status}"
@@ -113,7 +113,7 @@ def test_follows_no_redirect(service: Service, other_server: Service, status: in
 @pytest.mark.parametrize("route", [LIST, EXCHANGE])
 @pytest.mark.parametrize("status", [0, 502, 503, 504])
 def test_asks_once_more_if_it_breaks_once(service: Service, route: tuple[str, str], status: int) -> None:
-    """One closed connection or busy answer, to the exchange or to the list, goes unnoticed; not a second one."""
+    """After a closed connection or a busy answer, a request is repeated once, and only a second failure counts."""
     fail = answers(status, b"busy", Retry_After="3600") if status else hang_up
 
     def fail_once(handler: BaseHTTPRequestHandler) -> None:
@@ -157,13 +157,13 @@ BROKEN: dict[str, tuple[Respond, str]] = {
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_answer_is_a_failure_in_one_sentence(service: Service, broken: str) -> None:
-    """Whatever comes instead of a list of regions in the documented form, a few words say what is wrong about it."""
+    """An answer that is not a valid region list is a failure, and a few words say what is wrong with it."""
     service.routes[LIST], expected = BROKEN[broken]
     assert failure(service.url) == expected
 
 
 def drip(data: bytes, rest: bytes) -> Respond:
-    """Return the route that sends `data` and then `rest` again and again, byte by byte."""
+    """Return a route that sends `data` and then repeats `rest` endlessly, one slow byte at a time."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(data)
@@ -185,7 +185,7 @@ SLOW: dict[str, Respond] = {
 
 @pytest.mark.parametrize("slow", SLOW)
 def test_the_time_is_for_the_whole(service: Service, slow: str) -> None:
-    """A service that sends a byte now and then is given up in time, and does not keep the program from ending."""
+    """A service that sends a byte now and then is given up in time, and no thread keeps the program from ending."""
     service.routes[LIST] = SLOW[slow]
     started, threads = time.monotonic(), threading.enumerate()
     assert failure(service.url, seconds=0) == "cannot be reached (no answer in time)"
@@ -197,7 +197,7 @@ def test_the_time_is_for_the_whole(service: Service, slow: str) -> None:
 
 @pytest.mark.parametrize("head", ["200 OK", "302 Found\r\nLocation: http://127.0.0.1/", "401 No", "429 No", "500 No"])
 def test_a_huge_answer_is_not_read_to_its_end(service: Service, head: str) -> None:
-    """Of an endless answer, even to a redirect, no more is read than the limit and what the system buffers."""
+    """An endless answer, even a redirect or an error, is read only up to the limit and what the system buffers."""
     sent, ended = [0], threading.Event()
 
     def flood(handler: BaseHTTPRequestHandler) -> None:
@@ -218,7 +218,7 @@ def test_a_huge_answer_is_not_read_to_its_end(service: Service, head: str) -> No
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_bomb_is_not_unpacked(service: Service, times: int) -> None:
-    """A small answer that unpacks to 64 MiB, gzipped once or twice, is refused at the limit and takes no memory."""
+    """A small answer, gzipped once or twice, that unpacks to 64 MiB is refused at the limit and takes little memory."""
     bomb = b" " * (64 << 20)
     for _ in range(times):
         bomb = gzip.compress(bomb, 6)
@@ -232,7 +232,7 @@ def test_a_bomb_is_not_unpacked(service: Service, times: int) -> None:
 
 
 def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
-    """A list of exactly 1 MiB is read, compressed or not."""
+    """A list of exactly 1 MiB is read, compressed or not, and a list one byte longer is refused."""
     body = ANSWER + b" " * ((1 << 20) - len(ANSWER))
     service.routes[LIST] = answers(200, gzip.compress(body), Content_Encoding="gzip")
     assert fetch(service.url) == REGIONS
@@ -245,7 +245,7 @@ def test_a_list_of_just_the_limit_is_read(service: Service) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize(("token", "route"), [(TOKEN, EXCHANGE), (TOKEN, LIST), (JWT, LIST)])
 def test_a_rejected_token(service: Service, status: int, token: str, route: tuple[str, str]) -> None:
-    """401 and 403 to a request with a token, in the exchange or after it, are more than a failure."""
+    """If a token is answered with 401 or 403, in the exchange or later, the error says where the token comes from."""
     service.routes[route] = answers(status, {"error": token})
     with pytest.raises(CredentialsError) as caught:
         fetch(service.url, token)
@@ -259,7 +259,7 @@ def test_a_rejected_token(service: Service, status: int, token: str, route: tupl
     + [({"Retry_After": odd}, 60.0) for odd in ("", "-1", "soon", "9" * 400)],
 )
 def test_too_many_requests_says_when_to_come_back(service: Service, headers: dict[str, str], expected: float) -> None:
-    """429 is not asked again, whatever Retry-After says, and tells the caller the seconds to wait."""
+    """A 429 is not retried, and the error holds the seconds of Retry-After, or 60 if they are missing or odd."""
     service.routes[LIST] = answers(429, b"Retry later", **headers)
     with pytest.raises(RateLimited) as caught:
         fetch(service.url)
@@ -269,7 +269,7 @@ def test_too_many_requests_says_when_to_come_back(service: Service, headers: dic
 
 @pytest.mark.parametrize("answer", [[], {}, *({"token": odd} for odd in ("", 1, None, "a\r\nX: y", "é"))])
 def test_a_malformed_exchange_is_a_failure(service: Service, answer: Any) -> None:
-    """The answer to the exchange gets into a header only if it can be a token, and is not asked for again."""
+    """An exchange that returns no usable token is a failure, and is not repeated."""
     service.routes[EXCHANGE] = answers(200, answer)
     account = service_of(service.url, TOKEN)
     for question in (account.fetch_regions, account.account_keys):
@@ -294,7 +294,7 @@ ODD_KEYS = [None, {}, {"content": 1}, {"content": "ssh-rsa"}]
     ],
 )
 def test_the_keys_of_the_account_are_read(service: Service, status: int, answer: Any, expected: Any) -> None:
-    """Type and data of each key are read; a token that may not read the keys is a failure like any other."""
+    """Type and data of each valid ssh key are read; a malformed or refused answer is a failure."""
     service.routes["GET", "/v1/keys"] = answers(status, answer)
     account = service_of(service.url, TOKEN)
     if isinstance(expected, list):
@@ -306,7 +306,7 @@ def test_the_keys_of_the_account_are_read(service: Service, status: int, answer:
         assert caught.value.message == f"{service.url} {expected}"
 
 
-# Each service, the addresses that it vouches for, and some that it does not.
+# Each service, the addresses to which its token may be sent, and some to which it may not.
 VOUCHED = [
     (
         "https://auth.scalingo.com",
@@ -344,7 +344,7 @@ ODD_ADDRESSES = [
 
 @pytest.mark.parametrize(("service_url", "vouched", "other"), VOUCHED, ids=[row[0] for row in VOUCHED])
 def test_the_token_goes_where_the_service_vouches(service_url: str, vouched: str, other: str) -> None:
-    """That is https under the domain of the service, or this machine; an address that is in any doubt is refused."""
+    """The token may go only to https under the service's domain, or on this machine if the service runs there too."""
     addresses = [*vouched.split(), *other.split(), *ODD_ADDRESSES]
     assert [address for address in addresses if vouches_for(service_url, address)] == vouched.split()
 
@@ -355,14 +355,14 @@ PIECES = st.lists(st.sampled_from(WORDS) | st.sampled_from(":/?#@\\.-_ \n\t\u212
 
 @given(PIECES.map(lambda pieces: "".join(["https://x.scalingo.com", *pieces])) | PIECES.map("".join))
 def test_requests_goes_where_the_service_vouches(address: str) -> None:
-    """Whatever an address is made of, if it is vouched for, requests connects to a host under the service's domain."""
+    """If an address may get the token, requests really connects to a host under the service's domain."""
     if vouches_for("https://auth.scalingo.com", address):
         sent = str(requests.Request("GET", f"{address.rstrip('/')}/v1/apps/myapp").prepare().url)
         assert all(str(host).endswith(".scalingo.com") for host in (urlsplit(sent).hostname, parse_url(sent).host))
 
 
 def test_a_bug_is_not_mistaken_for_a_failure_of_the_service(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that the network cannot explain is not caught."""
+    """An exception that comes from a bug is not caught as if the service had failed."""
     monkeypatch.setattr(api, "parse_regions", lambda value: value["none"])
     with pytest.raises(KeyError, match="none"):
         fetch(service.url)
@@ -386,7 +386,7 @@ NOBODY = NO_SERVICE.replace("http:", "https:")
 def test_nothing_is_sent_to_a_service_that_is_not_trusted(
     tls: Service, certificate: Path, monkeypatch: pytest.MonkeyPatch, host: str, variable: str, bundle: str, reason: str
 ) -> None:
-    """A certificate that nobody trusts, or of another host, is a failure, and a bundle that is not there is named."""
+    """If the certificate is untrusted or of another host, or the bundle unusable, the run fails and sends nothing."""
     places = {"home": Path.home(), "certificate": certificate}
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.setenv(variable, bundle.format(**places))
@@ -413,7 +413,7 @@ def tunnel(handler: BaseHTTPRequestHandler) -> None:
 
 
 def test_a_proxy_sees_no_token(tls: Service, other_server: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """HTTPS_PROXY counts, with its password, unless NO_PROXY has the host; all the proxy can read is an address."""
+    """HTTPS_PROXY is used, with its password, unless NO_PROXY lists the host, and the proxy sees only the address."""
     place = tls.url.removeprefix("https://")
     other_server.routes["CONNECT", place] = tunnel
     monkeypatch.setenv("HTTPS_PROXY", other_server.url.replace("://", "://bob:proxy-secret@"))
@@ -454,7 +454,7 @@ def test_plain_http_needs_no_proxy(service: Service, other_server: Service, monk
 def test_an_unusable_address_or_proxy_is_a_failure_without_a_password(
     other_server: Service, monkeypatch: pytest.MonkeyPatch, address: str, proxy: str, reason: str
 ) -> None:
-    """What refuses, or cannot be used, is a failure whose sentence quotes nothing of the variable with the proxy."""
+    """An unusable address or proxy is a failure whose message quotes nothing of the variable that names the proxy."""
     other_server.routes["CONNECT", "127.0.0.1:9"] = answers(407, b"")
     other = other_server.url.removeprefix("http://")
     monkeypatch.setenv("HTTPS_PROXY", proxy.replace("OTHER", other))
@@ -478,12 +478,12 @@ odd_regions = st.builds(
     st.sampled_from(["name", "name", "ssh", "ssh", "ssh", "display_name", "api", "default"]),
     odd_texts | odd_values,
 )
-# Right in most places, and odd in a few.
+# Lists that are mostly valid, with a few odd values.
 lists_of_regions = st.lists(st.sampled_from(GOOD) | odd_regions | odd_regions | odd_values, max_size=3)
 
 
 def assert_safe(regions: tuple[Region, ...]) -> None:
-    """Assert what makes regions safe to show, to keep, and to make a remote url of."""
+    """Assert that regions are safe to show, to cache, and to build a remote url from."""
     assert regions
     assert len({region.name for region in regions}) == len(regions)
     assert sum(region.default for region in regions) <= 1
@@ -501,7 +501,7 @@ def assert_safe(regions: tuple[Region, ...]) -> None:
 @settings(max_examples=300)
 @given(lists_of_regions, st.binary(max_size=3), st.integers(0, 400), st.sampled_from([200, 200, 200, 204, 302, 418]))
 def test_whatever_is_answered_is_safe_or_a_failure(answer: Any, noise: bytes, cut: int, status: int) -> None:
-    """Each of hundreds of mutated and damaged answers is a list of safe regions or a ServiceError."""
+    """Each of hundreds of mutated or damaged answers gives either safe regions or a ServiceError."""
     body = json.dumps({"regions": answer}).encode()
     body = body[:cut] + noise + body[cut + len(noise) :] if cut % 2 else body
     with requests_mock.Mocker() as mock:

@@ -1,4 +1,4 @@
-"""Where an app is, whatever the regions answer, and that no token gets to a host that may not have it."""
+"""How the region of an app is found, whatever the regions answer, and that the token gets to trusted hosts only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def names(whereabouts: Whereabouts | None) -> Places | None:
-    """Return the names of the regions with the app, without it, and without an answer."""
+    """Return the names of the regions that have the app, that lack it, and that gave no usable answer."""
     return whereabouts and [tuple(region.name for region in regions) for regions in whereabouts[1:]]
 
 
@@ -30,7 +30,7 @@ def paths(service: Service) -> list[tuple[str, str | None]]:
 
 
 def test_the_region_that_has_the_app_is_found(service: Service, region_apis: RegionApis) -> None:
-    """Every region is asked once in a run, with the bearer token of one exchange."""
+    """Each region is asked for an app only once in a run, with the token of a single exchange."""
     apis = region_apis("a", "b", "c")
     apis[1].apps.add("myapp")
     catalog = new_catalog()
@@ -46,7 +46,7 @@ def test_the_region_that_has_the_app_is_found(service: Service, region_apis: Reg
 def test_nobody_is_asked_without_need(
     service: Service, region_apis: RegionApis, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
-    """If no region may be asked, no token is exchanged; a JWT and a fresh list need no request to the service."""
+    """If no region can be asked, no request is made; with a JWT and a fresh list, only the region gets one."""
     (api,) = region_apis("a")
     if reason == "no token":
         monkeypatch.delenv("SCALINGO_API_TOKEN")
@@ -62,7 +62,7 @@ def test_nobody_is_asked_without_need(
 
 
 def test_regions_are_asked_side_by_side(region_apis: RegionApis) -> None:
-    """No region waits for the answer of another one."""
+    """All regions are asked at the same time, so that none waits for the answer of another."""
     apis = region_apis("a", "b", "c")
     everybody = threading.Barrier(3)
 
@@ -80,7 +80,7 @@ ODD_BODIES: list[Any] = [
     *({"app": "myapp"}, {"app": {"name": "other"}}, {"app": {"name": ["myapp"]}}, {"app": {"name": None}}),
     b'{"app": {"name": "myapp"}}' + b" " * (1 << 20),
 ]
-# Where the app is then: in which regions, in which not, and which of them gave no usable answer.
+# The regions that then have the app, that lack it, and that gave no usable answer.
 PRESENT: Places = [("odd",), ("sound",), ()]
 ABSENT: Places = [(), ("odd", "sound"), ()]
 SILENT: Places = [(), ("sound",), ("odd",)]
@@ -100,7 +100,7 @@ RESPONSES: dict[str, tuple[Respond, Places]] = {
 
 @pytest.mark.parametrize("response", RESPONSES)
 def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: RegionApis, response: str) -> None:
-    """Only a documented answer counts. Any other one is a warning at most, and the other region is still believed."""
+    """An undocumented answer counts as none: it gives at most a warning, and the other region is still believed."""
     odd, sound = region_apis("odd", "sound")
     odd.routes[APP], expected = RESPONSES[response]
     catalog = new_catalog()
@@ -115,7 +115,7 @@ def test_an_answer_is_yes_or_no_or_it_does_not_count(region_apis: RegionApis, re
 
 
 def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service, region_apis: RegionApis) -> None:
-    """A region that does not answer is silent after half of the network time, and the others count."""
+    """A region that hangs is given up after half of the network time, and the answers of the others still count."""
     region_apis("a", "b")[0].routes[APP] = hang
     catalog = new_catalog()
     catalog.load()
@@ -126,7 +126,7 @@ def test_a_region_that_hangs_leaves_time_for_the_next_question(service: Service,
 
 
 def test_a_strange_address_is_silent(service: Service, region_apis: RegionApis, other_server: Service) -> None:
-    """The token does not go to an address that is not vouched for; the other regions are asked."""
+    """The token is not sent to a region's address that is not trusted, and the other regions are still asked."""
     region_apis("a")
     service.regions += [
         region_json(name, api=other_server.url.replace("127.0.0.1", host))
@@ -137,7 +137,7 @@ def test_a_strange_address_is_silent(service: Service, region_apis: RegionApis, 
 
 
 def test_an_exchange_that_fails_is_no_failure(service: Service, region_apis: RegionApis) -> None:
-    """If the token cannot be exchanged, all regions are silent, and it is not tried again; 429 starts a pause."""
+    """If the token cannot be exchanged, no region is asked, and after a 429 the next run does not try again."""
     (api,) = region_apis("a")
     new_catalog().load()
     service.routes["POST", "/v1/tokens/exchange"] = answers(429, b"Retry later")

@@ -1,4 +1,4 @@
-"""The house: who may import whom and what each run loads, as CONTRIBUTING.md says it; and how long functions are."""
+"""Which module may import which and what each run loads, as CONTRIBUTING.md says, and how long functions are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOT_ON_EVERY_SYSTEM = {"fcntl", "pwd", "grp", "termios", "resource"}
 
 
 def table(header: str) -> list[list[str]]:
-    """Return the rows of the table in CONTRIBUTING.md whose first cells are these."""
+    """Return the rows of the table in CONTRIBUTING.md that has this header."""
     lines = CONTRIBUTING.split(f"| {header} |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
@@ -60,7 +60,7 @@ def tree(module: str) -> ast.Module:
 
 
 def imports(module: str) -> Iterator[tuple[str, bool]]:
-    """Yield what a module imports, names of this package without its prefix, and whether it does so at its top."""
+    """Yield each import, without the prefix if it is of this package, and whether it is at the top of the module."""
     whole = tree(module)
     top = {id(node) for node in whole.body}
     for node in ast.walk(whole):
@@ -76,14 +76,14 @@ def imports(module: str) -> Iterator[tuple[str, bool]]:
 
 
 def test_the_map_knows_every_module() -> None:
-    """CONTRIBUTING.md lists every module of the package in its room, and none that is gone."""
+    """CONTRIBUTING.md lists every module of the package in its room, and no module that does not exist."""
     listed = {f"{room}.{name}".removeprefix("cellar.") for room, (modules, _) in ROOMS.items() for name in modules}
     assert listed == set(MODULES) - {"__main__"}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"__main__"}))
 def test_modules_import_only_what_their_room_may(module: str) -> None:
-    """A module imports its own room and the rooms below it, and a heavy library only if it owns it."""
+    """A module imports only what CONTRIBUTING.md allows its room, and a heavy library only if it owns that library."""
     room = room_of(module)
     for name, at_top in imports(module):
         if name in MODULES:
@@ -94,7 +94,7 @@ def test_modules_import_only_what_their_room_may(module: str) -> None:
 
 
 def test_functions_are_small() -> None:
-    """Half of the functions have 8 lines or less, and nine of ten have at most 30."""
+    """At least half of the functions have at most 8 lines, and nine out of ten have at most 30."""
     sizes = sorted(
         body[-1].end_lineno - body[0].lineno + 1
         for module in MODULES
@@ -106,7 +106,7 @@ def test_functions_are_small() -> None:
     assert sizes[len(sizes) * 9 // 10] <= 30
 
 
-# The runs of the table in CONTRIBUTING.md that are not named by their arguments, in a repository with an app's remote.
+# The arguments of those runs that the table in CONTRIBUTING.md names in words.
 RUNS = {
     "`add` that changes nothing": "add osc-fr1 myapp",
     "`add` that changes something": "add osc-fr1 other",
@@ -120,7 +120,7 @@ LIBRARIES = {"Typer": "typer", "GitPython": "git", "requests": "requests"}
 
 @pytest.mark.parametrize("row", table("run | Typer | GitPython | requests"), ids=lambda row: row[0])
 def test_a_run_loads_only_what_it_needs(row: list[str], repo: Repo, home: Path) -> None:
-    """Each run loads exactly the heavy libraries that the table in CONTRIBUTING.md gives it."""
+    """Each run loads exactly the heavy libraries that the table in CONTRIBUTING.md lists for it."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
     repo.git("remote", "add", "old", STALE)
     (repo.path / ".gitscalingo").write_text('[remote "declared"]\n\tapp = myapp\n\tregion = osc-fr1\n')
@@ -137,7 +137,7 @@ def test_a_run_loads_only_what_it_needs(row: list[str], repo: Repo, home: Path) 
 
 
 def test_loads_where_posix_modules_are_missing(repo: Repo) -> None:
-    """Without fcntl, pwd and their like, the commands that need no ssh work."""
+    """On a system without fcntl, pwd and similar modules, the commands that need no ssh work."""
     script = (
         f"import sys; sys.modules.update(dict.fromkeys({sorted(NOT_ON_EVERY_SYSTEM)}));"
         "from git_scalingo_region.cli.run import run;"

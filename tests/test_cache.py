@@ -1,4 +1,4 @@
-"""`cache`: what is kept and how, what is a miss, and many runs at the same time."""
+"""The cache of region lists: what it stores, what it treats as missing, and how it serves many runs at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def files(cache: Cache) -> set[str]:
 
 
 def test_what_is_stored_is_loaded(cache: Cache) -> None:
-    """A list comes back as it was, from a file with these fields, with its names beside it."""
+    """A stored list is loaded unchanged from a file with the expected fields, and its names are in a file beside it."""
     assert cache.load() is None
     cache.store(REGIONS, NOW)
     assert cache.load() == STORED
@@ -53,7 +53,7 @@ def test_what_is_stored_is_loaded(cache: Cache) -> None:
 
 
 def test_files_are_private_whatever_the_umask(cache: Cache) -> None:
-    """A umask of 0, as in many containers, opens neither the folder nor a file."""
+    """The cache folder and its files are private even with a umask of 0, as in many containers."""
     before = os.umask(0)
     try:
         with cache.turn(1):
@@ -67,7 +67,7 @@ def test_files_are_private_whatever_the_umask(cache: Cache) -> None:
 
 
 def test_each_account_and_service_has_a_list_of_its_own(cache: Cache) -> None:
-    """The list of one account or service is not shown for another, and only a hash of a token is kept."""
+    """Each account and each service has a list of its own, and the token itself is not stored."""
     account = Cache.for_token(cache.folder, SERVICE, TOKEN)
     account.store(REGIONS, NOW)
     others = [(SERVICE, ""), (SERVICE, f"{TOKEN}x"), ("https://auth.example.org", TOKEN)]
@@ -77,7 +77,7 @@ def test_each_account_and_service_has_a_list_of_its_own(cache: Cache) -> None:
 
 
 def test_an_address_is_no_path(home: Path) -> None:
-    """Nothing in a service's address leads out of the folder, and a long one is not too long a name."""
+    """A service's address cannot lead out of the cache folder, and even a long one gives a usable file name."""
     for address in ("https://../../x", "https://h/../../../x", f"https://{'a' * 300}"):
         cache = Cache(str(home / "cache"), address)
         cache.store(REGIONS, NOW)
@@ -88,17 +88,17 @@ def test_an_address_is_no_path(home: Path) -> None:
 
 
 def but(**fields: Any) -> bytes:
-    """Return the text of a cached list with other values of these fields."""
+    """Return the text of a cached list in which these fields have other values."""
     return json.dumps({**RECORD, **fields}).encode()
 
 
 def pipe_with_a_list(path: Path) -> None:
     os.mkfifo(path)
-    os.write(os.open(path, os.O_RDWR), but())  # left open: a pipe that nobody holds is empty
+    os.write(os.open(path, os.O_RDWR), but())  # left open, because a pipe that nobody holds open is empty
 
 
 def list_of_another_user(path: Path) -> None:
-    """Give a list away, which only root can do, or make it unreadable, which does not hinder root."""
+    """Write a list and give it to another user, which only root can do, or else make it unreadable."""
     path.write_bytes(but())
     if os.geteuid() == 0:
         os.chown(path, 12345, 12345)
@@ -106,7 +106,7 @@ def list_of_another_user(path: Path) -> None:
         path.chmod(0)
 
 
-# What is put in the place of the file: bytes that replace it, or a function that makes something else.
+# What replaces the cached file: its new bytes, or a function that puts something else in its place.
 ODDITIES: dict[str, bytes | Callable[[Path], object]] = {
     **{repr(text): text.encode() for text in ("", "[]", "null", '"version"', "\0")},
     "deep": b"[" * 100_000,
@@ -134,7 +134,7 @@ ODDITIES: dict[str, bytes | Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("oddity", ODDITIES)
 def test_an_odd_file_is_a_miss_and_is_replaced(cache: Cache, oddity: str) -> None:
-    """An odd file is a miss, not a crash, and the next list takes its place."""
+    """A damaged or odd cached file counts as missing, and the next list replaces it unless it is a folder."""
     cache.store(REGIONS, NOW)
     path, put = path_of(cache), ODDITIES[oddity]
     path.unlink()
@@ -149,7 +149,7 @@ def test_an_odd_file_is_a_miss_and_is_replaced(cache: Cache, oddity: str) -> Non
 
 
 def test_a_system_without_users_or_pipes_has_a_cache(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not every system has user ids, O_NONBLOCK or fcntl."""
+    """The cache works on a system without user ids, O_NONBLOCK or fcntl."""
     monkeypatch.delattr(os, "geteuid")
     monkeypatch.delattr(os, "O_NONBLOCK")
     monkeypatch.setitem(sys.modules, "fcntl", None)
@@ -159,7 +159,7 @@ def test_a_system_without_users_or_pipes_has_a_cache(cache: Cache, monkeypatch: 
 
 
 def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a list cannot be written, the old one stays, and nothing half-written is left."""
+    """If a new list cannot be written, the old one stays, and no partial file is left."""
     cache.store(REGIONS, NOW)
     monkeypatch.setattr(os, "replace", lambda source, target: os.rename(source, "/none/x"))
     cache.store(REGIONS[:1], NOW + 1)
@@ -167,13 +167,13 @@ def test_a_full_disk_leaves_the_old_list(cache: Cache, monkeypatch: pytest.Monke
     assert files(cache) == {path_of(cache).name, "names"}
 
 
-# For how long the service wants a pause, and how many seconds later there is one.
+# How many seconds of pause the service asks for: the tested seconds after which the pause still lasts.
 PAUSES = {30: [0, 29], 0: [], -5: [], 3600: [0, 29, 31, 59], 1e18: [0, 29, 31, 59]}
 
 
 @pytest.mark.parametrize("seconds", PAUSES)
 def test_how_long_a_pause_lasts(cache: Cache, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """A pause ends by itself, after a minute at most, and does not count if the clock was set back."""
+    """A pause lasts as long as asked, but at most a minute, and does not count if the clock was set back."""
     now = [NOW]
     monkeypatch.setattr(time, "time", lambda: now[0])
     assert not cache.paused()
@@ -186,7 +186,7 @@ def test_how_long_a_pause_lasts(cache: Cache, monkeypatch: pytest.MonkeyPatch, s
 
 
 def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
-    """While many runs write, each reader finds one list or the other, and no other file is left at the end."""
+    """While many runs write, each reader finds one complete list or the other, and no temporary file is left."""
     lists = [REGIONS, tuple(Region(f"r{number}", "x" * 150, SshEndpoint("h")) for number in range(200))]
 
     def write_and_read(turn: int) -> RegionList | None:
@@ -200,7 +200,7 @@ def test_a_reader_finds_a_whole_list_at_any_moment(cache: Cache) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
 def test_an_odd_lock_holds_nobody_up(cache: Cache, make: Callable[[Path], None]) -> None:
-    """With a folder, a pipe or a device in place of the lock, only the sharing is lost."""
+    """A folder, a pipe or a device in place of the lock delays no run, and the list is still stored."""
     os.makedirs(cache.folder)
     make(path_of(cache, "lock"))
     with cache.turn(60):

@@ -1,4 +1,4 @@
-"""`catalog`: which list of regions is used, what the user is told about it, and which regions are found."""
+"""The catalog of regions: which list is used, what the user is told about it, and which regions are found."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ DAY = 24 * 60 * 60
 
 
 def load(**options: bool) -> tuple[str, list[str]]:
-    """Return the source of the list in a run with these options, and the warnings."""
+    """Load the list in a new run with these options, and return its source and the warnings."""
     catalog = new_catalog(**options)
     return catalog.load().source.value, catalog.context.warnings
 
 
 def fail(service: Service) -> str:
-    """Let the service fail, and return the reason that is given then."""
+    """Make the service fail, and return the reason that the program then gives."""
     service.routes[LIST] = answers(500, {"error": "x"})
     return f"{service.url} answered 500"
 
 
 def test_a_list_is_fetched_once_and_kept_for_a_day(service: Service, home: Path) -> None:
-    """The first run asks the service, the next ones do not, until the list is a day old; --refresh always asks."""
+    """The first run asks the service, and later ones only if the list is a day old; `--refresh` always asks."""
     assert [load(), load()] == [("api", []), ("cache", [])]
     age(home, DAY - 60)
     assert load() == ("cache", [])
@@ -47,7 +47,7 @@ def test_a_list_is_fetched_once_and_kept_for_a_day(service: Service, home: Path)
 
 
 def test_offline_never_asks(service: Service, home: Path) -> None:
-    """--offline uses what there is: the built-in list, a fresh one, a stale one. It leaves no file."""
+    """`--offline` makes no request and no file; it uses the cached list, fresh or stale, or else the built-in one."""
     assert load(offline=True) == ("embedded", [f"offline; {BUILT_IN}"])
     assert service.requests == []
     assert not (home / ".cache").exists()
@@ -59,7 +59,7 @@ def test_offline_never_asks(service: Service, home: Path) -> None:
 
 
 def test_if_the_service_fails_an_older_list_is_used(service: Service, home: Path) -> None:
-    """A failure leads to the built-in list, to a fresh one with --refresh, or to a stale one, with a warning."""
+    """If the service fails, the cached list is used, fresh or stale, or else the built-in one, with a warning."""
     reason = fail(service)
     assert load() == ("embedded", [f"{reason}; {BUILT_IN}"])
     assert cache_files(home) == []
@@ -75,7 +75,7 @@ def test_if_the_service_fails_an_older_list_is_used(service: Service, home: Path
 def test_a_clock_that_jumped(
     repo: Repo, run: Run, service: Service, home: Path, monkeypatch: pytest.MonkeyPatch, moment: float
 ) -> None:
-    """A list from what is now the far future or past is fetched again, and counts as stale if that fails."""
+    """After a large jump of the clock, the cached list is fetched again, and counts as stale if that is impossible."""
     load()
     before = cache_files(home)[0].read_bytes()
     monkeypatch.setattr(time, "time", lambda: moment)
@@ -88,7 +88,7 @@ def test_a_clock_that_jumped(
 
 
 def test_without_a_cache_every_run_asks(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the cache cannot be written, or HOME is not set, each run asks the service, without a word."""
+    """If the cache cannot be written, or HOME is not set, each run silently asks the service."""
     (home / ".cache").write_text("")
     assert [load(), load()] == [("api", []), ("api", [])]
     monkeypatch.delenv("HOME")
@@ -97,7 +97,7 @@ def test_without_a_cache_every_run_asks(service: Service, home: Path, monkeypatc
 
 
 def test_the_network_time_is_for_the_whole_run(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service that does not answer costs the network time, and leaves nothing of it for the next question."""
+    """A service that does not answer uses up the network time of the run, so that no other request is tried."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     service.routes[LIST] = hang
     catalog = new_catalog()
@@ -108,12 +108,12 @@ def test_the_network_time_is_for_the_whole_run(service: Service, monkeypatch: py
     assert time.monotonic() - started < 8
     assert catalog.context.warnings == [f"{service.url} cannot be reached (no answer in time); {BUILT_IN}"]
     assert catalog.context.network_seconds == 0
-    # On a busy machine the list may have been asked for once more before its time was over.
+    # On a busy machine the list may have been requested a second time before the time was over.
     assert {path for _, path, _ in service.requests} == {"/v1/tokens/exchange", LIST[1]}
 
 
 def test_another_run_on_this_machine_is_waited_for(service: Service, home: Path) -> None:
-    """Of two runs one asks; the other takes its list, or an older one if there is none when the time is over."""
+    """If two runs need the list, only one asks; the other uses that answer, or an older list if it comes too late."""
     cache = Cache(str(home / ".cache" / "git-scalingo-region"), service.url)
     with cache.turn(1):
         catalog = new_catalog(refresh=True)
@@ -130,7 +130,7 @@ def test_another_run_on_this_machine_is_waited_for(service: Service, home: Path)
 
 
 def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) -> None:
-    """429 leads to an older list, and later runs do not ask before the pause is over, even with --refresh."""
+    """After a 429 an older list is used, and later runs do not ask, even with `--refresh`, until the pause is over."""
     service.routes[LIST] = answers(429, b"Retry later", Retry_After="3600")
     assert load() == ("embedded", [f"{service.url} asks for fewer requests (429); {BUILT_IN}"])
     service.routes.clear()
@@ -143,7 +143,7 @@ def test_after_too_many_requests_there_is_a_pause(service: Service, home: Path) 
 
 
 def test_a_useless_token_is_an_error(service: Service, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that is refused, or cannot be one, is an error even if there is an older list, and is exchanged once."""
+    """A refused or malformed token is an error even if a list is cached, and is exchanged at most once in a run."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     load()
     age(home, 2 * DAY)
@@ -165,7 +165,7 @@ def test_a_useless_token_is_an_error(service: Service, home: Path, monkeypatch: 
 
 
 def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a token, or offline, the keys are not known, and nobody is asked."""
+    """Without a token, or with `--offline`, the account's keys stay unknown and no request is made."""
     service.routes["GET", "/v1/keys"] = answers(200, {"keys": [{"content": "ssh-rsa AAAA me"}]})
     for token, offline, keys in (("", False, None), (TOKEN, True, None), (TOKEN, False, ["ssh-rsa AAAA"])):
         monkeypatch.setenv("SCALINGO_API_TOKEN", token)
@@ -174,13 +174,13 @@ def test_the_keys_of_the_account_need_a_token(service: Service, monkeypatch: pyt
 
 
 def find(catalog: Catalog, name: str) -> tuple[str, str] | None:
-    """Return the name of the region that is found, and the source of the list after that."""
+    """Look up a region, and return its name and the source of the list that is in use after that."""
     region = catalog.find(name)
     return (region.name, catalog.load().source.value) if region else None
 
 
 def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Service, home: Path) -> None:
-    """Run after run, a remote of an unknown region costs one request in five minutes; one of no region costs none."""
+    """The unknown region of a remote is looked up again at most once in five minutes, and an empty name never."""
     for seconds, expected in ((0, 1), (290, 1), (300, 2), (0, 2)):
         age(home, seconds)
         catalog = new_catalog()
@@ -191,7 +191,7 @@ def test_a_gone_region_of_a_remote_is_looked_up_again_now_and_then(service: Serv
 
 
 def test_a_name_that_a_cached_list_lacks_is_looked_up_once(service: Service) -> None:
-    """Unknown names cost one request more if the list was cached before, and none otherwise; a failure is said once."""
+    """Unknown names cost one more request only if the list was cached before, and a failure is reported only once."""
     for options, expected in (({}, 1), ({}, 2), ({"refresh": True}, 3), ({"offline": True}, 3)):
         catalog = new_catalog(**options)
         assert (catalog.find("nowhere"), catalog.find("elsewhere")) == (None, None)
@@ -210,7 +210,7 @@ def test_a_name_that_a_cached_list_lacks_is_looked_up_once(service: Service) -> 
 
 
 def test_a_restricted_region(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a token the built-in list adds to the service's; with one, the account has a list of its own."""
+    """Without a token, the built-in list adds its restricted regions; with one, only the account's list counts."""
     catalog = new_catalog()
     assert find(catalog, "osc-secnum-fr1") == ("osc-secnum-fr1", "api")
     assert (catalog.known("osc-secnum-fr1"), catalog.is_restricted("osc-secnum-fr1")) == (True, False)
@@ -226,7 +226,7 @@ def test_a_restricted_region(service: Service, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_published_fingerprints_are_those_of_the_built_in_regions() -> None:
-    """Each built-in endpoint has a fingerprint for each type of key; the same host at another port has none."""
+    """Each built-in ssh endpoint has a fingerprint for each type of key; the same host at another port has none."""
     for region in builtin.REGIONS:
         published = builtin.fingerprints(region.ssh)
         assert set(published) == {"ssh-rsa", "ssh-ed25519"}

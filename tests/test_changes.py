@@ -1,4 +1,4 @@
-"""Changes to the configuration: what is written, what stays, and what is left behind on a failure."""
+"""Changes to the configuration: what is written, what stays the same, and what a failure leaves behind."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from git_scalingo_region.settings import LOCK_SECONDS
 
 @pytest.fixture
 def no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody wait for a lock."""
+    """Make the program give up at once if the configuration is locked."""
     monkeypatch.setattr(changes, "LOCK_SECONDS", 0.0)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
-    """Return the mode and the content, or what a link points to, of all that is in a folder."""
+    """Return the mode and the content, or the target of a link, of everything in a folder."""
     found: dict[str, tuple[int, str | bytes]] = {}
     for path in folder.rglob("*"):
         content = os.readlink(path) if path.is_symlink() else b"" if path.is_dir() else path.read_bytes()
@@ -42,7 +42,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, str | bytes]]:
 
 
 def refusal(folder: Path, write: Callable[[], None]) -> str:
-    """Return message and hints of the error that writing is; nothing in the folder changes."""
+    """Call `write`, which must fail and change nothing in the folder, and return the message and the hints."""
     before = snapshot(folder)
     with pytest.raises(RepositoryError) as caught:
         write()
@@ -80,7 +80,7 @@ b
     ],
 )
 def test_every_other_line_stays(repo: Repo, key: str, old: list[str], new: list[str], line: str, lines: str) -> None:
-    """Comments, BOM, CRLF, odd spellings and the order of everything else stay, byte for byte."""
+    """A change rewrites only its own lines; comments, BOM, CRLF, odd spellings and the order of the rest stay."""
     repo.config.write_bytes(os.fsencode(FILE))
     assert FILE.count(line) == 1
     write(new, old, key=key)
@@ -88,7 +88,7 @@ def test_every_other_line_stays(repo: Repo, key: str, old: list[str], new: list[
 
 
 def test_several_values_are_written_in_order(repo: Repo) -> None:
-    """A list of values becomes exactly another list, longer, shorter or empty, one with empty values too."""
+    """A list of values can be replaced by any other one: longer, shorter, empty, or with empty values in it."""
     values: list[str] = []
     for new in (["a", "", "b"], ["", ""], ["-x", "a", "-x"], ["c"], [], ["d", "e"], ["d", "e", "f"]):
         write(new, values)
@@ -98,7 +98,7 @@ def test_several_values_are_written_in_order(repo: Repo) -> None:
 
 @pytest.mark.parametrize("mode", [0o444, 0o600, 0o664, 0o2755 if os.geteuid() == 0 else 0o755])
 def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Path, mode: int) -> None:
-    """A linked configuration file stays a link, the file its mode, and there is no other file anywhere."""
+    """A linked configuration file stays a link, its target keeps its mode, and no other file is left behind."""
     real = repo.config.rename(tmp_path / "dotfile")
     repo.config.symlink_to(real)
     real.chmod(mode)
@@ -114,7 +114,7 @@ def test_link_and_mode_stay_and_nothing_is_left_behind(repo: Repo, tmp_path: Pat
 def test_nothing_is_written_elsewhere(
     repo: Repo, run: Run, service: Service, tmp_path: Path, home: Path, holder: str
 ) -> None:
-    """In the repository and at home only the file that holds the remote changes, and the cache is kept."""
+    """`add` and `sync` change only the file that holds the remote, and runs that only read change only the cache."""
     file = repo.config.parent / ("../../target.cfg" if holder == "linked" else holder)
     with file.open("a") as target:
         target.write("".join(f'[remote "{name}"]\n\turl = {STALE}\n' for name in ("scalingo", "other")))
@@ -138,7 +138,7 @@ def test_nothing_is_written_elsewhere(
 
 
 def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wait: None) -> None:
-    """If nothing is to be written, another process's lock is no obstacle."""
+    """If there is nothing to write, a lock held by another process is no obstacle."""
     repo.config.with_name("config.lock").touch()
     repository = Repository()
     plan = planned(Change("", KEY, (), (URL,)))
@@ -148,7 +148,7 @@ def test_a_dry_run_and_a_run_that_changes_nothing_take_no_lock(repo: Repo, no_wa
 
 @pytest.mark.parametrize("of", ["file", "lock"])
 def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is written before the lock is gone; the wait starts anew if the file or the lock's holder has changed."""
+    """A run waits until the lock is gone, and waits longer if the file or the lock has changed in the meantime."""
     lock = repo.config.with_name("config.lock")
     lock.touch()
     now, waits = [0.0], []
@@ -170,7 +170,7 @@ def test_as_long_as_others_get_on_they_are_waited_for(repo: Repo, of: str, monke
 
 
 def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) -> None:
-    """If one of several files stays locked, the error names the lock; none is changed, and no other lock is left."""
+    """If one of several files stays locked, the error names the lock, no file changes, and no other lock is left."""
     repo.git("config", "--file", ".git/team", "remote.t.url", OTHER)
     repo.git("config", "include.path", "team")
     origin = Repository().read().remote("t").urls[0].origin
@@ -182,7 +182,7 @@ def test_a_lock_that_stays_is_named_and_left_alone(repo: Repo, no_wait: None) ->
 
 
 def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If another process is faster, the plan is made anew under the lock, and any other file it needs is locked."""
+    """If another process writes first, the plan is made anew under the lock, and any other file it needs is locked."""
     repo.config.with_name("team").write_text('[remote "r"]\n\turl = first\n')
     commands, editor, take = [("config", "include.path", "team")], gitpython, changes._take
     locked: list[str] = []
@@ -213,7 +213,7 @@ def test_a_plan_for_another_file_is_carried_out_there(repo: Repo, monkeypatch: p
 
 @pytest.mark.parametrize("new", [(URL,), ()])
 def test_a_file_that_git_reads_twice_is_refused(repo: Repo, new: tuple[str, ...]) -> None:
-    """The repository's own file is not edited either if the user's configuration includes it as well."""
+    """A file that git reads more than once, even the repository's own, is not edited, and the error names it."""
     repo.git("config", KEY, OTHER)
     git("config", "--global", "include.path", str(repo.config))
     wanted = [Change(entry.origin, KEY, (OTHER,), new) for entry in Repository().read().remote("r").urls]
@@ -222,7 +222,7 @@ def test_a_file_that_git_reads_twice_is_refused(repo: Repo, new: tuple[str, ...]
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence(repo: Repo) -> None:
-    """If there is no such folder, or git refuses an edit, nothing is changed and nothing is left."""
+    """If the folder is missing or git refuses an edit, one sentence says so, and nothing changes or is left behind."""
     file = repo.path / "none" / "config"
     message = refusal(repo.path, lambda: write([URL], origin=f"file:{file}"))
     assert message == f"cannot write {file}: No such file or directory"
@@ -233,7 +233,7 @@ def test_what_cannot_be_written_is_said_in_one_sentence(repo: Repo) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_must_not_be_written_is_named(repo: Repo) -> None:
-    """Without the right to write in the git directory nothing is changed, and the error says why."""
+    """If the git directory is not writable, nothing changes, and the error says why."""
     repo.config.parent.chmod(0o555)
     try:
         assert refusal(repo.path, lambda: write([URL])) == f"cannot write {repo.config}: Permission denied"
@@ -256,7 +256,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("pages", [0, 3], ids=["the copy", "git's edit"])
 def test_a_full_disk_loses_nothing(small_disk: Path, pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a full disk the configuration stays as it was, nothing is left beside it, and the error says why."""
+    """If the disk is full, the configuration stays as it was, no file is left beside it, and the error says why."""
     git("init", "--quiet", "--template=", str(small_disk))
     with (small_disk / ".git" / "config").open("a") as file:
         file.write("# a comment\n" * 1000)
@@ -275,7 +275,7 @@ SIGNALS = [getattr(signal, name) for name in signals.NAMES]
 
 @pytest.fixture
 def handled() -> Iterator[None]:
-    """Let signals do what they do in the program, until the test ends."""
+    """Install the program's own signal handlers until the test ends."""
     before = {number: signal.getsignal(number) for number in SIGNALS}
     signals.install()
     yield
@@ -288,7 +288,7 @@ def handled() -> Iterator[None]:
 def test_a_signal_waits_until_git_has_ended(
     repo: Repo, handled: None, number: int, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal ends the wait for a lock, or the program before git's next edit, or else once the file is in place."""
+    """A signal ends the run before anything changes, or, if the new file is just being put in place, right after."""
     # A copy, because threads of other tests may still be sleeping.
     clock = SimpleNamespace(sleep=time.sleep, monotonic=time.monotonic)
     monkeypatch.setattr(changes, "time", clock)

@@ -1,4 +1,4 @@
-"""The pieces for continuous integration: valid by their schemas, and their shell steps run in bash against loopback."""
+"""The files for continuous integration: they follow their schemas, and their shell steps work in bash on loopback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHALLOW = (
     " Add this under 'with:' of actions/checkout: fetch-depth: 0\n"
 )
 
-# Plays install.sh, which has tests of its own.
+# Stands in for install.sh, which has tests of its own.
 INSTALLER = """\
 #!/bin/sh
 test "$1" = --prefix && mkdir -p "$2/bin" && ln -sf '{program}' "$2/bin/git-scalingo-region"
@@ -48,7 +48,7 @@ def gitlab_script() -> str:
 
 
 class Done(NamedTuple):
-    """What a job came to: its status, its output, and the action's outputs."""
+    """The result of a job: its status, its output, and the action's outputs."""
 
     status: int
     text: str
@@ -56,7 +56,7 @@ class Done(NamedTuple):
 
 
 class Runner:
-    """A runner of jobs: it holds the program, and plays GitHub's or GitLab's part."""
+    """A runner of CI jobs, which has the program and plays the part of GitHub or GitLab."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -99,7 +99,7 @@ class Runner:
         return Done(done.status, text, dict(line.split("=", 1) for line in output.read_text().splitlines()))
 
     def gitlab(self, **variables: str) -> Done:
-        """Run the GitLab job, where pip only installs the program, and ssh only has another home."""
+        """Run the GitLab job with a pip that only links the program and an ssh that has the options of the test."""
         tools, settings = self.folder / "tools", read("docs/gitlab-ci.yml")["deploy"]["variables"]
         tools.mkdir()
         executable(tools / "pip", f"#!/bin/sh\necho \"$@\" && ln -s '{self.program}' '{tools}/git-scalingo-region'\n")
@@ -118,7 +118,7 @@ def runner(tmp_path: Path) -> Runner:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_files_are_valid(name: str) -> None:
-    """Each file is what GitHub or GitLab takes, by their schemas."""
+    """Each file is valid by the schema of GitHub or GitLab."""
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", *SCHEMAS[name], name]
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
@@ -126,7 +126,7 @@ def test_files_are_valid(name: str) -> None:
 
 
 def test_actions_are_pinned() -> None:
-    """Each action is pinned by a whole commit id, with its version beside it, the same one everywhere."""
+    """Each action is pinned to a full commit id with its version beside it, and to the same one everywhere."""
     text = "".join(path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml"))
     used = re.findall(r"uses: (?!\./)(.*)", text)
     pinned = [re.fullmatch(r"([\w/-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) for line in used]
@@ -143,7 +143,7 @@ def test_inputs_reach_the_shell_through_the_environment() -> None:
 
 
 def test_shellcheck_finds_nothing() -> None:
-    """The shell steps are clean bash to shellcheck."""
+    """The shell steps of the action and of the GitLab job pass shellcheck without a finding."""
     checker = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if not checker:
         pytest.skip("shellcheck is not installed")
@@ -155,7 +155,7 @@ def test_shellcheck_finds_nothing() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("region", ["osc-fr1", ""], ids=["region", "no region"])
 def test_the_action_makes_the_push_work(runner: Runner, repo: Repo, endpoint: Endpoint, region: str) -> None:
-    """After the action, with the host key checked, a push to its remote arrives; run again, it changes nothing."""
+    """After the action, a push to its remote works with the host key checked; a second run changes nothing."""
     endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     url = f"ssh://git@{endpoint.ssh}/myapp.git"
@@ -170,7 +170,7 @@ def test_the_action_makes_the_push_work(runner: Runner, repo: Repo, endpoint: En
 def test_the_action_refuses_a_shallow_clone(
     runner: Runner, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A shallow clone ends the job before anything is installed, with the line that fixes it."""
+    """The action refuses a shallow clone before it installs anything, and says which line fixes it."""
     repo.commit()
     git("clone", "--quiet", "--depth=1", f"file://{repo.path}", str(tmp_path / "shallow"))
     monkeypatch.chdir(tmp_path / "shallow")
@@ -180,7 +180,7 @@ def test_the_action_refuses_a_shallow_clone(
 @pytest.mark.usefixtures("repo")
 @pytest.mark.slow
 def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Service, home: Path) -> None:
-    """Inputs are words, never code or options; the token goes to the service; trust is true or false."""
+    """Inputs are never run as code or read as options, the service gets the token, and trust is true or false."""
     service.regions = [region_json("osc-fr1", default=True)]
     for inputs in ({"region": "osc-fr1", "app": "$(touch pwned)"}, {"region": "--force", "app": "myapp"}):
         done = runner.action(**inputs, trust="false")
@@ -199,7 +199,7 @@ def test_the_action_hands_inputs_over_as_they_are(runner: Runner, service: Servi
 def test_the_gitlab_job_pushes(
     runner: Runner, repo: Repo, endpoint: Endpoint, client_key: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job, on a detached HEAD and with an ssh key that everybody may read, deploys the commit."""
+    """The GitLab job deploys the commit, even on a detached HEAD and with an ssh key that everybody may read."""
     endpoint.publish("ed25519", "rsa")
     app = endpoint.app("myapp")
     repo.git("checkout", "--quiet", "--detach")

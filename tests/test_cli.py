@@ -47,14 +47,14 @@ def program(code: str, *arguments: str) -> list[str]:
 
 
 def process(code: str, *arguments: str, shell: str = 'exec "$@"', **options: Any) -> tuple[int, str, str]:
-    """Run `list` in a process of its own, started by a line for sh; return status, stdout and stderr."""
+    """Run the code as `list` in a process that a line of sh starts, and return status, stdout and stderr."""
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     line = ["sh", "-c", shell, "sh", *program(code, *arguments)]
     done = subprocess.run(line, check=False, text=True, **options)
     return done.returncode, done.stdout, done.stderr
 
 
-# A result that says a little of everything.
+# A result with text, JSON, a hint and an exit status.
 SAID = terminal.Result(
     text=lambda style: f"text {tuple(style)}\n",
     json=lambda: {"text": "text"},
@@ -66,7 +66,7 @@ Calls = list[tuple[Context, dict[str, Any]]]
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    """Put a stand-in in the place of each command, and return what they are called with."""
+    """Replace each command with a stand-in, and return the list that collects their calls."""
     seen: Calls = []
 
     def run(context: Context, **values: Any) -> terminal.Result:
@@ -85,12 +85,12 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 def test_version(run: Run) -> None:
-    """`--version` prints name and version as git does."""
+    """`--version` prints the name and the version in the same form as git."""
     assert run("--version") == Result(0, f"git-scalingo-region version {git_scalingo_region.__version__}\n", "")
 
 
 def test_help_of_the_program(run: Run) -> None:
-    """`-h` lists every command with its whole sentence, and says where the manual is."""
+    """`-h` lists every command with its full description, and says where the manual is."""
     page = run("-h")
     assert (page.status, page.stderr) == (0, "")
     assert page == run("--help")
@@ -105,7 +105,7 @@ def test_help_of_the_program(run: Run) -> None:
 
 @pytest.mark.parametrize("columns", ["50", "80", "200"])
 def test_help_of_the_commands(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
-    """The page of a command holds its synopsis and every help text, in plain ASCII, at any width."""
+    """The help page of a command holds its synopsis and every help text, in plain ASCII, at any width."""
     monkeypatch.setenv("COLUMNS", columns)
     for command in COMMANDS:
         page = run(command.name, "-h").stdout
@@ -120,7 +120,7 @@ def test_help_of_the_commands(run: Run, monkeypatch: pytest.MonkeyPatch, columns
 
 
 def test_help_of_a_command_in_full(run: Run) -> None:
-    """This is what the page of a command looks like, whatever Typer's version."""
+    """The help page of a command looks exactly like this, whatever the version of Typer."""
     assert run("doctor", "--help").stdout == (
         "Usage: git scalingo-region doctor [OPTIONS] [REMOTE]\n\n"
         "  Find what would make the first push fail, and how to fix it.\n\n"
@@ -136,7 +136,7 @@ def test_help_of_a_command_in_full(run: Run) -> None:
     )
 
 
-# A line, its error, and the hints before the last one, which names the help of the program or of the command.
+# Each line with its error and its hints, except the last hint, which names the help of the program or the command.
 MISTAKES = {
     "": ("missing command",),
     "ad": ("no such command 'ad'", "did you mean add?"),
@@ -158,7 +158,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str) -> None:
-    """A line that cannot be read is an error in one sentence and some hints, with exit 2; nothing is done."""
+    """An invalid command line ends with status 2, an error in one sentence and hints, and no command runs."""
     first = next((word for word in line.split() if not word.startswith("-")), "")
     command = f"{first} " if first in BY_NAME else ""
     assert run(*line.split()) == refusal(2, *MISTAKES[line], f"git scalingo-region {command}-h")
@@ -175,7 +175,7 @@ def test_a_mistake_is_one_sentence(run: Run, calls: Calls, line: str) -> None:
     ],
 )
 def test_a_mistake_as_json(run: Run, calls: Calls, line: str, message: str) -> None:
-    """With `--json` anywhere on the line a mistake is JSON, too, as one answer has one form."""
+    """If `--json` is anywhere on an invalid command line, the error is written as JSON."""
     result = run(*line.split())
     assert (result.status, result.stdout) == (2, "")
     assert (result.error["kind"], result.error["message"], calls) == ("invalid-input", message, [])
@@ -184,13 +184,13 @@ def test_a_mistake_as_json(run: Run, calls: Calls, line: str, message: str) -> N
 @pytest.mark.slow
 @given(st.lists(st.one_of(st.text(max_size=5), st.sampled_from(["list", "add", "--js", "-h", "-r"])), max_size=4))
 def test_any_line_is_read_or_refused(line: list[str]) -> None:
-    """No line makes the parser fail in any other way than the program's own."""
+    """Every command line is either parsed or refused with the program's own error."""
     with contextlib.suppress(InvalidInput):
         assert parser.parse(line)
 
 
 def test_a_command_gets_its_values(run: Run, calls: Calls) -> None:
-    """A command gets its own values by name, the last one if there are two; what all share is in the context."""
+    """A command gets its values by name and the shared options in the context; `--fingerprint` keeps all repeats."""
     run("add", "osc-fr1", "myapp", "-nr", "staging", "--offline", "--fallback")
     run("add", "-r", "one", "--refresh", "--remote=two", "osc-fr1")
     run("trust", "a", "b", "--fingerprint", "x", "--fingerprint=y")
@@ -217,12 +217,12 @@ AS_JSON = '{\n  "text": "text",\n  "warnings": [\n    "a warning"\n  ]\n}\n'
     ],
 )
 def test_a_result_is_written(run: Run, calls: Calls, line: str, stdout: str, stderr: str) -> None:
-    """The result goes to stdout, warnings, each once, and hints to stderr; the exit status is the result's."""
+    """Text goes to stdout, hints and warnings to stderr, and JSON holds the warnings; the status is the result's."""
     assert run(*line.split()) == Result(7, stdout, stderr)
 
 
 def test_a_failure_is_written(run: Run, calls: Calls) -> None:
-    """Warnings come before the error and its hints, unable to harm the terminal; with `--json` all are one object."""
+    """Warnings, error and hints come in this order and cannot harm the terminal; with `--json` they are one object."""
     said = "warning: a warning\nerror: no such\\x1b[2J region\nhint: a hint\\u202e\n"
     assert run("show", "missing") == Result(3, "", said)
     failed = run("show", "missing", "--json")
@@ -232,13 +232,13 @@ def test_a_failure_is_written(run: Run, calls: Calls) -> None:
 
 
 def test_one_list_has_one_source(run: Run, calls: Calls) -> None:
-    """Options that exclude each other are an error, which no help page would explain."""
+    """`--refresh` and `--offline` together end with status 2 and an error without a hint."""
     assert run("list", "--refresh", "--offline") == refusal(2, "--refresh and --offline cannot be used together")
     assert calls == []
 
 
 def test_only_a_bug_shows_a_traceback() -> None:
-    """What is not one of the program's own errors is for Python to show, and exits with 1."""
+    """An exception that is not one of the program's own errors shows a traceback and ends with status 1."""
     status, stdout, stderr = process("1 / 0")
     assert (status, stdout) == (1, "")
     assert stderr.startswith("Traceback")
@@ -246,7 +246,7 @@ def test_only_a_bug_shows_a_traceback() -> None:
 
 
 def test_nobody_reads_what_is_written() -> None:
-    """If nobody reads the result, the program ends quietly, as SIGPIPE ends one; a lost warning does no harm."""
+    """If nobody reads the result, the program ends silently with 141, as by SIGPIPE; a lost warning does no harm."""
     read_end, nobody = os.pipe()
     os.close(read_end)
     for arguments in ((), ("--json",), ("-h",)):
@@ -258,13 +258,13 @@ def test_nobody_reads_what_is_written() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk() -> None:
-    """A result that cannot be written is an error in one sentence, not a success."""
+    """A result that cannot be written ends with status 1 and an error in one sentence."""
     status, _, stderr = process(SAY, shell='exec "$@" >/dev/full')
     assert (status, stderr) == (1, "error: cannot write the result: No space left on device\n")
 
 
 def test_closed_streams(tmp_path: Path) -> None:
-    """If the caller has closed the streams, no file that is opened takes their place."""
+    """If the caller has closed the standard streams, no file that the program opens takes their place."""
     file = tmp_path / "file"
     code = f'print(open("{file}", "w").fileno(), file=open("{file}.number", "w"))\n{SAY}'
     assert process(code, shell='exec "$@" <&- >&- 2>&-')[0] == 0
@@ -273,7 +273,7 @@ def test_closed_streams(tmp_path: Path) -> None:
 
 
 def test_a_locale_without_utf8() -> None:
-    """What the locale cannot write comes out as escapes."""
+    """Characters that the locale cannot write are written as escapes."""
     locale = "export LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
     assert process('return result("\\u65e5")', shell=f'{locale}; exec "$@"')[:2] == (0, "\\u65e5\n")
 
@@ -323,18 +323,18 @@ finally:
 
 @pytest.mark.parametrize(("name", "status"), [("SIGHUP", 129), ("SIGINT", 130), ("SIGQUIT", 131), ("SIGTERM", 143)])
 def test_a_signal_unwinds_the_program(name: str, status: int) -> None:
-    """A signal runs every `finally`, cannot be swallowed, and is not interrupted by a second one."""
+    """A signal runs every `finally`, cannot be swallowed by `except Exception`, and is not interrupted by another."""
     code = UNWIND.format(name=name).replace('")\n', '", flush=True)\n')
     assert process(code) == (status, "cleaned up\n", "")
 
 
 def test_a_signal_that_is_held_is_acted_on_later() -> None:
-    """Within the block a signal is only noted; at its end, or if asked for, the first one counts."""
+    """A deferred signal takes effect at the end of the block or at a check in it, and only the first one counts."""
     assert process(HOLD) == (143, "finished\ncleaned up\n", "")
     assert process(HOLD.replace('print("finished", flush=True)', "signals.check()")) == (143, "cleaned up\n", "")
 
 
 def test_an_ignored_signal_stays_ignored() -> None:
-    """What the parent ignores, as nohup does, does not end the program."""
+    """A signal that the parent process ignores, as nohup does, does not end the program."""
     code = f"os.kill(os.getpid(), signal.SIGHUP)\n{SAY}"
     assert process(code, shell="""trap '' HUP; exec "$@" """)[:2] == (0, "done\n")

@@ -27,9 +27,9 @@ COMPLETIONS = Path(FOLDER)
 EMBEDDED = sorted(region.name for region in REGIONS)
 REMOTES = ["origin", "scalingo"]
 
-# What is typed, and what TAB makes of it. `|`: a space in zsh, which adds one after a file name.
+# What is typed, and what TAB makes of it; `|` stands for a space that only zsh adds, after a file name.
 TYPED = {
-    # First, so that git's completion is not loaded yet.
+    # This line comes first, so that git's completion is not loaded yet.
     "git-scalingo-region tru": "git-scalingo-region trust ",
     "git scalingo-region add osc-s": "git scalingo-region add osc-secnum-fr1 ",
     "git scalingo-region add some": "git scalingo-region add some",
@@ -51,7 +51,7 @@ GIT_FOR_BASH = (
 )
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
 
-# COMP_WORDS as readline splits them. Where compopt is not called, bash adds file names.
+# Splits the line into COMP_WORDS as readline does, and adds file names, as bash does, unless compopt is called.
 BASH_DRIVER = r"""
 source "$GIT_FOR_BASH"; source "$COMPLETIONS/git-scalingo-region.bash"
 compopt () { [[ "$*" == "+o default +o bashdefault" ]] && files=no; }
@@ -71,7 +71,7 @@ for COMP_LINE in "$@"; do
 done
 """
 
-# Typed and completed by the line editor itself: its widget runs when the first prompt is there.
+# The line editor itself completes each line, in a widget that runs as soon as the first prompt is there.
 ZSH_DRIVER = r"""
 fpath=($COMPLETIONS $fpath)
 autoload -Uz compinit; compinit -C -d $ZDOTDIR/dump
@@ -118,7 +118,7 @@ Offer = Callable[..., list[list[str]]]
 def names(repo: Repo, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Make a repository with two remotes and a file, and return where the program caches names.
 
-    Whatever is completed, neither Python nor the program is started: TAB answers at once.
+    The test fails if a completion starts Python or the program, because TAB has to answer at once.
     """
     called, cache = tmp_path / "called", tmp_path / "cache" / "git-scalingo-region"
     for name in ("git-scalingo-region", "python", "python3"):
@@ -142,7 +142,7 @@ def names(repo: Repo, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(scope="session")
 def zsh_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return zsh's index of completion functions, which takes a while to build."""
+    """Build zsh's index of completion functions once for all tests, because it takes a while, and return its path."""
     need("zsh")
     dump = tmp_path_factory.mktemp("zsh") / "dump"
     script = f"fpath=({shlex.quote(str(COMPLETIONS))} $fpath); autoload -Uz compinit; compinit -u -d {dump}"
@@ -152,7 +152,7 @@ def zsh_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def git_for_bash() -> str:
-    """Return git's own completion script; skip the test where there is none."""
+    """Return the path of git's own completion script; skip the test if there is none."""
     for candidate in GIT_FOR_BASH:
         if Path(candidate).is_file():
             return candidate
@@ -165,7 +165,7 @@ def split(output: str) -> list[list[str]]:
 
 
 def driven(shell: str, *lines: str, **more: str) -> list[list[str]]:
-    """Return what bash, through git's own completion, or fish offers for each line; no error must be printed."""
+    """Return what bash, through git's own completion, or fish offers for each line; assert that no error is printed."""
     argv = ["-c", FISH_DRIVER]
     if shell == "bash":
         argv = ["--norc", "--noprofile", "-c", BASH_DRIVER, "bash"]
@@ -185,7 +185,7 @@ def zsh(dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str
     for file in files.values():
         file.write_bytes(b"")
     more |= {"LINES_TO_COMPLETE": "\n".join(lines), **{name: str(file) for name, file in files.items()}}
-    # -d: the system's zshrc would build an index of its own.
+    # -d skips the system's zshrc, which would build an index of its own.
     in_terminal([need("zsh"), "-d", "-i"], env={**os.environ, **more})
     assert files["ERRORS"].read_text() == ""
     return split(files["OFFERED"].read_text()), files["COMPLETED"].read_text().splitlines()
@@ -193,7 +193,7 @@ def zsh(dump: Path, *lines: str, **more: str) -> tuple[list[list[str]], list[str
 
 @pytest.fixture(params=SCRIPTS)
 def offers(request: pytest.FixtureRequest, names: Path) -> Offer:
-    """Return a function that says what one of the shells offers for each of some lines."""
+    """Return a function that returns what one of the shells offers for each of the lines it is given."""
     if request.param != "zsh":
         return partial(driven, request.param)
     dump: Path = request.getfixturevalue("zsh_dump")
@@ -201,13 +201,13 @@ def offers(request: pytest.FixtureRequest, names: Path) -> Offer:
 
 
 def offered(offers: Offer, expected: dict[str, list[str]]) -> None:
-    """Check what is offered for each line, `sr` standing for `git scalingo-region`."""
+    """Assert what is offered for each line, in which `sr` stands for `git scalingo-region`."""
     lines = [line.replace("sr ", "git scalingo-region ", 1) for line in expected]
     assert dict(zip(expected, offers(*lines))) == expected
 
 
 def test_the_scripts_follow_from_the_declaration() -> None:
-    """Commands, options, descriptions, fields and built-in regions are what `tools/completions.py` writes."""
+    """The completion scripts are exactly what `tools/completions.py` generates."""
     generate = load_tool("completions")
     for name in generate.SCRIPTS:
         assert (COMPLETIONS / name).read_text() == generate.generated(name), "run python tools/completions.py"
@@ -215,7 +215,7 @@ def test_the_scripts_follow_from_the_declaration() -> None:
 
 @pytest.mark.slow
 def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
-    """Commands in both ways to call the program, exactly the options of each, and values; an app is offered nothing."""
+    """TAB offers the commands, exactly the options of each, and the values they take, but nothing for an app."""
     names = sorted(command.name for command in COMMANDS)
     groups: list[tuple[list[str], list[str]]] = [
         (names, ["sr ", "git-scalingo-region "]),
@@ -243,7 +243,7 @@ def test_every_place_is_offered_what_it_takes(offers: Offer) -> None:
 
 @pytest.mark.slow
 def test_regions_of_the_cached_list(offers: Offer, names: Path) -> None:
-    """The cached names are offered wherever a region can stand; whatever is not a name is left out."""
+    """The cached names are offered wherever a region is expected, and lines that are not valid names are left out."""
     junk = b"UPPER\ntwo words\n../up\n-rf\n*\n$HOME\n\xc3\xa9t\xc3\xa9\n\xff\ncrlf\r\n\n"
     names.write_bytes(b"here-1\n" + junk + b"far.away_2\nunended")
     places = {f"sr {command} ": ["far.away_2", "here-1", "unended"] for command in ("add", "url", "show", "trust")}
@@ -255,14 +255,14 @@ def test_regions_of_the_cached_list(offers: Offer, names: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("script", ["true", ": >names", "echo 'NOT A NAME' >names", "mkdir names", "mkfifo names"])
 def test_regions_without_a_cached_list(offers: Offer, names: Path, script: str) -> None:
-    """Without a usable cached list, or with a folder or a pipe in its place, the built-in regions are offered."""
+    """If the cached list is missing, unusable, a folder or a pipe, the built-in regions are offered."""
     subprocess.run(["sh", "-ec", script], cwd=names.parent, check=True)
     offered(offers, {"sr add ": EMBEDDED})
 
 
 @pytest.mark.slow
 def test_a_relative_cache_folder_does_not_count(offers: Offer, names: Path, home: Path) -> None:
-    """With a relative XDG_CACHE_HOME the names come from ~/.cache, as the specification says."""
+    """If XDG_CACHE_HOME is relative or empty, the names come from ~/.cache, as the specification says."""
     names.write_text("relative\n")
     (home / ".cache/git-scalingo-region").mkdir(parents=True)
     (home / ".cache/git-scalingo-region/names").write_text("at-home\n")
@@ -281,7 +281,7 @@ def declared(repo: Repo) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("declared")
 def test_declared_remotes(offers: Offer, repo: Repo) -> None:
-    """`status` also offers what .gitscalingo declares; hostile names are left out."""
+    """`status` also offers the remotes that .gitscalingo declares, except those with hostile names."""
     places = {"sr status ": ["origin", "scalingo", "team/staging"], "sr status te": ["team/staging"]}
     places |= dict.fromkeys(("sr status team/staging ", "sr sync ", "sr doctor "), REMOTES)
     offered(offers, places)
@@ -294,7 +294,7 @@ def test_declared_remotes(offers: Offer, repo: Repo) -> None:
     "script", ["mv $0 moved; ln -s moved $0", "rm $0; mkfifo $0", "rm $0; mkdir $0", "yes '#' | head -c 1048576 >>$0"]
 )
 def test_declared_remotes_come_from_a_regular_file(offers: Offer, script: str) -> None:
-    """A link, a pipe or a folder in the place of .gitscalingo is not opened, nor is a file of more than 1 MiB."""
+    """If .gitscalingo is a link, a pipe, a folder or larger than 1 MiB, no remotes are taken from it."""
     subprocess.run(["sh", "-ec", script, ".gitscalingo"], check=True)
     offered(offers, {"sr status ": REMOTES})
 
@@ -305,16 +305,16 @@ def test_remotes_outside_a_repository(offers: Offer, repo: Repo) -> None:
     offered(offers, {"sr status ": [], "sr add --remote ": []})
 
 
-@pytest.mark.parametrize("offers", ["bash", "zsh"], indirect=True)  # fish forwards without git's own options
+@pytest.mark.parametrize("offers", ["bash", "zsh"], indirect=True)  # fish does not forward git's own options
 def test_remotes_of_another_repository(offers: Offer) -> None:
-    """`git -C` and `--git-dir` say whose remotes are offered."""
+    """With `git -C` or `--git-dir`, the remotes of the repository that it names are offered."""
     lines = [f"git {option} scalingo-region doctor " for option in ("-C elsewhere", "--git-dir=elsewhere/.git")]
     assert offers(*lines) == [["staging"], ["staging"]]
 
 
 @pytest.mark.usefixtures("names")
 def test_an_alias_and_given_options_in_bash(repo: Repo) -> None:
-    """In bash an alias of the command completes too, and an option that is on the line already is left out."""
+    """In bash, an alias of the command is completed too, and an option that is already on the line is left out."""
     repo.git("config", "alias.sr", "scalingo-region")
     lines = [f"git sr show {given} --f" for given in ("--field=x", "--field x", "")]
     expected = [["osc-fr1"], ["origin"], ["--fallback"], ["--fallback"], ["--fallback", "--field"]]
@@ -323,7 +323,7 @@ def test_an_alias_and_given_options_in_bash(repo: Repo) -> None:
 
 @pytest.mark.usefixtures("names")
 def test_lines_typed_in_bash(home: Path) -> None:
-    """At a real prompt, loaded on demand, a word gets its space and no file name slips in."""
+    """At a real bash prompt, the script is loaded on demand, words get their space, and no file name slips in."""
     if not Path(BASH_COMPLETION).is_file():
         pytest.skip("bash-completion is not installed")
     git_for_bash()
@@ -341,5 +341,5 @@ def test_lines_typed_in_bash(home: Path) -> None:
 
 @pytest.mark.usefixtures("names")
 def test_lines_typed_in_zsh(zsh_dump: Path) -> None:
-    """At a real prompt a word gets its space and no file name slips in."""
+    """At a real zsh prompt, a completed word gets its space, and no unwanted file name slips in."""
     assert zsh(zsh_dump, *TYPED)[1] == [line.replace("|", " ") for line in TYPED.values()]

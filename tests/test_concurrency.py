@@ -35,7 +35,7 @@ class Killed(NamedTuple):
 
 
 def adding(*remotes: tuple[str, str]) -> Task:
-    """Return the run that adds these remotes, with their apps, in one step."""
+    """Return a run that adds these remotes, given with their apps, in one step."""
     return {"remotes": list(remotes)}
 
 
@@ -46,19 +46,19 @@ def helper(task: str, data: dict[str, Any]) -> Any:
 
 
 def crowd(runs: Sequence[Task]) -> list[Result]:
-    """Start all runs together; each has to succeed."""
+    """Start all runs together, assert that each succeeds, and return their results."""
     results = [Result(*result) for result in helper("crowd", {"runs": runs})]
     assert [result.stderr for result in results if result.status] == []
     return results
 
 
 def crowd_of_adds(region: str, count: int = HUNDRED) -> list[Any]:
-    """Run `add` so many times, for a remote of its own each; return the answers."""
+    """Run `add` `count` times at once, each for a remote of its own, and return the JSON results."""
     return [result.json for result in crowd([["add", region, "myapp", "--json", "-r", f"r{n}"] for n in range(count)])]
 
 
 def killed_at_each_step(run: Task, *files: tuple[Path, str | None]) -> list[Killed]:
-    """Run from the same state of the files again and again, killed at one step after the other; the last run lives."""
+    """Repeat the run from the same files, killed one step later each time until it completes; return all results."""
     task = {"run": run, "files": [str(file) for file, _ in files], "old": [old for _, old in files]}
     *killed, whole = (Killed(*row) for row in helper("kill", task))
     assert {run.status for run in killed} == {-signal.SIGKILL}
@@ -67,13 +67,13 @@ def killed_at_each_step(run: Task, *files: tuple[Path, str | None]) -> list[Kill
 
 
 def assert_old_then_new(texts: Sequence[str | None], old: str | None, new: str | None) -> None:
-    """Assert that the earlier a run was killed, the more likely it left the old text, and none left a third one."""
+    """Assert that up to some step a killed run leaves the old text, and from then on the new one, but never another."""
     count = texts.count(new) if new != old else 0
     assert list(texts) == [old] * (len(texts) - count) + [new] * count
 
 
 def test_a_hundred_runs_for_one_remote(repo: Repo) -> None:
-    """A hundred runs that add the same remote make it once, and each says truly whether it was the one."""
+    """If a hundred runs add the same remote at once, only one creates it, and only that one says so."""
     results = crowd([adding(("scalingo", "myapp"))] * HUNDRED)
     assert sorted(result.stdout for result in results) == ["created\n", *["unchanged\n"] * (HUNDRED - 1)]
     assert repo.git("config", "--get-all", "remote.scalingo.url") == OSC_FR1
@@ -82,7 +82,7 @@ def test_a_hundred_runs_for_one_remote(repo: Repo) -> None:
 
 
 def test_a_hundred_runs_in_several_files(repo: Repo) -> None:
-    """A hundred runs that change two files each, and name them in either order, all succeed, and nothing is lost."""
+    """If a hundred runs change two files each, in either order, all succeed, and no change is lost."""
     repo.git("config", "include.path", "team")
     team = repo.path / ".git" / "team"
     team.write_text("".join(f'[remote "r{n}"]\n\turl = {STALE}\n' for n in range(HUNDRED)))
@@ -100,7 +100,7 @@ def test_a_hundred_runs_in_several_files(repo: Repo) -> None:
 
 
 def test_other_writers_lose_nothing(repo: Repo) -> None:
-    """While our runs write, `git config` of others goes on, and neither loses a line."""
+    """If `git config` writes at the same time as the program, neither loses what it wrote."""
     codes: list[int] = []
 
     def others() -> None:
@@ -114,12 +114,12 @@ def test_other_writers_lose_nothing(repo: Repo) -> None:
     thread.join()
 
     assert len(repo.git("remote").split()) == 20
-    # git itself does not wait for the lock: what it refused is not there, what it wrote is.
+    # git itself does not wait for the lock: only the settings whose command succeeded are there.
     assert repo.git("config", "--get-regexp", r"^other\.").count("\n") + 1 == codes.count(0)
 
 
 def test_killed_at_any_moment_the_configuration_is_whole(repo: Repo) -> None:
-    """A run killed at each of its steps leaves each file as it was or as it is to be, and nobody reads a half."""
+    """A run killed at any step leaves each file either old or new, so that no reader sees a partial file."""
     repo.git("remote", "add", "scalingo", STALE)
     repo.git("config", "include.path", "team")
     team = repo.path / ".git" / "team"
@@ -132,20 +132,20 @@ def test_killed_at_any_moment_the_configuration_is_whole(repo: Repo) -> None:
     assert (new[0] != old[0], new[1] != old[1]) == (True, True)
     for before, after, texts in zip(old, new, zip(*(run.texts for run in runs))):
         assert_old_then_new(texts, before, after)
-    # What is left is the lock, as when git itself is killed, and copies, which nobody reads.
+    # Only locks, as when git itself is killed, and copies that no program reads are left.
     assert {name.split(".")[0] for run in runs for name in run.beside} <= {"config", "team"}
 
 
 def test_a_hundred_runs_share_one_fetch(repo: Repo, service: Service) -> None:
-    """A hundred runs with an empty cache on one machine ask the service once, and all end with the right remote."""
+    """If a hundred runs share an empty cache, only one asks the service, and all make the right remote."""
     assert {answer["url"] for answer in crowd_of_adds("scw-par")} == {PAR}
     assert len(service.requests) == 1
 
 
 def test_over_the_limit_a_hundred_runs_fall_back(repo: Repo, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no cache can be kept and the service refuses, every run ends with the right remote, and a warning."""
+    """Without a cache, runs that the service refuses make the right remote from the built-in list, with a warning."""
     allowed, refused = answers(200, {"regions": service.regions}), answers(429, b"Retry later", Retry_After="30")
-    responses = chain(repeat(allowed, 60), repeat(refused))  # the platform's limit for a minute
+    responses = chain(repeat(allowed, 60), repeat(refused))  # the platform's limit per minute
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         next(responses)(handler)
@@ -161,14 +161,14 @@ def test_over_the_limit_a_hundred_runs_fall_back(repo: Repo, service: Service, m
 
 
 def test_after_a_429_nobody_asks_for_a_while(repo: Repo, service: Service) -> None:
-    """One refusal is enough for all runs of the machine: the others fall back without a request."""
+    """After a single 429, all runs on the machine fall back to the built-in list without another request."""
     service.routes[LIST] = answers(429, b"Retry later", Retry_After="30")
     crowd_of_adds("osc-fr1", 20)
     assert len(service.requests) == 1
 
 
 def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -> None:
-    """A run killed at each of its steps leaves no cached list or a whole one, and its lock delays nobody."""
+    """A run killed at any step leaves either no cached list or a complete one, and its lock delays no other run."""
     folder = home / ".cache" / "git-scalingo-region"
     folder.mkdir(parents=True)
     place = service.url.removeprefix("http://").replace(":", "_")
@@ -182,12 +182,12 @@ def test_killed_at_any_moment_the_cache_is_whole(home: Path, service: Service) -
 def test_killed_at_any_moment_known_hosts_is_whole(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other_key: HostKey
 ) -> None:
-    """A run of `trust` killed at each of its steps leaves the old file or the new one."""
+    """A run of `trust` killed at any step leaves the old known_hosts file or the new one, and no other file."""
     scan = executable(tmp_path / "bin" / "ssh-keyscan", f"#!/bin/sh\necho host {other_key}\n")
     monkeypatch.setenv("PATH", f"{scan.parent}:{os.environ['PATH']}")
     known_hosts = home / "known" / "hosts"
     known_hosts.parent.mkdir()
-    old = f"other.example {other_key}"  # without the end of its line
+    old = f"other.example {other_key}"  # without a newline at its end
 
     line = f"trust osc-fr1 -q --known-hosts {known_hosts} --fingerprint {other_key.fingerprint}"
     runs = killed_at_each_step(line.split(), (known_hosts, old))
@@ -198,7 +198,7 @@ def test_killed_at_any_moment_known_hosts_is_whole(
 
 
 def test_a_signal_ends_the_run_quietly(repo: Repo, service: Service) -> None:
-    """Ctrl-C ends a run that waits for the service with 128 + the signal, without a traceback."""
+    """If Ctrl-C ends a run that waits for the service, it writes nothing and ends with 128 plus the signal's number."""
     asked = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:

@@ -1,7 +1,7 @@
 """What the benchmarks share: an isolated installation of the program, runs measured in pairs, and a table.
 
 The program is installed from this checkout into a virtual environment of its own, with compiled bytecode, as its users
-have it. Nothing of the user's leaks in but the ssh configuration, and only pip reaches a network.
+have it. Of the user's settings, the runs see only the ssh configuration. Only pip reaches a network.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NOWHERE = "http://127.0.0.1:9"
 
 # Starts a command, waits for it, and prints its seconds, the processor seconds of all its processes, the peak memory of
-# the largest in KiB, and its status. It is a process of its own, as small as an empty Python: the kernel counts the
-# memory of the process that starts a command as the command's.
+# the largest in KiB, and its status. It is a process of its own, as small as an empty Python, because the kernel counts
+# the memory of the process that starts a command as the command's.
 STARTER = """
 import os, sys, time
 quiet = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
@@ -44,7 +44,7 @@ cache.Cache(sys.argv[1], DEFAULT_SERVICE).store(builtin.REGIONS, time.time())
 
 
 class Sample(NamedTuple):
-    """What one run cost: seconds, processor seconds, and MiB."""
+    """The cost of one run: seconds, processor seconds, and peak memory in MiB."""
 
     wall: float
     cpu: float
@@ -55,7 +55,7 @@ Case = Callable[[], Sample]
 
 
 class World(NamedTuple):
-    """A folder with a home and the installed program, and the environment of a user who has nothing else."""
+    """A folder with a home and the installed program, and the environment of a user without any settings."""
 
     root: Path
     environ: dict[str, str]
@@ -97,7 +97,7 @@ class World(NamedTuple):
         return sample
 
     def empty_python(self) -> Sample:
-        """Measure the same Python when it does nothing."""
+        """Measure the program's Python when it does nothing."""
         return self.measure(self.installed("python"), "-c", "pass")
 
     def describe(self) -> str:
@@ -110,13 +110,13 @@ class World(NamedTuple):
 
 @contextlib.contextmanager
 def world() -> Iterator[World]:
-    """Install the program, with the Python that runs this, into a world that the `with` block removes at its end."""
+    """Install the program, with the Python that runs this, into a world that lasts until the `with` block ends."""
     with TemporaryDirectory(prefix="git-scalingo-region-") as folder:
         root = Path(folder)
         (root / "home").mkdir()
         environ = {"PATH": os.environ["PATH"], "HOME": str(root / "home"), "LC_ALL": "C.UTF-8"}
         made = World(root, {**environ, "GIT_CONFIG_NOSYSTEM": "1", "https_proxy": NOWHERE})
-        # pip uses the index in the user's settings. No setting of Python may keep the bytecode from being written.
+        # pip keeps the user's settings, which may name an index. Python's are left out: they could prevent bytecode.
         pip = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         subprocess.run([sys.executable, "-m", "venv", root / "venv"], env=pip, check=True)
         subprocess.run([made.installed("pip"), "install", "-q", ROOT], env=pip, check=True)
@@ -125,7 +125,7 @@ def world() -> Iterator[World]:
 
 
 class Cost:
-    """The medians of what many runs cost, each in a pair with a run of the base just before it."""
+    """The median cost of many runs, each paired with a run of the base just before it."""
 
     def __init__(self, pairs: Sequence[tuple[Sample, Sample]]) -> None:
         """Take the pairs, the base first. `low` and `high` are quartiles: half of the pairs are between them."""
@@ -136,9 +136,9 @@ class Cost:
 
 
 def in_turns(base: Case, cases: dict[str, Case], rounds: int) -> dict[str, Cost]:
-    """Run every case once a round, and the base before each, after a round that does not count.
+    """Run every case once a round, each just after a run of the base; the first round does not count.
 
-    The machine is as busy for one run as for the next, so that their ratio says more than their seconds.
+    The machine is equally busy during both runs of a pair, so that their ratio says more than their seconds.
     """
     found = [{name: (base(), case()) for name, case in cases.items()} for _ in range(rounds + 1)]
     return {name: Cost([pairs[name] for pairs in found[1:]]) for name in cases}

@@ -14,12 +14,12 @@ TOKEN = "tk-us-benchmark"  # noqa: S105 - not a real token
 
 
 class Creation:
-    """An `add` that creates a remote; afterwards, how many requests it made, and how long it waited for the answers."""
+    """An `add` that creates a remote, with the number of its requests and the time that it waited for the answers."""
 
     def __init__(
         self, here: World, service: Service, *, token: str = TOKEN, cached: bool = True, delay: int = 0
     ) -> None:
-        """Make a repository, and a cache with the list."""
+        """Make a repository, and a cache that holds the region list."""
         self._here, self._service, self._cached, self._delay = here, service, cached, delay / 1000
         self._repository = here.repository(f"lookup-{token}-{cached}-{delay}")
         self._config = (self._repository / ".git" / "config").read_text()

@@ -1,4 +1,4 @@
-"""What a remote costs: `setup` and `sync` of 1 to 1,000, and the loop of `git remote add` that `setup` replaces."""
+"""What remotes cost: `setup` and `sync` of 1 to 1,000, and the loop of `git remote add` that `setup` replaces."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from functools import partial
 
 from bench import Case, World, in_turns, main, table
 
-COUNTS = {1: 1, 10: 1, 100: 3, 1_000: 15}  # the number of remotes, and by what the rounds are divided
+COUNTS = {1: 1, 10: 1, 100: 3, 1_000: 15}  # the number of remotes, and the divisor of the rounds
 
 DECLARED = '[remote "app-{0}"]\n\tapp = app-{0}\n\tregion = osc-fr1\n'
 URL = "ssh://git@ssh.osc-fr1.scalingo.com:{1}/app-{0}.git"
 REMOTE = '[remote "app-{0}"]\n\turl = ' + URL + "\n\tfetch = +refs/heads/*:refs/remotes/app-{0}/*\n"
-PORT, FORMER_PORT = 22, 2200  # a remote with the port from before a move is stale
+PORT, FORMER_PORT = 22, 2200  # a remote with the former port is stale
 LOOP = 'for n in $(seq "$1"); do git remote add "app-$n" "' + URL.format("$n", PORT) + '"; done'
 
 

@@ -12,7 +12,7 @@ from bench import ROOT, Case, Sample, World, in_turns, main, table
 from service import APP, REGIONS, Service, serve
 
 ADD = ("add", REGIONS[0], APP)
-# The command, and the most that it may cost in runs of an empty Python.
+# The arguments of each command, and the most that it may cost, in runs of an empty Python.
 COMMANDS = {
     "--version": (("--version",), 2.0),
     "list": (("list",), 4.0),
@@ -52,7 +52,7 @@ def commands(here: World) -> dict[str, Case]:
 
 
 def tab(here: World) -> dict[str, Case]:
-    """Return a TAB, without the shell that runs anyway; nothing if git's own completion is not installed."""
+    """Return the case of a TAB, without the start of the shell, or nothing if git's completion is not installed."""
     bash = ("bash", "--norc", "--noprofile", "-c", BASH, "bash", GIT_COMPLETION, str(COMPLETION))
 
     def case() -> Sample:
@@ -63,7 +63,7 @@ def tab(here: World) -> dict[str, Case]:
 
 
 def compiled_cli(here: World, service: Service) -> dict[str, Case]:
-    """Return what the platform's CLI does in place of `add`, and its `--version`; nothing unless it is named."""
+    """Return the `git-setup` and the `--version` of the platform's CLI, or nothing if SCALINGO_CLI is not set."""
     program = os.environ.get("SCALINGO_CLI")
     if not program:
         return {}
@@ -78,7 +78,7 @@ def measure(here: World, rounds: int) -> None:
     """Measure and print the table."""
     goals = {**{name: goal for name, (_, goal) in COMMANDS.items() if goal}, TAB: TAB_GOAL}
     with serve() as service:
-        empty = {"python3 -c pass": here.empty_python}  # against itself: the noise
+        empty = {"python3 -c pass": here.empty_python}  # measured against itself, it shows the noise
         cases = {**empty, **commands(here), **tab(here), **compiled_cli(here, service)}
         costs = in_turns(here.empty_python, cases, rounds)
     rows = [

@@ -15,25 +15,25 @@ class Account:
     service: Service
 
     def add_region(self, name: str, ssh: str | None = None, *, default: bool = False) -> None:
-        """List a region whose API is on loopback, too."""
+        """Add a region to the list; its API is on loopback as well."""
         self.service.regions.append(region_json(name, ssh, default=default, api=f"{self.service.url}/{name}"))
 
     def add_app(self, region: str, app: str) -> None:
-        """Let a region's API have an app."""
+        """Make a region's API answer that it has the app."""
         self.answer(region, app, 200, {"app": {"name": app}})
 
     def hold(self, *keys: object) -> None:
-        """Let the account hold these ssh keys, and no other."""
+        """Make the account hold these ssh keys and no others."""
         held = [{"id": "1", "name": "x", "content": f"{key} comment"} for key in keys]
         self.service.routes["GET", "/v1/keys"] = answers(200, {"keys": held})
 
     def answer(self, region: str, app: str, status: int, body: object) -> None:
-        """Let a region's API give this answer when it is asked for an app."""
+        """Make a region's API give this answer when it is asked for the app."""
         self.service.routes["GET", f"/{region}/v1/apps/{app}"] = answers(status, body)
 
     @property
     def asked(self) -> list[str]:
-        """The paths of the requests since the last look, in order; those of regional APIs, which come at once, last."""
+        """The sorted paths of the requests since the last look; those of regional APIs, asked at once, come last."""
         paths = [path for _, path, _ in self.service.requests]
         self.service.requests.clear()
         return sorted(paths, key=lambda path: (path.count("/") > 3, path))

@@ -1,8 +1,8 @@
-"""What every test stands on: a home of its own, real repositories, the program, and a service on loopback.
+"""What all tests share: a home of their own, real repositories, the program, and a service on loopback.
 
-Nothing of the user's leaks in (home, git configuration, GIT_*, SCALINGO_*, proxies), and nothing reaches a network: the
-service's address is a closed port of this machine unless a test asks for `service`. The one question that leaves a test
-is the resolver's, for a name under .invalid, which nobody has (RFC 6761).
+No test sees the user's own settings (home, git configuration, GIT_*, SCALINGO_*, proxies), and none reaches a network:
+the service's address is a closed port of this machine unless a test uses `service`. Only the resolver may be asked, for
+a name under .invalid, which never exists (RFC 6761).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from git_scalingo_region.repository import git as repository_git
 from git_scalingo_region.scalingo.catalog import Catalog
 from git_scalingo_region.settings import Settings
 
-# Their fixtures are for every test.
+# Every test may use the fixtures of these modules.
 pytest_plugins = ["account", "pasting", "ssh_server"]
 
-# A slow machine is no failure, and nothing is kept between runs. CI tries the same examples each time, so that what
-# fails there fails again; everybody else tries new ones.
+# A slow machine is not a failure, and nothing is kept between runs. CI tries the same examples each time, so that a
+# failure there can be repeated; all other runs try new ones.
 settings.register_profile(
     "project",
     deadline=None,
@@ -52,7 +52,7 @@ settings.register_profile(
 )
 settings.load_profile("project")
 
-# A script that starts the tests in the background, or nohup, lets them ignore these, and so would all that they start.
+# If the tests are started in the background or by nohup, they ignore these signals, and so would all their children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
@@ -60,13 +60,13 @@ signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 # The discard port: nothing listens there.
 NO_SERVICE = "http://127.0.0.1:9"
 
-# The variables of whoever runs the tests that would change what the program, git, ssh or a shell does.
+# Variables of the user's environment that would change what the program, git, ssh or a shell does.
 LEAKS = re.compile(
     "(GIT|SCALINGO|XDG|SSH)_.*|.*_PROXY|(REQUESTS|CURL)_CA_BUNDLE"
     "|COLUMNS|LINES|LANGUAGE|LC_ALL|LC_MESSAGES|NO_COLOR|MANPATH|PWD",
     re.IGNORECASE,
 )
-# git must not start maintenance in the background: it would still be at work when the test has ended.
+# git must not start maintenance in the background, which could still be running when the test has ended.
 GITCONFIG = """\
 [user]
 	name = A
@@ -87,7 +87,7 @@ GONE = "git@scalingo.com:myapp.git"
 ELSEWHERE = "git@github.com:me/myapp.git"
 OFFLINE = "warning: offline; using the built-in list of regions (Scalingo's documentation of 2026-01-02)\n"
 
-# An API token, which has to be exchanged, a token of three parts, and what the exchange answers.
+# An API token, which has to be exchanged, a token of three parts, and the token that the exchange returns.
 TOKEN = "tk-us-c2VjcmV0LXRva2Vu"
 JWT = "eyJhbGciOi.eyJpc3MiOi.c2lnbmF0dXJl"
 BEARER = "aaa.bbb.ccc"
@@ -105,7 +105,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.setenv("SCALINGO_AUTH_URL", NO_SERVICE)
-    # ssh finds its home in the password file, not in HOME.
+    # ssh takes its home folder from the password file, not from HOME.
     known_hosts = folder / ".ssh" / "known_hosts"
     ssh = f"ssh -F none -o UserKnownHostsFile='{known_hosts}' -o GlobalKnownHostsFile=/dev/null -o BatchMode=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
@@ -116,7 +116,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def known_hosts(home: Path) -> Path:
-    """Return where ssh keeps the host keys that it knows; neither the file nor its folder is there."""
+    """Return the path of ssh's known_hosts file; neither the file nor its folder exists yet."""
     return home / ".ssh" / "known_hosts"
 
 
@@ -129,7 +129,7 @@ def git(*arguments: str, cwd: Path | None = None) -> str:
 
 
 def executable(path: Path, text: str) -> Path:
-    """Write an executable, in a folder that need not be there."""
+    """Write an executable file, and make its folder if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     path.chmod(0o755)
@@ -137,7 +137,7 @@ def executable(path: Path, text: str) -> Path:
 
 
 def need(program: str) -> str:
-    """Return where the program is; skip the test if it is not installed."""
+    """Return the path of a program; skip the test if it is not installed."""
     found = shutil.which(program)
     if found is None:
         pytest.skip(f"{program} is not installed")
@@ -193,7 +193,7 @@ def repo(make_repo: Callable[[str], Repo], monkeypatch: pytest.MonkeyPatch) -> R
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an empty bare repository, for the many questions of a property test."""
+    """Make an empty bare repository that a property test can ask many questions."""
     path = tmp_path_factory.mktemp("bare")
     environment = {"PATH": os.environ["PATH"], "HOME": str(path), "GIT_CONFIG_NOSYSTEM": "1"}
     subprocess.run(["git", "init", "--quiet", "--bare", "."], cwd=path, env=environment, check=True)
@@ -202,7 +202,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of the program came to."""
+    """The result of a run of the program."""
 
     status: int
     stdout: str
@@ -218,13 +218,13 @@ class Result:
 
 
 def refusal(status: int, message: str, *hints: str) -> Result:
-    """Return the result of a run that does nothing but say why."""
+    """Return the result of a run that prints only this error and these hints."""
     return Result(status, "", "".join(f"{line}\n" for line in (f"error: {message}", *(f"hint: {h}" for h in hints))))
 
 
 Run = Callable[..., Result]
 
-# What a command may end with, whatever it meets: 1, a bug, is never among it.
+# The exit statuses of each command, whatever happens; 1 means a bug, and is never allowed.
 STATUSES = {
     "add": {0, 2, 3, 5, 6},
     "url": {0, 2, 3, 5},
@@ -234,12 +234,12 @@ STATUSES = {
     "sync": {0, 5, 6},
     "doctor": {0, 2, 7},
 }
-# What a terminal could obey, a line break apart: C0, C1, invisible and bidirectional marks, broken characters.
+# What a terminal could act on, except a line break: C0, C1, invisible and bidirectional marks, broken characters.
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 def assert_clean(result: Result, command: str, *, as_json: bool = False) -> None:
-    """Assert that a run worked, or ended with one sentence, and that no terminal can be harmed by what it wrote."""
+    """Assert that a run worked or ended with one error, and that its output cannot harm a terminal."""
     written = result.stdout + result.stderr
     assert not CONTROL.search(written)
     assert "Traceback" not in written
@@ -250,7 +250,7 @@ def assert_clean(result: Result, command: str, *, as_json: bool = False) -> None
         return
     labels = [line.partition(": ")[0] for line in result.stderr.removesuffix("\n").split("\n") if result.stderr]
     assert set(labels) <= {"warning", "error", "hint"}
-    # Without a result on stdout there is an error, and only then.
+    # There is an error if stdout is empty, and only then.
     assert labels.count("error") == (not result.stdout)
     assert result.status or result.stdout
 
@@ -298,8 +298,8 @@ def region_json(name: str, ssh: str | None = None, *, default: bool = False, api
 class Service:
     """A real HTTP server on loopback that plays the authentication service, or the API of a region.
 
-    `regions` is what it lists, `apps` the apps that it has. A function in `routes`, by (method, path), answers instead:
-    it gets the request handler and writes the answer. Every request is recorded as (method, path, headers).
+    It lists `regions`, and has `apps`. If `routes` holds a function for a (method, path), that function gets the
+    request handler and writes the answer instead. Every request is recorded as (method, path, headers).
     """
 
     url: str = ""
@@ -326,7 +326,7 @@ class Service:
 
 
 def send(handler: BaseHTTPRequestHandler, status: int, body: Any, **headers: str) -> None:
-    """Write a whole answer: JSON for anything but bytes."""
+    """Write a complete answer; a body that is not bytes is sent as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     handler.send_response(status)
     for name, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
@@ -340,12 +340,12 @@ RegionApis = Callable[..., list[Service]]
 
 
 def answers(status: int, body: Any, **headers: str) -> Respond:
-    """Return the route that gives this answer."""
+    """Return a route that gives this answer."""
     return lambda handler: send(handler, status, body, **headers)
 
 
 def writes(data: bytes) -> Respond:
-    """Return the route that writes these bytes, and no more than these."""
+    """Return a route that writes these bytes and nothing else."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(data)
@@ -359,19 +359,19 @@ def hang(handler: BaseHTTPRequestHandler) -> None:
 
 
 def hang_up(handler: BaseHTTPRequestHandler) -> None:
-    """Close the connection instead of an answer."""
+    """Close the connection instead of answering."""
     handler.connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def serve(service: Service, certificate: Path | None = None) -> Iterator[Service]:
-    """Run a service; over TLS if there is a certificate (with its key in the same file)."""
+    """Run a service, over TLS if a certificate is given (with its key in the same file)."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             service.answer(self)
 
-        do_POST = do_CONNECT = do_GET  # noqa: N815 - likewise
+        do_POST = do_CONNECT = do_GET  # noqa: N815 - the names that http.server calls
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -408,14 +408,14 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
 
 @pytest.fixture
 def other_server() -> Iterator[Service]:
-    """Run a server that no service vouches for; it can be a proxy, too, and records what it is to connect to."""
+    """Run a server that the service does not list; as a proxy, it records what it is asked to connect to."""
     with serve(Service(apps={"myapp"})) as running:
         yield running
 
 
 @pytest.fixture
 def region_apis(service: Service) -> Iterator[RegionApis]:
-    """Return a function that gives the regions of that name an API each on loopback, and lists them."""
+    """Return a function that lists regions of these names, each with an API of its own on loopback."""
     with ExitStack() as stack:
 
         def start(*names: str) -> list[Service]:
@@ -430,7 +430,7 @@ def region_apis(service: Service) -> Iterator[RegionApis]:
 
 @pytest.fixture
 def git_questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Return the list that notes, from now on, what `repository.git` asks git in this process."""
+    """Return a list to which each question that `repository.git` asks git in this process is added from now on."""
     asked: list[tuple[str, ...]] = []
     original = repository_git.ask
 
@@ -443,7 +443,7 @@ def git_questions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 def new_catalog(**options: bool) -> Catalog:
-    """Return the catalog of a run that starts now, in the environment of the test."""
+    """Return a new catalog, as a run of the program in the test's environment makes it."""
     return Catalog(Context(Settings.from_environ(os.environ), **options))
 
 
@@ -452,7 +452,7 @@ def cache_files(home: Path, suffix: str = "json") -> list[Path]:
 
 
 def age(home: Path, seconds: float) -> str:
-    """Make every cached list that old, and return the day of that time."""
+    """Make every cached list that many seconds old, and return the day on which it was fetched."""
     fetched_at = time.time() - seconds
     for path in cache_files(home):
         path.write_text(json.dumps({**json.loads(path.read_text()), "fetched_at": fetched_at}))

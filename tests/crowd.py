@@ -1,8 +1,9 @@
-"""Change remotes, or run the program, many times at once or killed at each step, and start Python only once.
+"""Run the program, or change remotes, many times at once or killed at each step, and start Python only once.
 
 `python crowd.py crowd` and `python crowd.py kill` read JSON from standard input and write JSON. Both import everything
-once and fork a process for each run. A run is the arguments of the program, or `{"remotes": [[REMOTE, APP], ...]}`: add
-these remotes in one step, as the commands do, but without a command line or a network.
+once and fork a process for each run. A run is either a list of the program's arguments, or an object of the form
+`{"remotes": [[REMOTE, APP], ...]}`, which adds these remotes in one step, as the commands do, but without a command
+line or a network.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-# What a run does to the world: files, processes, locks. A kill before each of these is a kill at any moment.
+# The audit events of files, processes and locks. A run that is killed before each of them is killed at every moment.
 STEPS = ("open", "os.", "fcntl.", "subprocess.Popen", "tempfile.")
-MANY_SECONDS = 120  # a hundred runs share however few processors there are
+MANY_SECONDS = 120  # a hundred runs may have to share one processor
 
 
 def crowd(runs: list[Any]) -> list[tuple[int, str, str]]:
-    """Start all runs together and return of each the exit status, stdout and stderr."""
+    """Start all runs together, and return the exit status, stdout and stderr of each."""
     gate_read, gate_write = os.pipe()
     children = []
     for task in runs:
@@ -85,10 +86,10 @@ def add_remotes(remotes: list[tuple[str, str]]) -> int:
 
 
 def kill(task: Any, files: list[Path], old: list[str | None]) -> list[tuple[int, list[str | None], list[str]]]:
-    """Run once for each step, killed there, until a run lives to its end.
+    """Run once for each step, and kill the run before that step, until a run reaches its end.
 
-    Before each run every file is put back to its `old` text (None: removed) and what was left beside it is removed.
-    Returns of each run the exit status, the files' texts, and the names beside them.
+    Before each run, every file gets its `old` text back (None: it is removed), and files left beside it are removed.
+    Return the exit status of each run, the texts of the files, and the names of the files left beside them.
     """
     results = []
     for step in range(1, 10_000):
@@ -140,7 +141,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # What the runs would import each for itself is imported once, before the forks.
+    # Import once, before the forks, what every run would otherwise import for itself.
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     for name in (
         "git",

@@ -1,4 +1,4 @@
-"""Give one key of the configuration new values, in the way in which every command does it."""
+"""Give a key of the configuration new values, in the same way as every command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def planned(*changes: Change) -> Plan:
 
 
 def write(new: Sequence[str], old: Sequence[str] = (), *, origin: str = "", key: str = KEY) -> None:
-    """Give the key these values, in the repository of the current folder."""
+    """Replace the key's old values with the new ones, in the repository of the current folder."""
     write_all(Change(origin, key, tuple(old), tuple(new)))
 
 

@@ -1,6 +1,6 @@
 """The commands that the program prints, and a shell to paste them into.
 
-A command with a placeholder in capitals (`REGION`) is a form, not a command.
+A command with a placeholder, such as `REGION` or `[REGION]`, is a form to fill in, and does not count as a command.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from conftest import Result, executable
 
 from git_scalingo_region.scalingo import builtin
 
-# An executable: this checkout's program, on a platform that publishes what `environment()` holds.
-# It is not started by sh, which would set PWD.
+# An executable that runs this checkout's program, for which the platform publishes the fingerprints in `environment()`.
+# It is not a shell script, because sh would set PWD.
 PROGRAM = f"""\
 #!/usr/bin/env -S "{sys.executable}"
 import json, os
@@ -35,7 +35,7 @@ main()
 Paste = Callable[[str], subprocess.CompletedProcess[str]]
 
 _FIELD = re.compile(r"^  (?:undo|next) +(.*)$", re.MULTILINE)
-# A hint may be a command. In a warning or an error, a command comes after a colon.
+# A hint may consist of a command. In a warning or an error, a command comes after a colon.
 _ADVICE = re.compile(
     r"^(?:hint: (?:.*: )?|(?:warning|error): .*: )(git (?:scalingo-region|push|remote|config|init) .*)$", re.MULTILINE
 )
@@ -49,7 +49,7 @@ def printed(result: Result) -> list[str]:
 
 
 def field(result: Result, label: str) -> str:
-    """Return the value of a labelled line of the result, "" if there is no such line."""
+    """Return the value of the result's line with that label, or "" if there is no such line."""
     found = re.search(rf"^  {label} +(.*)$", result.stdout, re.MULTILINE)
     return found[1] if found else ""
 
@@ -60,14 +60,14 @@ def messages(result: Result, label: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables of a process that starts the program."""
+    """Return the environment variables for a process that starts the program."""
     published = json.dumps({str(place): dict(keys) for place, keys in builtin.FINGERPRINTS.items()})
     return {**os.environ, "FINGERPRINTS": published, "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 @pytest.fixture
 def paste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paste:
-    """Return a function that gives a line to `sh` in the current folder; git finds the program on PATH."""
+    """Return a function that runs a line in `sh` in the current folder; git finds the program on PATH."""
     program = executable(tmp_path / "bin" / "git-scalingo-region", PROGRAM)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 

@@ -1,7 +1,7 @@
 """An ssh server on loopback that plays a region's endpoint: git over ssh, for one accepted client key.
 
-It needs neither root nor a system user. An app is a bare repository in its folder, by any form of path that git sends:
-`/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form.
+It needs neither root nor a system user. An app is a bare repository in the folder of apps, and is found by every form
+of path that git sends: `/myapp.git` or `~/myapp.git` for a url, `myapp.git` for the scp-like form.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _COMMAND = re.compile(r"(git-receive-pack|git-upload-pack) '(?:~?/)?([^/']+)\.gi
 
 @dataclass
 class Endpoint:
-    """A running server: where it listens, the apps it holds, and its host keys' files by their type."""
+    """A running server: its port, the folder of its apps, and the files of its host keys by type."""
 
     port: int
     apps: Path
@@ -59,7 +59,7 @@ class Endpoint:
         return public_key(self.keys[kind])
 
     def line(self, kind: str = "ed25519") -> str:
-        """Return the line of known_hosts for one of the keys."""
+        """Return the line of known_hosts for the host key of that type."""
         return f"{self.name} {self.key(kind)}\n"
 
     def app(self, name: str) -> Path:
@@ -69,7 +69,7 @@ class Endpoint:
         return path
 
     def publish(self, *kinds: str, others: Mapping[str, str] | None = None) -> None:
-        """Let the platform publish the fingerprints of these keys, and others by their types, while this runs."""
+        """Make the platform publish the fingerprints of these keys, and others by type, while the server runs."""
         published = {key.type: key.fingerprint for key in map(self.key, kinds)} | dict(others or {})
         vars(builtin)["FINGERPRINTS"][SshEndpoint.parse(self.ssh)] = published
 
@@ -91,7 +91,7 @@ def make_key(path: Path, kind: str = "ed25519") -> Path:
 
 @pytest.fixture
 def offered(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Let every host offer two keys that the platform publishes for it, and return their fingerprints by type."""
+    """Make every host offer two keys that the platform publishes for it, and return their fingerprints by type."""
     blobs = {kind: len(kind).to_bytes(4, "big") + kind.encode() + bytes(32) for kind in ("ssh-rsa", "ssh-ed25519")}
     keys = [HostKey(kind, base64.b64encode(blob).decode()) for kind, blob in blobs.items()]
     fingerprints = {key.type: key.fingerprint for key in keys}
@@ -115,7 +115,7 @@ def other_key(tmp_path_factory: pytest.TempPathFactory) -> HostKey:
 
 @pytest.fixture
 def client_key(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the key that servers accept, and let git's ssh use it, without loosening any check."""
+    """Make the key that servers accept, and make git's ssh use it, without loosening any check."""
     key = make_key(home / "client_key")
     ssh = f"{os.environ['GIT_SSH_COMMAND']} -o IdentitiesOnly=yes -i '{key}' -o StrictHostKeyChecking=yes"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
@@ -174,7 +174,7 @@ def serving(apps: Path, keys: dict[str, Path], client_key: Path) -> Iterator[End
 
 
 async def _run(process: Any, endpoint: Endpoint) -> int:
-    """Run git for the client: its output is pumped to the end by hand, for a redirection loses the last of it."""
+    """Run git for the client, and copy its output by hand, because a redirection would lose the end of it."""
     endpoint.commands.append(process.command or "")
     match = _COMMAND.fullmatch(process.command or "")
     if not match or not (endpoint.apps / f"{match[2]}.git").is_dir():

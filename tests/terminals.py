@@ -1,4 +1,4 @@
-"""A terminal to run a program in."""
+"""Run a program in a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEADLINE = 30.0
 
 
 def in_terminal(argv: Sequence[str], *, keys: str = "", **options: Any) -> str:
-    """Run a program in a terminal until it exits; type `keys` at its first `READY>`; return what it has shown."""
+    """Run a program in a terminal until it exits, type `keys` at its first `READY>`, and return what it has shown."""
     controller, terminal = pty.openpty()
     options |= dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
     process = subprocess.Popen(argv, start_new_session=True, **options)

@@ -1,4 +1,4 @@
-"""What is advised to be pushed: the command is pasted into a shell, and real git shows what arrives."""
+"""The push command that is advised: it is pasted into a shell, and real git shows what arrives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHORT = "git push scalingo main"
 
 @pytest.fixture
 def app(repo: Repo, tmp_path: Path) -> Path:
-    """Make a local repository that stands for the app, and the remote that leads to it."""
+    """Make a local repository that stands for the app, and a remote that points at it."""
     path = tmp_path / "the app.git"
     git("init", "--quiet", "--bare", str(path))
     repo.git("remote", "add", "scalingo", str(path))
@@ -38,7 +38,8 @@ def paste(line: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["sh", "-c", line], check=False, capture_output=True, text=True, errors="surrogateescape")
 
 
-# The advised command, and the commands of git that lead to it. `other` is a commit that no push may send for HEAD's.
+# Each advised command, with the git commands after which it is advised. `other` is a commit that must not be pushed in
+# place of HEAD's.
 STATES = {
     SHORT: [
         "update-ref refs/heads/x HEAD",
@@ -75,7 +76,7 @@ STATES = {
     "git push scalingo 'refs/heads/$(touch${IFS}pwned):refs/heads/main'": ["checkout -q -b $(touch${IFS}pwned)"],
     "git push scalingo \"$(printf 'refs/heads/a\\302\\240b:refs/heads/main')\"": ["checkout -q -b a\u00a0b"],
     "git push scalingo \"$(printf 'refs/heads/caf\\351:refs/heads/main')\"": ["checkout -q -b caf\udce9"],
-    # Detached, outside refs/heads, or with a ref that git could take for the full name.
+    # HEAD is detached or outside refs/heads, or git could take another ref for the branch's full name.
     "git push scalingo 'HEAD^0:refs/heads/main'": [
         "checkout -q --detach",
         "checkout -q --detach; update-ref refs/tags/HEAD other",
@@ -93,7 +94,7 @@ STATES = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("line", "state"), [(line, state) for line, states in STATES.items() for state in states])
 def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, line: str, state: str) -> None:
-    """In every state, the one ref that arrives is the branch that is deployed, with the commit that HEAD names."""
+    """In every state, the advised command pushes HEAD's commit to the branch that is deployed, and nothing else."""
     repo.git("branch", "other", repo.git("commit-tree", "-m", "other", "HEAD^{tree}"))
     for command in state.split("; "):
         repo.git(*command.split(" "))
@@ -106,7 +107,7 @@ def test_the_command_pushes_heads_commit_to_be_deployed(repo: Repo, app: Path, l
 
 
 def test_without_a_commit_there_is_no_command(repo: Repo) -> None:
-    """Before the first commit of a branch nothing can be pushed, even if tags are named HEAD and like the branch."""
+    """No push is advised before a branch's first commit, even if there are tags named HEAD and like the branch."""
     for tag in ("HEAD", "new"):
         repo.git("update-ref", f"refs/tags/{tag}", "HEAD")
     repo.git("checkout", "--quiet", "--orphan", "new")
@@ -136,8 +137,8 @@ def submodule(repo: Repo, tmp_path: Path) -> Repo:
 BAD = "git refuses to push with this value"
 SUBMODULES = "the push would push the submodules as well"
 TAGS = "the push would send tags as well, and Scalingo refuses tags"
-# A setting, what a push does because of it ("" if nothing), and the cases. The values of a case follow each other (`=`
-# is an empty one); one with a key is a value of that setting.
+# A setting, how it stops or changes a push ("" if it does not), and its cases. A case is a list of values that the
+# setting gets in this order: `=` is an empty value, and KEY=VALUE sets another setting instead.
 OBSTACLES = [
     ("remote.scalingo.mirror", "git refuses to push a refspec to a mirror", ["true"]),
     ("remote.scalingo.mirror", "", ["false", "remote.other.mirror=true"]),
@@ -162,7 +163,7 @@ OBSTACLES = [
 
 
 def pushed(repo: Repo, app: Path, key: str, values: str) -> bool:
-    """Push the full refspec with these settings; return whether exactly HEAD's commit has arrived."""
+    """Push the full refspec with these settings; return whether HEAD's commit, and nothing else, has arrived."""
     for ref in refs(app):
         git("update-ref", "-d", ref, cwd=app)
     repo.git("update-ref", "-d", "refs/remotes/scalingo/main")
@@ -174,7 +175,7 @@ def pushed(repo: Repo, app: Path, key: str, values: str) -> bool:
 
 @pytest.mark.slow
 def test_an_obstacle_is_one_for_git(repo: Repo, app: Path, submodule: Repo) -> None:
-    """With such a setting, the push fails, or sends something else as well or instead; with others it does not."""
+    """A setting is an obstacle if it makes git's push fail or send something else, and only then."""
     repo.git("tag", "-a", "-m", "annotated", "v1")
     before, unpushed = repo.config.read_bytes(), submodule.git("rev-parse", "HEAD^")
     for key, why, values in [(key, why, item) for key, why, items in OBSTACLES for item in items]:
@@ -186,7 +187,8 @@ def test_an_obstacle_is_one_for_git(repo: Repo, app: Path, submodule: Repo) -> N
 
 @pytest.mark.slow
 def test_a_bad_value_before_a_good_one_is_an_obstacle_if_it_is_one_for_git(repo: Repo, app: Path) -> None:
-    """Since git 2.44 it is one for every setting; before, two settings had only their last value looked at."""
+    """A bad value before a good one is an obstacle if the installed git refuses to push, and only then."""
+    # git 2.44 and newer refuse it for every setting; older versions look only at the last value of two of them.
     before = repo.config.read_bytes()
     for key in ("push.gpgSign", "push.recurseSubmodules", "push.followTags", "submodule.recurse"):
         for good in ("no", "false", "if-asked"):
@@ -196,7 +198,7 @@ def test_a_bad_value_before_a_good_one_is_an_obstacle_if_it_is_one_for_git(repo:
 
 
 def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path) -> None:
-    """Without an annotated tag of HEAD's history, and without submodules, these settings change nothing."""
+    """Without submodules and annotated tags in HEAD's history, the settings that push them are no obstacles."""
     repo.git("tag", "light")
     repo.git("tag", "-a", "-m", "not in HEAD's history", "other", repo.git("commit-tree", "-m", "x", "HEAD^{tree}"))
     for submodules in ("push.recurseSubmodules=check", "push.recurseSubmodules=on-demand", "submodule.recurse=true"):
@@ -217,7 +219,7 @@ def test_a_setting_that_finds_nothing_to_do_is_no_obstacle(repo: Repo, app: Path
     ],
 )
 def test_the_transport_is_an_obstacle_if_git_refuses_it(repo: Repo, settings: str, obstacle: str) -> None:
-    """A setting that forbids ssh is found, and only such a setting keeps git from starting ssh."""
+    """A protocol setting is an obstacle if it keeps git from starting ssh, and only then."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
     for setting in settings.split(" "):
         repo.git("config", "--add", *setting.split("="))

@@ -1,4 +1,4 @@
-"""The repository, in all the places and states in which git has one, and what git says about it."""
+"""The repository is found wherever it is and in whatever state, and what git says about it is passed on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from git_scalingo_region.repository.configuration import Remote
 from git_scalingo_region.repository.git import Head, Repository
 from git_scalingo_region.repository.git import refusal as refusal_of_git
 
-# What is done in the folder that holds the repository `repo`, where one is then, and which file is git's own.
+# The commands that are run beside the repository `repo`, the current folder, and git's own configuration file.
 PLACES = [
     ("", "repo", "repo/.git/config"),
     ("mkdir -p 'repo/a/b c'", "repo/a/b c", "repo/.git/config"),
@@ -41,7 +41,7 @@ PLACES = [
 
 
 def check_it_is_found(config: Path) -> None:
-    """Write, read back, and write where it was read, in the repository of the current folder."""
+    """Check that the current folder's repository is written to this file, and read and changed there."""
     before = config.read_bytes()
     write([OTHER])
     assert git("config", "--file", str(config), KEY) == OTHER
@@ -60,7 +60,7 @@ def check_it_is_found(config: Path) -> None:
 def test_the_configuration_is_found_from_everywhere(
     repo: Repo, script: str, folder: str, config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever one is and whatever folders are called, git's own configuration file is written, and read back."""
+    """From any folder of a repository, whatever it is called, git's own configuration file is written and read."""
     subprocess.run(["sh", "-ec", script], cwd=tmp_path, check=True)
     monkeypatch.chdir(tmp_path / folder)
     check_it_is_found(tmp_path / config)
@@ -83,7 +83,7 @@ def test_the_configuration_is_found_from_everywhere(
 def test_the_environment_leads_to_the_repository(
     repo: Repo, folder: str, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """GIT_DIR and GIT_WORK_TREE count, relative ones too; GIT_CONFIG, which git push does not know, does not."""
+    """GIT_DIR and GIT_WORK_TREE are obeyed, even if relative; GIT_CONFIG is ignored, as `git push` ignores it."""
     git("init", "--quiet", str(tmp_path / "other"))
     untouched = (tmp_path / "other/.git/config").read_bytes()
     (repo.path / "a").mkdir()
@@ -96,7 +96,7 @@ def test_the_environment_leads_to_the_repository(
 
 
 def test_an_included_file_may_be_shared(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other repositories may include a file outside the git directory, however it is named; one may be missing."""
+    """Included files outside the git directory count as shared, however they are named; missing ones are ignored."""
     outside = {"../shared": repo.path / "shared", f"{tmp_path}/a b": tmp_path / "a b", "~/mine": Path.home() / "mine"}
     for path, file in {"own": repo.config.with_name("own"), **outside}.items():
         file.write_text(f'[remote "r"]\n\turl = {OTHER}\n')
@@ -127,7 +127,7 @@ DUBIOUS += ["git config --global --add safe.directory {repo}"]
 def test_a_refusal_of_git_is_passed_on(
     repo: Repo, run: Run, home: Path, script: str, texts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If git is missing or refuses the repository, the reason is told in one sentence, with exit status 5."""
+    """If git is missing or refuses the repository, the command ends with status 5 and says why in one sentence."""
     if script.endswith(("=/nowhere", "=1")):
         monkeypatch.setenv(*script.split("="))
     else:
@@ -137,14 +137,14 @@ def test_a_refusal_of_git_is_passed_on(
 
 
 def test_of_several_complaints_the_fatal_one_is_told() -> None:
-    """Warnings before git's reason are no part of the sentence, and silence is named."""
+    """Only git's fatal message is passed on, not the warnings before it; if git says nothing, the error says so."""
     found = refusal_of_git("warning: w\nfatal: f\n\n\tdo this\n")
     assert (found.message, found.hints) == ("git says: f", ("do this",))
     assert refusal_of_git("").message == "git failed without saying why"
 
 
 def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of git's own files only the configuration is read here: another storage of refs makes no difference."""
+    """A repository that stores its refs in the reftable format works like any other."""
     done = subprocess.run(["git", "init", "--quiet", "--ref-format=reftable", "r"], check=False, capture_output=True)
     if done.returncode:
         pytest.skip("this git has no reftable")
@@ -158,14 +158,14 @@ def test_a_reftable_repository_is_like_others(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.parametrize("scope", ["--local", "--global"])
 @pytest.mark.parametrize("variable", ["url", "pushurl"])
 def test_push_urls_are_known_for_remotes_of_every_scope(repo: Repo, scope: str, variable: str) -> None:
-    """Where a push goes is told for a remote of the user's own configuration too, which `git remote` does not know."""
+    """The push urls are found, with `insteadOf` applied, even for a remote in the user's global configuration."""
     repo.git("config", scope, f"remote.r.{variable}", "sc:app.git")
     repo.git("config", scope, "url.git@h.example:.insteadOf", "sc:")
     assert Repository().push_urls("r") == [("git@h.example:app.git",)]
 
 
 def test_a_push_that_goes_nowhere_is_an_error(repo: Repo) -> None:
-    """An empty url means what it means to the installed git; without another, or without any, a push is an error."""
+    """A remote with only an empty url, or with none, is an error; among others, an empty url means what git means."""
     for value in (OTHER, "", URL):
         repo.git("config", "--add", "remote.reset.url", value)
     assert Repository().push_urls("reset") == [tuple(repo.push_urls("reset"))]
@@ -178,7 +178,7 @@ def test_a_push_that_goes_nowhere_is_an_error(repo: Repo) -> None:
 
 
 def test_a_legacy_file_is_found(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A remote of git's legacy forms is seen, from a subfolder and for a name with slashes as well."""
+    """A remote in one of git's legacy files is found, even from a subfolder or if its name has a slash."""
     (repo.path / "sub").mkdir()
     monkeypatch.chdir(repo.path / "sub")
     for kind, name in (("remotes", "old"), ("branches", "team/older")):

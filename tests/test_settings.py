@@ -1,4 +1,4 @@
-"""`settings`: what the environment says, what of it is refused, and environments made hostile on purpose."""
+"""The settings that are read from environment variables, those that are refused, and hostile environments."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ MOVED = Settings(cli_auth_file="/c/auth", cli_config_file="/c/config.json")
     ],
 )
 def test_every_variable_is_read(environ: dict[str, str], expected: Settings) -> None:
-    """Each variable has its field; an empty one does not count, nor a relative folder, as the XDG standard asks."""
+    """Each variable sets its own field; empty values and relative folders are ignored, as the XDG standard asks."""
     assert Settings.from_environ(environ) == expected
 
 
@@ -65,7 +65,7 @@ def test_every_variable_is_read(environ: dict[str, str], expected: Settings) -> 
     ],
 )
 def test_an_address_is_taken_with_and_without_its_scheme(address: str, expected: str) -> None:
-    """The spellings that people use come to one address; plain http is only for this machine itself."""
+    """The service's address may be written in several ways; plain http is allowed only for this machine."""
     assert service(address).service == expected
 
 
@@ -86,14 +86,14 @@ UNUSABLE = {
 
 @pytest.mark.parametrize(("reason", "address"), [(reason, item) for reason, them in UNUSABLE.items() for item in them])
 def test_an_unusable_address_is_refused_without_quoting_it(reason: str, address: str) -> None:
-    """An address that is not one, or that a token must not be sent to, is refused; it may hold a password."""
+    """An address that is invalid or unsafe for a token is refused, and not quoted, as it may hold a password."""
     with pytest.raises(InvalidInput) as caught:
         service(address)
     assert caught.value.message == f"SCALINGO_AUTH_URL {reason}"
 
 
 FRENCH: dict[str, str | None] = {"LC_ALL": "C.UTF-8", "LANGUAGE": "fr", "LANG": "fr_FR.UTF-8"}
-# What the environment lacks or holds, and the error, if any. What git says is read in any language.
+# The variables that are changed (None removes one), and the error, if any. git's errors are the same in any language.
 ENVIRONMENTS: dict[str, tuple[dict[str, str | None], str]] = {
     "nothing": (dict.fromkeys(("HOME", "PATH", "TERM", "TMPDIR")), ""),
     "empty HOME": ({"HOME": "", "TERM": "\x1b[2J", "COLUMNS": "-1", "LINES": "x"}, ""),
@@ -119,12 +119,12 @@ ENVIRONMENTS: dict[str, tuple[dict[str, str | None], str]] = {
 
 @pytest.mark.parametrize("kind", ENVIRONMENTS)
 def test_an_odd_environment(repo: Repo, program: Run, kind: str) -> None:
-    """Whatever the environment lacks or holds, the remote is made, or one sentence says why it is not."""
+    """In an odd environment, `add` creates the remote or says in one sentence why not, and leaves no other file."""
     changes, error = ENVIRONMENTS[kind]
     environment = {key: value for key, value in (os.environ | changes).items() if value is not None}
     files = sorted(repo.path.rglob("*"))
 
-    # Without a region, so that SCALINGO_REGION is looked at.
+    # No region is named, so that SCALINGO_REGION is read.
     result = program("add", "myapp", env=environment)
 
     assert_clean(result, "add")
@@ -143,7 +143,7 @@ def test_an_odd_environment(repo: Repo, program: Run, kind: str) -> None:
     ("command", "status", "made_anew"), [("list", 0, False), ("status", 5, False), ("doctor", 7, True)]
 )
 def test_without_a_current_folder(tmp_path: Path, program: Run, command: str, status: int, made_anew: bool) -> None:
-    """In a folder that was deleted, or replaced, what needs a repository says so, and all else works."""
+    """In a deleted or replaced folder, commands that need a repository say what is wrong, and the others work."""
     folder = tmp_path / "gone"
     folder.mkdir()
 
@@ -165,7 +165,7 @@ C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 @pytest.mark.slow
 @pytest.mark.parametrize("locale", [{}, C_LOCALE], ids=["utf-8", "c"])
 def test_names_that_the_locale_cannot_write(tmp_path: Path, program: Run, locale: dict[str, str]) -> None:
-    """Folders, files and remotes with odd names are found, written, and named printably, in any locale."""
+    """Folders, files and remotes with odd names work, and are shown in printable characters, in any locale."""
     repo = Repo(tmp_path / "日本 é\n$(touch x)" / "-x\x1b[2J\n")
     repo.path.mkdir(parents=True)
     repo.git("init", "--quiet")
@@ -191,7 +191,7 @@ SCRIPT = Path(sys.executable).with_name("git-scalingo-region")
 @pytest.mark.slow
 @pytest.mark.skipif(not SCRIPT.exists(), reason="the program is not installed")
 def test_nothing_in_the_current_folder_is_taken_for_a_part_of_the_program(repo: Repo, tmp_path: Path) -> None:
-    """Modules and programs that lie in the repository are not loaded by the installed program."""
+    """The installed program loads no Python module and runs no program from the repository it is started in."""
     marker = tmp_path / "marker"
     source = f"open({str(marker)!r}, 'w').close()\nraise SystemExit(99)\n"
     modules = "requests git typer json sitecustomize usercustomize encodings git_scalingo_region"

@@ -1,4 +1,4 @@
-"""`setup`: the remotes that `.gitscalingo` declares, a file that comes with a clone, so that nobody vouches for it."""
+"""`setup` makes the remotes that `.gitscalingo` declares; that file comes with a clone, so it cannot be trusted."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def declare(repo: Repo) -> Declare:
 def test_setup_makes_the_declared_remotes(
     declare: Declare, repo: Repo, run: Run, paste: Paste, service: Service
 ) -> None:
-    """What is missing is made as `git remote add` makes it, what differs is updated; a second run changes nothing."""
+    """`setup` creates missing remotes as `git remote add` does and updates others; a second run changes nothing."""
     declare(f'{BOTH}[remote "other"]\n\tapp = myapp\n')
     repo.git("remote", "add", "staging", PAR)
     repo.git("remote", "add", "other", OSC_FR1)
@@ -79,7 +79,7 @@ def test_setup_makes_the_declared_remotes(
 def test_many_remotes_are_read_back_at_once(
     declare: Declare, repo: Repo, run: Run, service: Service, git_questions: list[tuple[str, ...]]
 ) -> None:
-    """However many remotes are declared, `setup` asks git as few questions as for two."""
+    """`setup` runs git as often for twenty declared remotes as for two."""
     counts = []
     for many in (2, 20):
         declare("".join(f'[remote "r{number}"]\n\tapp = app-{number}\n' for number in range(many)))
@@ -91,7 +91,7 @@ def test_many_remotes_are_read_back_at_once(
 
 
 def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) -> None:
-    """`--json` lists each remote, its outcome and the undo of an update; a run that changes nothing asks nobody."""
+    """`--json` lists each remote with its outcome and its undo; a run that changes nothing sends no request."""
     declare(BOTH)
     account.add_app("osc-fr1", "myapp")
     repo.git("remote", "add", "staging", OSC_FR1)
@@ -119,12 +119,12 @@ def test_setup_json(declare: Declare, repo: Repo, run: Run, account: Account) ->
 
 
 def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """REMOTE selects declared remotes, for the advice about host keys too; one that is not declared is an error."""
+    """`setup REMOTE` makes only that remote and gives only its hints; a name that is not declared is an error."""
     declare(f'{BOTH}[remote "paris"]\n\tapp = myapp\n\tregion = scw-par\n')
     reason = ".gitscalingo does not declare 'test'"
     assert run("setup", "staging", "test") == refusal(2, reason, "it declares staging, production, paris")
     assert run("setup", "staging").stderr == TRUST.replace("--trust", "--trust staging")
-    # `setup --trust` would fail.
+    # `setup --trust` would fail for this region, so it is not advised.
     unknown = "ssh does not know the host key of ssh.scw-par.scalingo.com:22, and none is published"
     hint = f"{unknown}; to see its keys: git scalingo-region trust scw-par"
     assert messages(run("setup", "-n"), "hint")[-1] == hint
@@ -135,7 +135,7 @@ def test_only_the_remotes_named(declare: Declare, repo: Repo, run: Run, service:
 
 
 def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """If any remote is not Scalingo's, all of them are named and nothing is changed; `--force` replaces them."""
+    """Conflicting remotes are all reported and nothing changes; `--force` replaces them, but not a legacy one."""
     declare(BOTH + '[remote "third"]\n\tapp = third\n[remote "legacy"]\n\tapp = legacy\n')
     repo.git("remote", "add", "staging", ELSEWHERE)
     repo.git("remote", "add", "third", OSC_FR1)
@@ -176,7 +176,7 @@ def test_conflicts_are_reported_together(declare: Declare, repo: Repo, run: Run,
 def test_setup_from_anywhere(
     declare: Declare, repo: Repo, run: Run, tmp_path: Path, script: str, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file at the top counts in a subfolder and in a worktree, and that of HEAD in a bare repository."""
+    """From any folder, `setup` reads the file at the top of the work tree, or HEAD's file in a bare repository."""
     declare(BOTH)
     repo.git("add", ".gitscalingo")
     repo.commit()
@@ -190,7 +190,7 @@ def test_setup_from_anywhere(
 def test_the_region_of_a_declared_remote(
     declare: Declare, repo: Repo, run: Run, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The declared region, else that of the remote, the environment, where the app is, the default."""
+    """A remote's region is the first of: declared, the remote's own, the environment's, the app's, the default."""
     declare(
         '[remote "declared"]\napp = a\nregion = scw-par\n[remote "there"]\napp = a\n[remote "found"]\napp = found\n'
         '[remote "nowhere"]\napp = nowhere\n'
@@ -226,7 +226,7 @@ TWICE = '[remote "x"]\napp = a\n{}[remote "x"]\napp = c\n{}'
     ],
 )
 def test_the_format_is_gits(declare: Declare, run: Run, text: str, declared: list[str]) -> None:
-    """Comments, quotes, cases, and two sections of one name mean what they mean to git."""
+    """Comments, quotes, upper case and repeated sections mean the same in `.gitscalingo` as in git's own files."""
     declare(text)
     found = run("setup", "-n", "--offline", "--fallback", "--json").json["remotes"]
     assert [f"{item['remote']} {item['app']} {item['region_source']}" for item in found] == declared
@@ -261,7 +261,7 @@ BAD = [
 def test_a_bad_file_is_refused(
     declare: Declare, repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
-    """A bad name, bad syntax, or a missing app, which SCALINGO_APP does not fill in, is an error in either command."""
+    """`setup` and `status` refuse bad names, bad syntax and a missing app, which SCALINGO_APP does not fill in."""
     declare(text)
     monkeypatch.setenv("SCALINGO_APP", "fromenv")
     before, expected = repo.config.read_bytes(), refusal(2, f".gitscalingo{why}")
@@ -270,7 +270,7 @@ def test_a_bad_file_is_refused(
 
 
 def test_a_file_that_declares_nothing_that_is_there(declare: Declare, run: Run, service: Service) -> None:
-    """A file without remotes is an error for `setup` only; an unknown region is one with the names there are."""
+    """`setup`, but not `status`, refuses a file that declares no remote or an unknown region; it lists the regions."""
     for text in ("", "# nothing\n"):
         declare(text)
         assert run("setup") == refusal(5, ".gitscalingo declares no remote", *EXAMPLE)
@@ -282,7 +282,7 @@ def test_a_file_that_declares_nothing_that_is_there(declare: Declare, run: Run, 
 
 
 def test_no_file(run: Run, service: Service, repo: Repo) -> None:
-    """Without a file the error shows the lines that make one; they do, pasted into the file."""
+    """Without `.gitscalingo`, the error shows an example, and `setup` works after it is pasted into the file."""
     reason = "there is no .gitscalingo at the top of this repository: commit one like this, or use setup --write"
     assert run("setup") == refusal(5, reason, *EXAMPLE)
     (repo.path / ".gitscalingo").write_text("\n".join(EXAMPLE) + "\n")
@@ -291,7 +291,7 @@ def test_no_file(run: Run, service: Service, repo: Repo) -> None:
 
 
 def test_nothing_is_declared_in_a_new_bare_repository(run: Run) -> None:
-    """Before the first push there is no file, and none can be written."""
+    """In a bare repository without commits, `setup` finds no file, and `setup --write` refuses to make one."""
     git("init", "--quiet", "--bare")
     assert run("setup").status == 5
     reason = ".gitscalingo belongs in a work tree, and this repository has none"
@@ -302,7 +302,7 @@ def test_nothing_is_declared_in_a_new_bare_repository(run: Run) -> None:
     "script", [f"printf '{BOTH!r}' >target; ln -s target", "ln -s target", "ln -s /dev/zero", "mkfifo", "mkdir"]
 )
 def test_what_is_no_regular_file_is_never_opened(repo: Repo, run: Run, script: str) -> None:
-    """A link, a fifo or a folder in the file's place is refused, and nothing hangs or is written through it."""
+    """A link, a fifo or a folder named `.gitscalingo` is refused, and nothing hangs or is written through it."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
     subprocess.run(["sh", "-ec", f"{script} .gitscalingo"], check=True)
     target = repo.path / "target"
@@ -324,7 +324,7 @@ def test_what_is_no_regular_file_is_never_opened(repo: Repo, run: Run, script: s
 def test_only_a_regular_file_of_head_is_read(
     repo: Repo, run: Run, tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a bare repository a link, a folder or a submodule of that name is refused as well."""
+    """In a bare repository, a link, a folder or a submodule named `.gitscalingo` in HEAD is refused."""
     subprocess.run(["sh", "-ec", script], check=True)
     repo.commit()
     git("clone", "--quiet", "--bare", str(repo.path), str(tmp_path / "bare.git"))
@@ -335,7 +335,7 @@ def test_only_a_regular_file_of_head_is_read(
 def test_a_large_file_is_refused(
     declare: Declare, repo: Repo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file may have 1 MiB and not a byte more, in a work tree and in HEAD."""
+    """A file of 1 MiB is accepted, and one that is a byte larger is refused, in a work tree and in HEAD."""
     text = BOTH + "#" * ((1 << 20) - len(BOTH))
     for content, large in ((text, False), (text + "#", True)):
         declare(content)
@@ -351,7 +351,7 @@ def test_a_large_file_is_refused(
 
 
 def test_very_many_unknown_keys_take_no_time(declare: Declare, run: Run) -> None:
-    """A hostile file cannot keep the program busy: the time grows with its size, not with the square of it."""
+    """A file with 40,000 unknown keys cannot keep the program busy: reading it takes less than four seconds."""
     declare(BOTH + "[x]\n" + "".join(f"k{number}\n" for number in range(40_000)))
     begun = time.process_time()
     assert run("setup", "-n", "--offline").stderr.count("ignoring the unknown key") == 40_000
@@ -360,13 +360,13 @@ def test_very_many_unknown_keys_take_no_time(declare: Declare, run: Run) -> None
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_cannot_be_read_is_named(declare: Declare, run: Run) -> None:
-    """Without the right to read it the error says so."""
+    """If the file may not be read, the error names it and says why."""
     declare(BOTH).chmod(0)
     assert run("setup") == refusal(5, "cannot read .gitscalingo: Permission denied")
 
 
 def test_only_names_count(declare: Declare, repo: Repo, run: Run, tmp_path: Path, service: Service) -> None:
-    """Nothing is included, a url is an unknown key, and the last of two sections of one name counts."""
+    """Only apps and regions are read from the file; includes, urls and other keys are ignored with a warning."""
     (tmp_path / "more").write_text('[remote "evil"]\n\tapp = evil\n')
     declare(
         f'[include]\n\tpath = {tmp_path}/more\n[includeIf "gitdir:**"]\n\tpath = {tmp_path}/more\n'
@@ -387,7 +387,7 @@ MOVE = "hint: if you know where gone is now, move 'gone' there: git scalingo-reg
 
 
 def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Service, paste: Paste) -> None:
-    """`--write` makes a file from which `setup` makes the same remotes, and says the same again without a change."""
+    """`--write` makes a file from which `setup` makes the same remotes; a second run leaves the file unchanged."""
     repo.git("remote", "add", "origin", ELSEWHERE)
     repo.git("remote", "add", "staging", STAGING)
     repo.git("remote", "add", "gone", "git@scalingo.com:gone.git")
@@ -410,7 +410,7 @@ def test_write_declares_the_remotes_there_are(repo: Repo, run: Run, service: Ser
 
 
 def test_write_declares_only_what_setup_would_make(declare: Declare, repo: Repo, run: Run, service: Service) -> None:
-    """What is fetched from elsewhere is left out, as it would be a conflict; comments, other sections and mode stay."""
+    """`--write` leaves out remotes that `setup` would refuse, and keeps comments, other sections and the mode."""
     text = '# ours\n[remote "staging"]\n\tapp = old ; why\n\tregion = osc-fr1\n[remote "other"]\n\tapp = other\n'
     path = declare(text)
     path.chmod(0o640)
@@ -432,7 +432,7 @@ def test_write_declares_only_what_setup_would_make(declare: Declare, repo: Repo,
 
 
 def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
-    """Such a region is still there, so the remote is declared with it."""
+    """`--write` declares a remote of a built-in region even if this account's list lacks the region."""
     account.service.regions.pop(1)
     repo.git("remote", "add", "scalingo", SECNUM)
     assert run("setup", "--write").stdout == "Created .gitscalingo\n  scalingo  myapp in osc-secnum-fr1\n"
@@ -453,7 +453,7 @@ def test_write_of_a_region_that_this_account_does_not_see(repo: Repo, run: Run, 
 def test_what_cannot_be_written(
     declare: Declare, repo: Repo, run: Run, service: Service, name: str, url: str, options: str, result: Result
 ) -> None:
-    """Without a Scalingo remote in a region that is there, or with a name that the file cannot hold, the file stays."""
+    """If `--write` cannot declare any remote, or if options conflict, it says why and leaves the file unchanged."""
     path = declare(old := '[remote "gone"]\n\tapp = old\n\tregion = osc-fr1\n')
     repo.git("config", f"remote.{name}.url", url)
     assert run("setup", "--write", *options.split()) == result
@@ -461,7 +461,7 @@ def test_what_cannot_be_written(
 
 
 def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known_hosts: Path) -> None:
-    """`--trust` makes the remotes, and then trusts each region's host key once; the second run finds all in place."""
+    """`--trust` makes the remotes, and then trusts each region's host key once; a second run changes nothing."""
     declare(BOTH)
     endpoint.publish("ed25519")
     planned = run("setup", "--trust", "-n")
@@ -480,12 +480,12 @@ def test_trust(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint, known
     assert known_hosts.read_text() == endpoint.line()
     assert run("add", "osc-fr1", "other", "-r", "more").stderr == ""  # nothing is left to do about the host key
     again = run("setup", "--trust", "--json").json
-    # One region is written like several.
+    # With one region, the JSON has the same form as with several.
     assert [item["outcome"] for item in (*again["remotes"], *again["trust"]["hosts"])] == ["unchanged"] * 3
 
 
 def test_trust_that_fails(declare: Declare, repo: Repo, run: Run, endpoint: Endpoint) -> None:
-    """If a key cannot be trusted the status is that of `trust`, and the remotes have been made all the same."""
+    """If a host key cannot be trusted, `setup --trust` ends with the status of `trust`, but makes the remotes."""
     declare(BOTH)
     for options, status, why in (
         (["--trust"], 7, f"nothing vouches for the host key of {endpoint.ssh}: there is no published fingerprint"),

@@ -1,4 +1,4 @@
-"""Commands for a shell: whatever the word, pasting it gives exactly that word."""
+"""Quoting for a shell: pasting a quoted word gives exactly that word, whatever it contains."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from git_scalingo_region import shell
 
-# What a word may hold: text, and bytes that are not text, as Python keeps them.
+# What a word may hold: text, and bytes that are not text, in the form that Python gives them.
 words = st.lists(
     st.characters(exclude_categories=["Cs"]) | st.sampled_from([*"-!%\\'\"`$ \t\n~#*", "\u00a0", "\udcff", "\udc80"]),
     max_size=8,
@@ -25,7 +25,7 @@ words = st.lists(
 @example("a\n")
 @example("!!\x01$(id)`id`\"'")
 def test_a_quoted_word_is_that_word_again(word: str) -> None:
-    """A shell makes of the printable text exactly the word's bytes; there is no text only if none can do that."""
+    """A quoted word is printable and a shell reads the same word from it; it is empty only if that is impossible."""
     text = shell.quote(word)
     assert text.isprintable()
     if not text:
@@ -57,14 +57,14 @@ def test_a_quoted_word_is_that_word_again(word: str) -> None:
     ],
 )
 def test_words_are_quoted_as_little_as_they_need(word: str, text: str) -> None:
-    """A plain word stays as it is, a printable one is in single quotes, and any other goes through `printf`."""
+    """A plain word is not quoted, a printable one is put in single quotes, and any other goes through `printf`."""
     assert shell.quote(word) == text
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 @pytest.mark.parametrize("word", ["\\\\server\\a\\", "\\'", "=ls", "HEAD^0", "a\tb", "it's", "~", "#", "!!"])
 def test_other_shells_read_the_same_word(name: str, word: str) -> None:
-    """bash, zsh with EXTENDED_GLOB and fish make the same word of the text as `sh` does."""
+    """bash, zsh with EXTENDED_GLOB, and fish read the same word as `sh` from the quoted text."""
     if not shutil.which(name):
         pytest.skip(f"{name} is not installed")
     options = ["-o", "extendedglob"] if name == "zsh" else []
@@ -74,6 +74,6 @@ def test_other_shells_read_the_same_word(name: str, word: str) -> None:
 
 
 def test_bytes_are_those_of_the_locale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a locale that is not UTF-8, a word goes back to the bytes that it was read from."""
+    """In a locale that is not UTF-8, the quoted text stands for the bytes from which the word was read."""
     monkeypatch.setattr(os, "fsencode", lambda text: text.encode("latin-1"))
     assert shell.quote("æ\x97¥") == "\"$(printf '\\346\\227\\245')\""

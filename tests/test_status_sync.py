@@ -1,4 +1,4 @@
-"""`status` and `sync`."""
+"""`status` shows the states of the remotes, and `sync` brings stale ones up to date."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOVE = "if you know where gone is now, move 'gone' there: git scalingo-region ad
 
 @pytest.fixture
 def mixed(repo: Repo, service: Service) -> Repo:
-    """Make a repository with a remote in each state, and others that are none of ours."""
+    """Make a repository with a remote in each state, and with others that are not Scalingo's."""
     for name, url in (
         ("scalingo", OSC_FR1),
         ("short", "git@ssh.osc-fr1.scalingo.com:myapp.git"),
@@ -37,7 +37,7 @@ def mixed(repo: Repo, service: Service) -> Repo:
 
 
 def test_status_is_a_table(mixed: Repo, run: Run) -> None:
-    """`status` shows the state of each Scalingo remote and no other, or of those named, in that order, in JSON too."""
+    """`status` shows the state of every Scalingo remote, or of those named in their order, as a table or as JSON."""
     assert run("status") == Result(
         7,
         "REMOTE    REGION          APP      STATE           PUSH URL\n"
@@ -61,14 +61,14 @@ def test_status_is_a_table(mixed: Repo, run: Run) -> None:
 
 
 def test_status_without_remotes(repo: Repo, run: Run, service: Service) -> None:
-    """A repository without a Scalingo remote is no problem."""
+    """In a repository without a Scalingo remote, `status` says so, advises `add`, and ends with status 0."""
     hint = "hint: add one: git scalingo-region add [REGION] APP\n"
     assert run("status") == Result(0, "No Scalingo remote in this repository\n", hint)
 
 
 @pytest.mark.parametrize("command", ["status", "sync"])
 def test_a_named_remote_has_to_be_one(mixed: Repo, run: Run, command: str) -> None:
-    """A name that is no remote, or not Scalingo's, is an error, and nothing is changed."""
+    """Naming a remote that does not exist or is not Scalingo's is an error, and nothing is changed."""
     before = mixed.config.read_bytes()
     for name, status, said in (
         ("nothing", 5, "error: there is no remote 'nothing'\nhint: git remote -v\n"),
@@ -80,7 +80,7 @@ def test_a_named_remote_has_to_be_one(mixed: Repo, run: Run, command: str) -> No
 
 
 def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: Run, paste: Paste) -> None:
-    """`sync` replaces each stale url in its line, keeping app and region; all else stays; a second run changes none."""
+    """`sync` replaces only stale urls, each in its own line, and its undo restores them; a second run changes none."""
     before = mixed.config.read_text()
     new, new_secnum = (url.replace("2200", "22") for url in (STALE, STALE_SECNUM))
     done = (
@@ -115,7 +115,7 @@ def test_sync_brings_stale_remotes_up_to_date_and_only_those(mixed: Repo, run: R
 
 
 def test_sync_leaves_inherited_remotes(repo: Repo, run: Run, service: Service, home: Path) -> None:
-    """A stale remote of the user's own configuration is not changed from here (6); the others are."""
+    """`sync` updates the other remotes, but refuses a stale one in the global configuration, with status 6."""
     repo.git("config", "--global", "remote.team.url", STALE)
     repo.git("remote", "add", "scalingo", STALE)
     why = f"the remote 'team' comes from the global configuration ({home}/.gitconfig)"
@@ -130,7 +130,7 @@ def test_sync_leaves_inherited_remotes(repo: Repo, run: Run, service: Service, h
 
 
 def test_a_moved_endpoint_is_found_by_its_host(repo: Repo, run: Run, service: Service, paste: Paste) -> None:
-    """If the service lists another port for a region, its remotes are stale, and the hint brings them there."""
+    """If the service lists another port for a region, its remotes are stale, and the hint's command updates them."""
     service.regions = [region_json("osc-fr1", "ssh.osc-fr1.scalingo.com:2222", default=True)]
     repo.git("remote", "add", "scalingo", OSC_FR1)
     status = run("status")
@@ -141,7 +141,7 @@ def test_a_moved_endpoint_is_found_by_its_host(repo: Repo, run: Run, service: Se
 
 
 def test_a_region_that_is_new_makes_its_remotes_known(repo: Repo, run: Run, service: Service, home: Path) -> None:
-    """A region that the cached list lacks is looked up before its remotes count as being in an unknown region."""
+    """If the cached list lacks the region of a remote, a new list is fetched before the region counts as unknown."""
     scw_par = service.regions.pop()
     run("list")
     age(home, 300)
@@ -151,7 +151,7 @@ def test_a_region_that_is_new_makes_its_remotes_known(repo: Repo, run: Run, serv
 
 
 def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Account, paste: Paste) -> None:
-    """A remote of a gone region goes where its app is if one region has it; if several have it, hints name them."""
+    """`sync` moves a remote of a gone region to the region of its app; if several have the app, hints name them."""
     for name in ("one", "two", "none"):
         repo.git("remote", "add", name, f"git@ssh.agora-fr1.scalingo.com:{name}.git")
     account.add_app("scw-par", "one")
@@ -182,7 +182,7 @@ def test_sync_follows_the_app_of_a_gone_region(repo: Repo, run: Run, account: Ac
 
 
 def test_sync_of_remotes_that_are_there_asks_nobody(mixed: Repo, run: Run, account: Account, home: Path) -> None:
-    """Neither `status`, nor `sync` of remotes whose regions are there, looks an app up."""
+    """`status` never looks up an app, and `sync` does not if the regions of the remotes exist or it is offline."""
     run("list")
     account.service.requests.clear()
     assert run("status", "old", "scalingo", "diverted").status == 7
@@ -191,7 +191,7 @@ def test_sync_of_remotes_that_are_there_asks_nobody(mixed: Repo, run: Run, accou
     assert account.asked == []
     age(home, 300)
     assert [run("status").status for _ in range(3)] == [7, 7, 7]
-    assert account.asked == ["/v1/regions", "/v1/tokens/exchange"]  # is agora-fr1 in the list by now? Not asked again.
+    assert account.asked == ["/v1/regions", "/v1/tokens/exchange"]  # once, in case the list has agora-fr1 by now
 
 
 def test_a_thousand_remotes_cost_the_same_few_processes(

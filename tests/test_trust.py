@@ -1,4 +1,4 @@
-"""`trust`, against a real ssh server: who vouches for a key, what is written, and what never is."""
+"""`trust` against a real ssh server: which host keys it trusts, which it refuses, and what it writes."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def error(result: Result) -> tuple[int, str, list[str]]:
 
 
 def ssh_says(server: Endpoint) -> str:
-    """Return what the user's own ssh, which accepts no unknown key, says of the server."""
+    """Return the first line that git prints if the user's own ssh, which accepts no unknown key, connects."""
     url = f"ssh://git@{server.ssh}/none.git"
     return subprocess.run(["git", "ls-remote", url], check=False, capture_output=True, text=True).stderr.splitlines()[0]
 
 
 def test_adds_the_published_keys(endpoint: Endpoint, trust: Run, known_hosts: Path) -> None:
-    """The keys whose fingerprints are published are added, and ssh accepts them; a second run changes nothing."""
+    """Keys with published fingerprints are added, and ssh then accepts the server; a second run changes nothing."""
     endpoint.publish("ed25519", "rsa")
     unknown = f"No ED25519 host key is known for {endpoint.name} and you have requested strict checking."
     assert ssh_says(endpoint) == unknown
@@ -84,7 +84,7 @@ def test_adds_the_published_keys(endpoint: Endpoint, trust: Run, known_hosts: Pa
 def test_adds_only_the_key_of_the_fingerprint_given(
     endpoint: Endpoint, given: Run, known_hosts: Path, other_key: HostKey
 ) -> None:
-    """`--fingerprint` vouches for the key that it names and no other, and the published one no longer counts."""
+    """With `--fingerprint`, only the key that it names is added, whatever fingerprints are published."""
     endpoint.publish(others={other_key.type: other_key.fingerprint})
     fingerprint = endpoint.key().fingerprint
 
@@ -112,7 +112,7 @@ def test_adds_only_the_key_of_the_fingerprint_given(
 def test_adds_what_is_missing_beside_what_is_known(
     endpoint: Endpoint, trust: Run, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, *, hashed: bool
 ) -> None:
-    """An entry that is there, hashed or not, stays as it is; HashKnownHosts decides about the new one."""
+    """Existing entries, hashed or not, stay as they are; a new one is hashed only if HashKnownHosts is set."""
     endpoint.publish("ed25519", "rsa")
     write(known_hosts, f"# mine\nexample.org {endpoint.key()}\n{endpoint.line()}")
     if hashed:
@@ -128,7 +128,7 @@ def test_adds_what_is_missing_beside_what_is_known(
 def test_a_key_that_ssh_knows_from_elsewhere_is_unchanged(
     endpoint: Endpoint, given: Run, known_hosts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a system-wide file holds the key, nothing is written."""
+    """If ssh knows the key from a system-wide file, nothing is written."""
     write(tmp_path / "system", f"*,!example.org {endpoint.key()}\n")
     ssh = os.environ["GIT_SSH_COMMAND"].replace("File=/dev/null", f"File={tmp_path}/system")
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
@@ -139,7 +139,7 @@ def test_a_key_that_ssh_knows_from_elsewhere_is_unchanged(
 
 @pytest.mark.slow
 def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Path, program: Run) -> None:
-    """Processes at the same time all succeed, and leave each key there once beside what was there."""
+    """If several processes run `trust` at once, all succeed, each key is added once, and other lines are kept."""
     write(known_hosts, "# mine")
     words = [word for kind in ("ed25519", "rsa") for word in ("--fingerprint", endpoint.key(kind).fingerprint)]
     with ThreadPoolExecutor(8) as pool:
@@ -149,7 +149,7 @@ def test_many_runs_at_once_add_each_key_once(endpoint: Endpoint, known_hosts: Pa
 
 
 def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path) -> None:
-    """Each region has its record; in JSON they are a list, even if only one region is left of those named."""
+    """Each region gets its own report; in JSON they form a list, even if the same region is named twice."""
     endpoint.publish("ed25519")
     second.publish("ecdsa")
     result = trust("osc-fr1", "scw-par", "osc-fr1")
@@ -164,7 +164,7 @@ def test_several_regions(endpoint: Endpoint, second: Endpoint, trust: Run, known
 def test_nothing_is_written_unless_all_regions_are_verified(
     endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path, service: Service
 ) -> None:
-    """What keeps regions from being trusted is reported together, and a host key decides about the status."""
+    """If any region fails, no key is added and all reasons are reported; a host key problem decides the status."""
     endpoint.publish("ed25519")
     service.regions += [region_json("shut", "127.0.0.1:9"), region_json("nowhere", "ssh.invalid:22")]
     status, text, hints = error(trust("shut", "nowhere", "osc-fr1", "scw-par"))
@@ -180,7 +180,7 @@ def test_nothing_is_written_unless_all_regions_are_verified(
 
 
 def test_all(endpoint: Endpoint, second: Endpoint, trust: Run, known_hosts: Path, repo: Repo) -> None:
-    """`--all` takes the regions of the repository's remotes and of the declared ones; without any it is an error."""
+    """`--all` trusts the regions of the repository's remotes and of the declared ones; without any, it is an error."""
     endpoint.publish("ed25519")
     second.publish("ecdsa")
     text = "no Scalingo remote here, and no declared one, is in a known region"
@@ -209,7 +209,7 @@ def test_refuses_a_key_that_nothing_vouches_for(endpoint: Endpoint, trust: Run, 
 
 
 def test_a_known_key_is_enough_if_none_is_published(endpoint: Endpoint, trust: Run, known_hosts: Path) -> None:
-    """A key that the host offers and ssh trusts is fine, and nothing changes; a revoked one is not trusted."""
+    """If no fingerprint is published, a key that ssh knows already is trusted, unless it is revoked."""
     write(known_hosts, endpoint.line())
     assert trust().stdout == (
         f"The host key of {endpoint.ssh} is trusted already\n"
@@ -225,7 +225,7 @@ def test_a_known_key_is_enough_if_none_is_published(endpoint: Endpoint, trust: R
 
 
 def test_refuses_another_key(endpoint: Endpoint, trust: Run, known_hosts: Path, other_key: HostKey) -> None:
-    """A host that offers another key than the one vouched for is not believed at all, whatever else it offers."""
+    """If the host offers another key than the published or the given one, none of its keys is added."""
     write(known_hosts, "# mine")
     endpoint.publish("rsa", others={"ssh-ed25519": other_key.fingerprint})
     for words, why in (
@@ -239,7 +239,7 @@ def test_refuses_another_key(endpoint: Endpoint, trust: Run, known_hosts: Path, 
         assert known_hosts.read_text() == "# mine"
 
 
-# What is wrong with an entry, and the words before the command that takes it out.
+# What is wrong with an entry, and the words of the hint before the command that removes it.
 OTHER = "holds another key for {name}, which the host does not offer: ssh-ed25519 {other.fingerprint}"
 REVOKED = "revokes the host key ssh-ed25519 {key.fingerprint} of {name}"
 ADVICE = {
@@ -261,7 +261,7 @@ ADVICE = {
 def test_refuses_beside_a_wrong_entry_and_says_how_to_take_it_out(
     endpoint: Endpoint, given: Run, known_hosts: Path, before: str, wrong: str, after: str
 ) -> None:
-    """A key that the host does not offer or the file revokes is not overruled; after the hint's command it works."""
+    """`trust` fails if an entry holds another key or revokes this one, and succeeds after the hint's command."""
     other, another = (public_key(make_key(Path(name))) for name in ("other", "another"))
     words: dict[str, Any] = {"name": endpoint.name, "key": endpoint.key(), "other": other, "another": another}
     before, what, after = (text.format(**words) for text in (before, wrong, after))
@@ -282,10 +282,7 @@ def test_refuses_beside_a_wrong_entry_and_says_how_to_take_it_out(
 def test_entries_that_say_nothing_about_the_key_are_left(
     endpoint: Endpoint, given: Run, known_hosts: Path, other_key: HostKey
 ) -> None:
-    """Another revoked key, an authority, another port's entry and a negated name do not keep the key out.
-
-    Nor does a key that the host offers beside the verified one, as ssh itself adds them; that one brings a warning.
-    """
+    """Entries that say nothing about the verified key stay as they are, and do not keep it from being added."""
     rsa = endpoint.key("rsa")
     warning = f"nothing vouches for another key that {known_hosts} holds for {endpoint.name}: ssh-rsa {rsa.fingerprint}"
     for line, said in (
@@ -293,6 +290,7 @@ def test_entries_that_say_nothing_about_the_key_are_left(
         (f"@cert-authority * {other_key}\n", ""),
         (f"127.0.0.1 {other_key}\n", ""),
         (f"!{endpoint.name},* {other_key}\n", ""),
+        # A second key that the host offers: ssh itself adds such keys, so it only brings a warning.
         (endpoint.line("rsa"), f"warning: {warning}\n"),
     ):
         write(known_hosts, line)
@@ -303,7 +301,7 @@ def test_entries_that_say_nothing_about_the_key_are_left(
 def test_a_published_key_that_is_not_offered_now_is_no_other_key(
     endpoint: Endpoint, trust: Run, known_hosts: Path, other_key: HostKey
 ) -> None:
-    """A scan that sees only some of the published keys does not turn against an entry of the others."""
+    """An entry with a published key that the host does not offer now is accepted, and nothing changes."""
     endpoint.publish("ed25519", others={"ecdsa-sha2-nistp256": other_key.fingerprint})
     write(known_hosts, f"{endpoint.name} {other_key}\n{endpoint.line()}")
     assert trust("--json").json["outcome"] == "unchanged"
@@ -312,7 +310,7 @@ def test_a_published_key_that_is_not_offered_now_is_no_other_key(
 def test_known_hosts_option(
     endpoint: Endpoint, given: Run, known_hosts: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`--known-hosts FILE` is the file to look at and to write, under the endpoint's own name, without asking ssh."""
+    """`--known-hosts FILE` makes `trust` use that file and the endpoint's own name, without asking ssh for either."""
     monkeypatch.setenv("GIT_SSH_COMMAND", "false")
     file = home / "a b" / "c" / "hosts"
     assert given("--known-hosts", "a b/c/hosts", "--json").json["file"] == str(file)
@@ -324,7 +322,7 @@ def test_known_hosts_option(
 def test_writes_where_ssh_looks(
     endpoint: Endpoint, given: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an alias, several files and a blank in ssh's configuration, the entry makes ssh accept the host."""
+    """The entry is written where ssh looks for it, even if ssh is configured with an alias and several files."""
     config = tmp_path / "ssh_config"
     config.write_text(f'Host 127.0.0.1\n  HostKeyAlias Scalingo\n  UserKnownHostsFile "{tmp_path}/a b" {tmp_path}/c\n')
     ssh = f"ssh -F {config} -i {home}/client_key -o IdentitiesOnly=yes -o BatchMode=yes -o GlobalKnownHostsFile=none"
@@ -337,7 +335,7 @@ def test_writes_where_ssh_looks(
 def test_scans_where_ssh_connects(
     endpoint: Endpoint, given: Run, service: Service, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If ssh is told to connect to another host and port, that one is asked, and named in the file."""
+    """If ssh is configured to connect to another host and port, `trust` asks that host and writes its name."""
     service.regions = [region_json("osc-fr1", "ssh.invalid:22", default=True)]
     options = f" -o HostName=127.0.0.1 -o Port={endpoint.port}"
     monkeypatch.setenv("GIT_SSH_COMMAND", os.environ["GIT_SSH_COMMAND"] + options)
@@ -347,7 +345,7 @@ def test_scans_where_ssh_connects(
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everything")
 def test_a_read_only_file(endpoint: Endpoint, given: Run, known_hosts: Path) -> None:
-    """A read-only file is not made writable, and is enough if it holds the key."""
+    """A read-only known_hosts file stays read-only: that is an error, unless the file holds the key already."""
     for text, expected in (("", f"error: cannot write {known_hosts}: Permission denied\n"), (endpoint.line(), "")):
         write(known_hosts, text)
         known_hosts.chmod(0o400)
@@ -375,7 +373,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("line", "expected"), REFUSED)
 def test_refusals(trust: Run, monkeypatch: pytest.MonkeyPatch, line: str, expected: Result) -> None:
-    """What is no fingerprint or file, contradicts itself, or needs the network, is refused without asking the host."""
+    """A bad fingerprint, a bad file, conflicting options or `--offline` is refused without asking the host."""
     monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -F none -o UserKnownHostsFile=none")
     result = trust(*shlex.split(line))
     assert replace(result, stderr=result.stderr.removeprefix(OFFLINE)) == expected

@@ -1,4 +1,4 @@
-"""What the program does if it cannot find out: it moves nothing, writes nothing, and says what it does not know."""
+"""What the program does if it cannot find something out: it changes nothing, and says what it does not know."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEW = "ssh://git@ssh.eu-b.scalingo.com:2222/myapp.git"
 def test_a_word_is_not_the_app_if_it_may_be_a_new_region(
     repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """If another app is known and the service cannot be asked, a word that no list has is an error; nothing moves."""
+    """A word that may be a new region or an app is an error if the service cannot be asked, and no remote moves."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
     monkeypatch.setenv("SCALINGO_APP", "other")
     result = run(command, "eu-b")
@@ -29,7 +29,7 @@ def test_a_word_is_not_the_app_if_it_may_be_a_new_region(
 
 
 def test_an_old_list_does_not_tell_that_there_is_no_region(repo: Repo, run: Run) -> None:
-    """A name that an old list lacks is an error that says so, and with `--fallback` a warning."""
+    """If a list that is not up to date lacks a region, the error says so; with `--fallback`, it is a warning."""
     lacks = "the list of regions, which is not up to date, has no region 'eu-b'"
     assert messages(run("add", "eu-b", "myapp", "--offline"), "error") == [lacks]
     warning = f"{lacks}: using the default region, osc-fr1 (--fallback)"
@@ -40,7 +40,7 @@ def test_an_old_list_does_not_tell_that_there_is_no_region(repo: Repo, run: Run)
 def test_an_old_list_does_not_tell_that_a_region_is_gone(
     repo: Repo, run: Run, account: Account, home: Path, line: str
 ) -> None:
-    """If the service fails, a remote whose region the cached list lacks stays: the region may be newer than it."""
+    """If the service fails, a remote whose region the cached list lacks stays there, since the region may be new."""
     account.add_app("osc-fr1", "myapp")
     repo.git("remote", "add", "scalingo", NEW)
     repo.git("config", "-f", ".gitscalingo", "remote.scalingo.app", "myapp")
@@ -61,7 +61,7 @@ def test_an_old_list_does_not_tell_that_a_region_is_gone(
 
 @pytest.mark.parametrize("options", [[], ["-n"]])
 def test_nothing_is_written_if_git_refuses_a_remote(repo: Repo, run: Run, options: list[str]) -> None:
-    """The settings of any remote can make git refuse all of them: that is said before something is written."""
+    """If git refuses the configuration because of another remote, `add` says so before it writes anything."""
     repo.git("remote", "add", "scalingo", OSC_FR1)
     repo.git("config", "remote.old.url", ELSEWHERE)
     repo.git("config", "remote.old.fetch", "refs/heads/*:refs/remotes/old/")
@@ -72,7 +72,7 @@ def test_nothing_is_written_if_git_refuses_a_remote(repo: Repo, run: Run, option
 
 
 def test_next_knows_what_the_new_url_switches_on(repo: Repo, run: Run, home: Path) -> None:
-    """A file that git includes only with the new url counts for `next`."""
+    """`next` takes into account a file that git includes only because of the new url."""
     if version() < (2, 36):
         pytest.skip("this git has no includeIf.hasconfig")
     repo.git("config", "--global", "includeIf.hasconfig:remote.*.url:ssh://*scalingo.com*/**.path", f"{home}/more")
@@ -82,7 +82,7 @@ def test_next_knows_what_the_new_url_switches_on(repo: Repo, run: Run, home: Pat
 
 
 def test_a_work_tree_that_is_elsewhere(repo: Repo, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With GIT_DIR and GIT_WORK_TREE, as after `git --work-tree`, the work tree is found from any folder."""
+    """If GIT_DIR and GIT_WORK_TREE are set, as by `git --work-tree`, the work tree is found from any folder."""
     repo.git("config", "-f", ".gitscalingo", "remote.scalingo.app", "myapp")
     monkeypatch.chdir(home)
     monkeypatch.setenv("GIT_DIR", "../repo/.git")
@@ -109,7 +109,7 @@ def test_setup_is_advised_for_what_it_can_make(repo: Repo, run: Run) -> None:
 
 
 def test_a_forced_move_is_advised_with_force(repo: Repo, run: Run, account: Account) -> None:
-    """The command for the region where the app is repeats `--force`: without it, it would be refused."""
+    """If `add --force` finds the app in another region, the command that it advises has `--force` as well."""
     account.add_app("scw-par", "myapp")
     repo.git("remote", "add", "scalingo", ELSEWHERE)
     (warning,) = messages(run("add", "osc-fr1", "myapp", "-f", "-n"), "warning")
@@ -120,7 +120,7 @@ def test_a_forced_move_is_advised_with_force(repo: Repo, run: Run, account: Acco
 def test_the_environment_can_stop_a_push(
     repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, allowed: str, shown: str
 ) -> None:
-    """If GIT_ALLOW_PROTOCOL keeps git from using ssh, that is an obstacle like a setting, and nothing is connected."""
+    """If GIT_ALLOW_PROTOCOL forbids ssh, `add` reports it as an obstacle to the push, and `doctor` does not connect."""
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", allowed)
     result = run("add", "osc-fr1", "myapp", "--offline")
     why = f"GIT_ALLOW_PROTOCOL is {shown}: git refuses to push over ssh"

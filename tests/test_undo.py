@@ -1,4 +1,4 @@
-"""The undo of an update, pasted into a shell, brings every value back, in its order and in its file."""
+"""The `undo` of an update, pasted into a shell, restores every value, in its order and in its file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from git_scalingo_region.repository.git import version
 
 
 def listing() -> list[tuple[str, str]]:
-    """Return git's configuration by keys: of each value the origin, and the key with the value, as git reads them."""
+    """Return the origin of each value in git's configuration, and its key and text, by key and then in git's order."""
     items = git("config", "--list", "--show-origin", "--null").split("\0")
     return sorted(zip(items[::2], items[1::2]), key=lambda item: item[1].partition("\n")[0])
 
 
-# Each script makes the remote that `add --force` replaces, on the right of an alias for `git config`.
+# The name of each case, and the script that makes the remote for `add --force` to replace; C stands for `git config`.
 STATES = {
     "url": "C remote.scalingo.url git@ssh.osc-fr1.scalingo.com:other.git",
     "url and pushurl": f"C remote.scalingo.url {STALE}; C remote.scalingo.pushurl {STALE}",
@@ -48,7 +48,7 @@ STATES = {
 def test_each_value_returns_to_its_own_file(
     repo: Repo, run: Run, paste: Paste, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """Wherever the values are held, the undo brings them back, and works in a subfolder as well."""
+    """The undo restores each value in the file that held it, even if it is pasted in a subfolder."""
     (repo.path / "sub").mkdir()
     script = f'C() {{ git config "$@"; }}; {STATES[state]}'
     subprocess.run(["sh", "-ec", script], check=True, capture_output=True, cwd=repo.path / "sub")
@@ -63,7 +63,7 @@ def test_each_value_returns_to_its_own_file(
 
 
 def check_undo(run: Run, paste: Paste, count: int, *arguments: str) -> None:
-    """Run a command that updates that many remotes, and paste all that undoes it."""
+    """Run a command that updates `count` remotes, and check that its undo, once pasted, restores everything."""
     before = listing()
     remotes = run(*arguments, "--offline", "--json").json["remotes"]
     assert len(remotes) == count
@@ -83,7 +83,7 @@ VALUES += ['"q"', "", " a  b ", "a\u00a0b", "a:\tb", "a\nb", "\udcff\u00e9", "a:
 
 @pytest.mark.slow
 def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste) -> None:
-    """Whatever git lets a remote be called, the undo of `sync` names that remote and no other."""
+    """The undo of `sync` restores a remote of any name that git allows, and changes no other."""
     before = repo.config.read_bytes()
     for variables in (["url"], ["pushurl"], ["url", "pushurl"]):
         repo.config.write_bytes(before)
@@ -98,8 +98,8 @@ def test_a_remote_of_any_name_is_brought_back(repo: Repo, run: Run, paste: Paste
 @pytest.mark.slow
 @pytest.mark.parametrize("held", [["url"], ["pushurl"], ["url", "pushurl", "pushurl", "url"]])
 def test_any_value_is_brought_back(repo: Repo, run: Run, paste: Paste, held: list[str]) -> None:
-    """Whatever `--force` replaces, one value or several, comes back byte for byte and in order."""
-    # Since git 2.46, a remote with an empty url and no other is none.
+    """The undo of `setup --force` restores all values that were replaced, byte for byte and in order."""
+    # Since git 2.46, a remote whose only url is empty does not count as a remote.
     values = [value for value in VALUES if value or len(held) > 1 or version() < (2, 46)]
     for number, value in enumerate(values):
         for index, variable in enumerate(held):
@@ -119,7 +119,7 @@ def test_any_value_is_brought_back(repo: Repo, run: Run, paste: Paste, held: lis
     ],
 )
 def test_there_is_no_undo_that_would_not_be_exact(repo: Repo, run: Run, lines: list[str], shown: str) -> None:
-    """A value that no shell can be given, or a line without a value, has no undo rather than a wrong one."""
+    """If a value cannot be pasted into a shell, or a line has no value, no undo is shown rather than a wrong one."""
     with repo.config.open("a") as file:
         file.write('[remote "scalingo"]\n' + "".join(f"\turl{line}\n" for line in lines))
     assert run("add", "osc-fr1", "myapp", "--offline", "--force").stdout == (

@@ -1,4 +1,4 @@
-"""`url`, `list`, `show` and `completion`: what needs no repository."""
+"""`url`, `list`, `show` and `completion`: the commands that need no repository."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from git_scalingo_region.commands.completion import SCRIPTS
 
 
 def test_url(run: Run, service: Service) -> None:
-    """`url` needs no repository, asks once, and prints only the url, port included; JSON tells the region with why."""
+    """`url` needs no repository, fetches the list once, and prints only the url; JSON tells the region's source."""
     service.regions += [region_json("a", "host.example:2222"), region_json("b", "[2001:db8::1]"), region_json("c", "h")]
     places = {"osc-fr1": "ssh.osc-fr1.scalingo.com:22", "a": "host.example:2222", "b": "[2001:db8::1]:22", "c": "h:22"}
     for name, place in places.items():
@@ -35,7 +35,7 @@ REMOTES = {
 
 @pytest.mark.parametrize("case", REMOTES)
 def test_the_remote_tells_app_and_region(repo: Repo, run: Run, service: Service, case: str) -> None:
-    """Without arguments, `url` and `show` are about `scalingo.remote`, `scalingo`, or the only Scalingo remote."""
+    """Without arguments, `url` and `show` use `scalingo.remote`, else `scalingo`, else the only Scalingo remote."""
     remotes, name, url = REMOTES[case]
     for remote, value in remotes.items():
         repo.git("remote", "add", remote, value)
@@ -48,7 +48,7 @@ def test_the_remote_tells_app_and_region(repo: Repo, run: Run, service: Service,
 
 
 def test_url_asks_where_the_app_is_only_if_nobody_says(run: Run, account: Account) -> None:
-    """Only if no region is named does `url` look the app up, and it says what it assumes."""
+    """`url` looks up the app only if no region is named, and warns if the account does not see the app."""
     account.add_app("scw-par", "myapp")
     account.answer("scw-par", "silent", 500, b"")
     assert run("url", "myapp").stdout == f"{PAR}\n"
@@ -77,7 +77,7 @@ def test_url_of_a_gone_region(repo: Repo, run: Run, account: Account) -> None:
 
 
 def test_a_configuration_that_git_refuses_is_no_hindrance(repo: Repo, run: Run) -> None:
-    """`url`, `list` and `show` work without git's configuration, and say that they do."""
+    """If git refuses its configuration, `url`, `list` and `show` still work, and say that they ignore it."""
     repo.config.write_text("[\n")
     for line in ("url myapp", "list", "show"):
         result = run(*line.split(), "--offline")
@@ -93,7 +93,7 @@ TABLE = (
 
 
 def test_list_is_a_table(repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`list` shows each region, and which is the default or selected; the environment goes before git's settings."""
+    """`list` shows all regions, and which is the default or selected; SCALINGO_REGION overrides git's setting."""
     assert run("list").stdout == TABLE.format("", "")
     assert run("list", "--names").stdout == "osc-fr1\nscw-par\n"
     repo.git("config", "scalingo.region", "scw-par")
@@ -111,13 +111,13 @@ def test_list_is_a_table(repo: Repo, run: Run, service: Service, monkeypatch: py
     ],
 )
 def test_list_warns(run: Run, service: Service, monkeypatch: pytest.MonkeyPatch, region: str, warning: str) -> None:
-    """A selected region that the list lacks does not keep the list from being shown."""
+    """If the selected region is invalid or not in the list, `list` warns and shows the list all the same."""
     monkeypatch.setenv("SCALINGO_REGION", region)
     assert run("list") == Result(0, TABLE.format("", ""), f"warning: {warning}\n")
 
 
 def test_list_json(run: Run, service: Service) -> None:
-    """`list --json` holds the API's own fields, where the list came from, and when."""
+    """`list --json` and `show --json` hold the API's own fields, the source of the list, and when it was fetched."""
     listed = run("list", "--json").json
     when = {"fetched_at": listed["fetched_at"]}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", when["fetched_at"])
@@ -128,7 +128,7 @@ def test_list_json(run: Run, service: Service) -> None:
 
 
 def test_show_every_field(repo: Repo, run: Run, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`show` prints every field of a region, by default of the default one, or one value; it warns as `add` does."""
+    """`show` prints every field of the named or default region, or one field, and warns as `add` does."""
     expected = (
         "osc-fr1\n"
         "  display_name  Place of osc-fr1\n"
@@ -149,7 +149,7 @@ def test_show_every_field(repo: Repo, run: Run, service: Service, monkeypatch: p
 
 
 def test_show_of_what_is_not_there(run: Run, service: Service) -> None:
-    """An unknown field or region is an error that lists those there are; a known region may be built in."""
+    """An unknown field or region is an error that lists the valid ones; a region that is only built in is shown."""
     fields = "the fields are name, display_name, api, dashboard, database_api, ssh, default"
     assert run("show", "scw-par", "--field", "color") == refusal(2, "there is no field 'color'", fields)
     assert run("show", "scw-pra") == refusal(
@@ -165,7 +165,7 @@ def test_show_of_what_is_not_there(run: Run, service: Service) -> None:
 
 
 def test_completion(run: Run) -> None:
-    """The script is printed as it is, and in JSON; bash accepts its own; a shell without a script is an error."""
+    """`completion` prints each shell's script, also in JSON, and bash can parse its own; other shells are an error."""
     for shell in SCRIPTS:
         result = run("completion", shell)
         assert (result.status, result.stderr) == (0, "")

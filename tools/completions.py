@@ -1,7 +1,7 @@
 """Write the commands, options, regions and fields into the completion scripts, from the program's own declaration.
 
 Run it after a change of `git_scalingo_region/cli/options.py`: `python tools/completions.py`. Each script holds one
-block between two marks, which is rewritten; everything else in it is written by hand. A test compares them.
+block between two marks, which is rewritten; everything else in it is written by hand. A test checks that they match.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ASKED = ("regions", "remotes", "declared", "files")
 
 
 def words(offers: str) -> str:
-    """Return the words that are offered, separated by spaces, if they are known in advance."""
+    """Return the words that are offered, separated by spaces, or "" if they are not known in advance."""
     return " ".join(REGION_FIELDS) if offers == "fields" else "" if offers in ASKED else offers
 
 
 def text(declared: Command | Option) -> str:
-    """Return the description, which has no full stop in a list."""
+    """Return the description without its full stop, as in a list."""
     return declared.help.removesuffix(".")
 
 
@@ -40,7 +40,7 @@ def short_first(option: Option) -> list[str]:
 
 
 def bash() -> list[str]:
-    """Return the tables of the bash script: it sets opts and slots for a command, and kind for an option."""
+    """Return the tables of the bash script, which set opts and slots for a command, and kind for an option."""
     repeated = [flag for option in OPTIONS if option.repeated for flag in option.flags]
     return [
         f'__git_scalingo_region_commands="{" ".join(command.name for command in COMMANDS)}"',
@@ -82,7 +82,7 @@ def _bash_kind(declared: Argument | Option) -> str:
 
 
 def zsh() -> list[str]:
-    """Return the functions of the zsh script: the commands, and what follows each of them."""
+    """Return the functions of the zsh script, for the commands and for what follows each of them."""
     return [
         f"__git_scalingo_region_embedded () {{ names=( {EMBEDDED} ) }}",
         "",
@@ -130,7 +130,7 @@ def _zsh_exclusions(option: Option) -> str:
 
 
 def _zsh_argument(place: int, argument: Argument) -> str:
-    # Naming a remote twice is pointless: `-F line` leaves out those that are on the line.
+    # Naming a remote twice is pointless, so `-F line` leaves out those that are on the line already.
     start, others = ("*", " -F line") if argument.repeated else (str(place), "")
     return _zsh_quoted(f"{start}:{argument.name.rstrip('s')}:{_zsh_action(argument)}{others}")
 
@@ -168,7 +168,7 @@ def fish() -> list[str]:
 
 
 def _fish_arguments() -> list[str]:
-    """Return the rules for arguments; commands with the same arguments share one."""
+    """Return the rules for arguments; commands with the same argument in the same place share a rule."""
     takers: dict[tuple[int, Argument], list[str]] = {}
     for command in COMMANDS:
         for place, argument in enumerate(command.arguments):
@@ -196,7 +196,7 @@ def _fish_option(option: Option) -> str:
 
 def _fish_values(declared: Argument | Option) -> str:
     values = words(declared.offers) or f"(__git_scalingo_region_{declared.offers})"
-    # Naming a remote twice is pointless.
+    # Naming a remote twice is pointless, so those that are on the line already are left out.
     is_once = isinstance(declared, Argument) and declared.repeated
     return f"'(__git_scalingo_region_others {values})'" if is_once else f"'{values}'"
 

@@ -34,13 +34,13 @@ SHOWN = (
     "git scalingo-region status",
 )
 COLUMNS = 100
-# In pixels: the width of a character, the height of a line, the margin, the size of the font.
+# In pixels: the width of a character, the height of a line, the margin, and the size of the font.
 CELL, LINE, MARGIN, SIZE = 7, 18, 16, 11.5
 FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 class Theme(NamedTuple):
-    """The colours of a picture; `codes` are those of SGR codes (ECMA-48)."""
+    """The colours of a picture; `codes` maps SGR codes (ECMA-48) to colours."""
 
     background: str
     border: str
@@ -57,7 +57,7 @@ THEMES = {
 
 
 def session() -> str:
-    """Return what a terminal shows of the commands, with its SGR codes."""
+    """Return what a terminal shows when the commands run, with its SGR codes."""
     with tempfile.TemporaryDirectory() as folder:
         home, repository = Path(folder, "home"), Path(folder, "repository")
         (home / ".cache").mkdir(parents=True)
@@ -71,7 +71,7 @@ def session() -> str:
             "TERM": "xterm",
             "PYTHONPATH": str(PROJECT),
             "GIT_CONFIG_NOSYSTEM": "1",
-            # ssh finds its home in the password file, not in HOME.
+            # ssh takes its home folder from the password file, not from HOME.
             "GIT_SSH_COMMAND": f"ssh -F none -o UserKnownHostsFile='{home}/known_hosts' -o GlobalKnownHostsFile=none",
         }
         for line in PREPARED:
@@ -99,9 +99,9 @@ def _output(terminal: int) -> Iterator[bytes]:
     while True:
         try:
             data = os.read(terminal, 4096)
-        except OSError:  # Linux, when nobody writes any more
+        except OSError:  # Linux reports the end of the output this way
             return
-        if not data:  # macOS
+        if not data:  # and macOS this way
             return
         yield data
 

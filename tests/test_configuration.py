@@ -1,4 +1,4 @@
-"""The configuration: how it is read, that git reads it so, and that none of it, however hostile, does any harm."""
+"""The configuration: the program reads it as git does, and a hostile one does no harm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAIN, HOME = "file:.git/config", "file:/home/me/.gitconfig"
 
 
 def test_the_last_value_counts() -> None:
-    """Of several values, git takes the last; the user's own come from outside the repository."""
+    """If a key has several values, the last one counts; the user's own is the last one from outside the repository."""
     values = (("system", "1"), ("global", "2"), ("local", "3"))
     configuration = Configuration([Entry(scope, "", "remote.r.vcs", value) for scope, value in values])
     assert configuration.get("remote.r.vcs") == configuration.remote("r").helper == "3"
@@ -30,7 +30,7 @@ def test_the_last_value_counts() -> None:
     ("held", "since_2_46"), [("a,b", "ab"), ("a,,b", "b"), (",a", "a"), ("a,", ""), ("", ""), ("a,,b,,c,d", "cd")]
 )
 def test_an_empty_url_empties_the_list_since_git_2_46(variable: str, held: str, since_2_46: str) -> None:
-    """What stands before an empty value, in whichever file, is not in force; older gits take it for a url."""
+    """Since git 2.46, an empty value cancels the values before it in any file; for older gits it is one more url."""
     values = held.split(",")
     places = [("global", HOME), *[("local", MAIN)] * (len(values) - 1)]
     listing = [Entry(*place, f"remote.r.{variable}", value) for place, value in zip(places, values)]
@@ -55,7 +55,7 @@ remotes = st.lists(st.tuples(st.sampled_from(["url", "pushurl"]), st.sampled_fro
 def test_push_urls_are_those_of_git(
     bare: Path, rewriting: list[tuple[str, str, str]], drawn: list[list[tuple[str, str]]]
 ) -> None:
-    """Whatever url, pushurl, insteadOf and pushInsteadOf say, the push urls are those that git finds."""
+    """Whatever url, pushurl, insteadOf and pushInsteadOf say, the program finds the same push urls as git."""
     lines = [f'[url "{base}"]\n\t{variable} = "{prefix}"\n' for base, variable, prefix in rewriting]
     for number, settings_of_remote in enumerate(drawn):
         lines += [f'[remote "r{number}"]\n', *(f"\t{variable} = {url}\n" for variable, url in settings_of_remote)]
@@ -139,14 +139,14 @@ remote_sections = st.builds(
 
 
 def append(repo: Repo, *fragments: bytes) -> bytes:
-    """Append the fragments to a repository's configuration, and return it."""
+    """Append the fragments to a repository's configuration, and return the whole of it."""
     with repo.config.open("ab") as file:
         file.write(b"\n".join((b"", *fragments, b"")))
     return repo.config.read_bytes()
 
 
 def pushed_to(repo: Repo) -> list[RemoteUrl | None] | None:
-    """Return where git pushes to; None if git refuses to push at all, as it does for an invalid refspec."""
+    """Return where git pushes to, or None if git refuses to push at all, as it does for an invalid refspec."""
     try:
         return [RemoteUrl.try_parse(url) for url in repo.push_urls()]
     except subprocess.CalledProcessError:
@@ -154,7 +154,7 @@ def pushed_to(repo: Repo) -> list[RemoteUrl | None] | None:
 
 
 def refused_by_git(repo: Repo) -> bool:
-    """Return whether git refuses the repository's configuration, or to list its remotes."""
+    """Return whether git refuses to read the repository's configuration, or to list its remotes."""
     commands = [["git", "config", "--list"], ["git", "remote", "--verbose"]]
     return any(subprocess.run(c, cwd=repo.path, check=False, capture_output=True).returncode for c in commands)
 
@@ -169,7 +169,7 @@ def refused_by_git(repo: Repo) -> bool:
 def test_whatever_the_configuration_says(
     repo: Repo, run: Run, monkeypatch: pytest.MonkeyPatch, fragments: list[bytes], line: str, *, as_json: bool
 ) -> None:
-    """Of hundreds of configurations none breaks a command, none is half-written, and a success of `add` is one."""
+    """With any configuration, commands end cleanly, only `add` and `sync` write, and `add` reports a diverted push."""
     monkeypatch.setenv("SCALINGO_API_TOKEN", TOKEN)
     side, was, beside = repo.config.with_name("side.cfg"), repo.config.read_bytes(), section("scalingo", f"url={STALE}")
     side.write_bytes(beside)
@@ -180,9 +180,9 @@ def test_whatever_the_configuration_says(
         assert_clean(result, command, as_json=as_json)
         after = repo.config.read_bytes(), side.read_bytes()
         if command not in ("add", "sync") or (command == "add" and result.status):
-            # git refuses an invalid refspec, or a rule without a prefix, only when it is asked about remotes.
+            # git refuses an invalid refspec, or an insteadOf without a prefix, only when it is asked about remotes.
             assert after == (written, beside) or (command == "add" and refused_by_git(repo))
-            # If git has no objection, there is none to writing either: but git reads no further than a NUL.
+            # Writing fails only if git refuses the configuration, or it has an include or a NUL (git reads no further).
             assert result.status != 5 or b"[include" in written or b"\0" in written or refused_by_git(repo)
         elif line.startswith("add osc-fr1"):
             expected = (None, [RemoteUrl.parse(OSC_FR1)])
@@ -192,7 +192,7 @@ def test_whatever_the_configuration_says(
 
 
 def test_remotes_with_names_and_urls_made_to_mislead(repo: Repo, run: Run) -> None:
-    """Option-like, escaping and malformed remotes are listed by what they are, and none is taken for Scalingo's."""
+    """Of remotes with hostile names and urls, `status` lists only Scalingo's, and `add` refuses option-like names."""
     names = [name for name in NAMES if name not in ("", "scalingo") and "\\" not in name]
     append(repo, *(section(name, variable("url", SECNUM)) for name in names))
     append(repo, *(section(f"u{n}", variable("url", url)) for n, url in enumerate((*OURS, *NOT_OURS))))
@@ -210,14 +210,14 @@ def test_remotes_with_names_and_urls_made_to_mislead(repo: Repo, run: Run) -> No
 
 
 def test_a_remote_that_git_cannot_push_to_is_no_success(repo: Repo, run: Run) -> None:
-    """If git refuses the remote because of an invalid refspec, the output does not say that it works."""
+    """If git refuses the remote because of an invalid refspec, `add` ends with status 5 and reports no success."""
     append(repo, section("scalingo", "fetch = :::"))
     result = run("add", "osc-fr1", "myapp", "--offline")
     assert (result.status, result.stdout, "error: git says: invalid refspec ':::'\n" in result.stderr) == (5, "", True)
 
 
 def arm(repo: Repo, marker: Path) -> None:
-    """Set all that makes git run a command to one that makes the marker."""
+    """Set every hook and every setting that makes git run a command to one that creates the marker."""
     hooks = repo.path / ".git" / "hooks"
     for name in ("pre-commit", "post-checkout", "pre-push", "post-index-change", "reference-transaction", "fsmonitor"):
         script = executable(hooks / name, f"#!/bin/sh\nexec touch {shlex.quote(str(marker))}\n")
@@ -245,7 +245,7 @@ def arm(repo: Repo, marker: Path) -> None:
 def test_nothing_of_a_repository_is_executed(
     repo: Repo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever command the configuration, the hooks and the attributes name, no command of ours runs it."""
+    """The program never runs a command that a repository's configuration, hooks or attributes name."""
     marker = tmp_path / "marker"
     monkeypatch.delenv("GIT_SSH_COMMAND")
     arm(repo, marker)

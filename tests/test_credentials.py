@@ -1,4 +1,4 @@
-"""`credentials`: where the token comes from, which odd files count as missing, and that no token gets anywhere."""
+"""`credentials`: where the token comes from, which odd files count as missing, and that the token never leaks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def settings_with(home: Path, auth: str, config: str = "", encoding: str = "utf-
 
 
 def test_the_environment_comes_first(home: Path) -> None:
-    """SCALINGO_API_TOKEN is taken before the token of the platform's CLI, whose files stay as they are."""
+    """SCALINGO_API_TOKEN wins over the token of the platform's CLI, and the CLI's files are only read."""
     settings = settings_with(home, auth_file("tk-us-cli"), '{"region": "osc-fr1"}')
     assert find_token(settings._replace(api_token="tk-us-env")) == Token("tk-us-env", "SCALINGO_API_TOKEN")
     assert find_token(settings) == Token("tk-us-cli", str(home / "auth"))
@@ -51,7 +51,7 @@ HOSTS = {
 
 @pytest.mark.parametrize("service", HOSTS)
 def test_a_token_is_only_for_its_host(home: Path, service: str) -> None:
-    """The CLI keys its tokens by the host without its port; the token for one host is not taken for another."""
+    """The CLI stores its tokens by host without the port, and the token of one host is not used for another."""
     for host in (*HOSTS.values(), f"{HOST}:8443"):
         settings = settings_with(home, auth_file("tk-us-cli", host))._replace(service=service)
         assert (find_token(settings) is not None) is (host == HOSTS[service])
@@ -67,7 +67,7 @@ ODD_FILES = [
 
 
 def test_an_odd_file_of_the_cli_counts_as_missing(home: Path) -> None:
-    """A file of the CLI that is broken, huge, of another form, a folder, or not there, is no token and no region."""
+    """A file of the CLI that is missing, a folder, huge, broken or in another format gives no token and no region."""
     for text in ODD_FILES:
         settings = settings_with(home, text, text, "latin-1")
         assert (find_token(settings), cli_region(settings)) == (None, ""), text[:99]
@@ -78,7 +78,7 @@ def test_an_odd_file_of_the_cli_counts_as_missing(home: Path) -> None:
 
 @pytest.mark.parametrize("value", ["tk\nX: y", "tk\r", "tk\x00", "t k", "\u65e5\u672c", "tk\x7f", "tk\udcff"])
 def test_text_that_cannot_be_a_token_is_an_error_that_does_not_quote_it(home: Path, value: str) -> None:
-    """Text that must not get into a header is refused, with its source and not its value."""
+    """A token that must not get into a header is refused with an error that names its source but not its value."""
     settings = settings_with(home, auth_file(value))
     for given, source in ((settings._replace(api_token=value), "SCALINGO_API_TOKEN"), (settings, str(home / "auth"))):
         with pytest.raises(CredentialsError) as caught:
@@ -88,12 +88,12 @@ def test_text_that_cannot_be_a_token_is_an_error_that_does_not_quote_it(home: Pa
 
 
 def test_a_jwt_is_recognised_by_its_three_parts() -> None:
-    """Three parts with dots between them are a bearer token; anything else is exchanged."""
+    """A token of exactly three parts with dots between them counts as a bearer token, and no other does."""
     assert [text for text in (JWT, TOKEN, "a.b", "a.b.c.d", "a..c") if Token(text, "x").is_bearer] == [JWT]
 
 
 def test_the_token_is_not_shown() -> None:
-    """Neither the token nor the settings show its value."""
+    """A token and the settings, printed in any way, do not show the token's value."""
     settings = Settings.from_environ({"SCALINGO_API_TOKEN": TOKEN})
     assert TOKEN not in f"{Token(TOKEN, '')} {Token(TOKEN, '')!r} {settings} {settings!r}"
 
@@ -108,7 +108,7 @@ LEAKY = f"{TOKEN} {BEARER}"
 BREAKAGES: list[Respond | None] = [
     *(None, hang_up, answers(401, {"error": LEAKY}), answers(500, LEAKY.encode()), answers(200, b"not json")),
     *(answers(302, b"", Location=f"{NO_SERVICE}/?token={TOKEN}"), answers(200, {"regions": []})),
-    answers(429, b""),  # the last, because nobody is asked for a while after it
+    answers(429, b""),  # this comes last, because the program then sends no request for a while
 ]
 
 
@@ -117,7 +117,7 @@ BREAKAGES: list[Respond | None] = [
 def test_the_token_gets_nowhere(
     run: Run, repo: Repo, service: Service, region_apis: RegionApis, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    """No output, no file and no argument list of a run that goes well or wrong holds the token or the bearer token."""
+    """No run, successful or not, leaves the token or the bearer token in its output, a file or an argument list."""
     home, everything = Path.home(), Path.home().parent
     own = home / ".config" / "scalingo" / "auth"
     if where == "cli":

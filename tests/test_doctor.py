@@ -1,4 +1,4 @@
-"""`doctor`: each check in each of its states, and each fix pasted into a shell."""
+"""`doctor`: each check in each of its states, and each fix, pasted into a shell."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Doctor = Callable[..., dict[str, Check]]
 
 @pytest.fixture
 def doctor(run: Run) -> Doctor:
-    """Return a function that runs doctor and returns the checks by name, after a look at what holds for every run."""
+    """Return a function that runs doctor, asserts what holds for every run, and returns the checks by name."""
 
     def look(*arguments: str) -> dict[str, Check]:
         result = run("doctor", "--json", *arguments)
@@ -63,7 +63,7 @@ ok, skipped, warning, problem = (partial(finding, status) for status in ("ok", "
 
 
 def set_up(paste: Paste, line: str) -> None:
-    """Run a line that has to work: what makes a state, or what cures it."""
+    """Run a line that makes or cures a state; it must succeed."""
     done = paste(line)
     assert done.returncode == 0, done.stderr
 
@@ -77,7 +77,7 @@ def remote(repo: Repo) -> Repo:
 
 @pytest.fixture
 def known(known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the host known by a key that is the published one."""
+    """Make the host known by a key that is published for it, and return the known_hosts file."""
     known_hosts.parent.mkdir(mode=0o700)
     known_hosts.write_text(f"{HOST} {other_key}\n")
     monkeypatch.setitem(builtin.FINGERPRINTS, SshEndpoint(HOST), {other_key.type: other_key.fingerprint})
@@ -87,7 +87,7 @@ def known(known_hosts: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
 def test_nothing_wrong(
     remote: Repo, account: Account, known: Path, client_key: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With everything in order every check is ok, in text and in JSON, and nothing is changed or left behind."""
+    """If everything is in order, every check that runs is ok, in text and in JSON, and `doctor` changes no file."""
     monkeypatch.setattr(command, "_program", lambda _, name, *__: Finding("ok", f"{name} 9.9"))
     account.add_app("osc-fr1", "myapp")
     account.hold(public_key(client_key))
@@ -128,7 +128,7 @@ def test_nothing_wrong(
 
 
 def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty, misconfigured repository each problem comes with what to do, and one does not hide another."""
+    """In an empty, misconfigured repository, `doctor` shows all problems at once, each with what to do about it."""
     monkeypatch.setattr(command, "_program", lambda _, name, *__: Finding("problem", f"no {name}", "", "install"))
     service = "http://127.0.0.1:9/$(id)"
     monkeypatch.setenv("SCALINGO_AUTH_URL", service)
@@ -167,15 +167,15 @@ def test_everything_wrong(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPa
     )
 
 
-# What the lines of FIXES may use: the beginning of a url, git config, a declared or an included remote, the worktree's
-# file, a submodule.
+# Shorthands for the lines of FIXES: the beginning of a url (U, X), git config (C), a declared remote (D), an included
+# file (I), the worktree's own configuration (W), a submodule (S).
 SHELL = f"""\
 set -e; U=ssh://git@{HOST}; X=https://x.org
 C() {{ git config "$@"; }}; D() {{ C -f .gitscalingo "remote.scalingo.$1" "$2"; }}
 I() {{ C -f .git/x "$@"; C include.path x; }}; W() {{ C extensions.worktreeConfig true; C --worktree "$@"; }}
 S() {{ git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),sub; git commit -qm sub; }}
 """
-# The check, the part of its detail that tells the state, and the lines that make the state from a current remote.
+# The check, a part of its detail that identifies the state, and the lines that turn a current remote into that state.
 FIXES = [
     ("remote", "is not what osc-fr1 has now", f"C remote.scalingo.url {STALE}"),
     ("remote", "is not what", f"git remote rm scalingo; C --global remote.scalingo.url {STALE}"),
@@ -229,7 +229,7 @@ FIXES = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "detail", "lines"), FIXES)
 def test_fixes(remote: Repo, doctor: Doctor, paste: Paste, name: str, detail: str, lines: str) -> None:
-    """Each fix, pasted as it is printed, cures its check."""
+    """Each fix that `doctor` prints, pasted as it is, makes its check ok."""
     if name == "history":
         git("clone", "--quiet", "--bare", str(remote.path), str(remote.path.parent / "whole"))
         git("remote", "remove", "origin", cwd=remote.path.parent / "whole")
@@ -246,7 +246,7 @@ def test_fixes(remote: Repo, doctor: Doctor, paste: Paste, name: str, detail: st
 
 
 def test_no_fix_for_the_command_line(remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `git -c` sets cannot be cured from here, so there is no fix."""
+    """`doctor` gives no fix for a setting that comes from `git -c`, because no command can remove it."""
     for name, setting in (
         ("remote", f"remote.scalingo.pushurl={STALE}"),
         ("push-url", "remote.scalingo.pushurl=https://example.org/x.git"),
@@ -281,7 +281,7 @@ def test_no_fix_for_the_command_line(remote: Repo, doctor: Doctor, monkeypatch: 
 def test_programs(
     tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, name: str, output: str, status: str, detail: str
 ) -> None:
-    """A program that is missing, too old or another one is a problem; what installs it depends on the system."""
+    """A git or ssh that is missing, too old or another program is a problem; the advice fits the system."""
     folder = tmp_path / "path"
     folder.mkdir()
     for other in {"sh", "git", "ssh"} - {name}:
@@ -302,7 +302,7 @@ def test_programs(
 
 
 def test_no_repository(doctor: Doctor, run: Run, paste: Paste) -> None:
-    """Outside a repository only the repository is a problem, and everything that needs one is skipped."""
+    """Outside a repository, only the repository check is a problem, and every check that needs one is skipped."""
     found = doctor("--offline")
     reason = "git says: not a git repository (or any of the parent directories): .git"
     assert found["repository"] == problem(reason, "git init")
@@ -314,7 +314,7 @@ def test_no_repository(doctor: Doctor, run: Run, paste: Paste) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a repository to somebody else")
 def test_the_repository_of_somebody_else(repo: Repo, doctor: Doctor, paste: Paste) -> None:
-    """What git advises for a repository of another owner is the fix; a broken configuration has none."""
+    """For a repository of another owner, the fix is what git advises; for a broken configuration, there is no fix."""
     repo.config.write_text("[oops\n")
     reason = "git says: bad config line 1 in file .git/config"
     assert doctor("--offline")["repository"] == problem(reason, None, "git status")
@@ -328,7 +328,7 @@ def test_the_repository_of_somebody_else(repo: Repo, doctor: Doctor, paste: Past
 
 
 def test_no_identity(doctor: Doctor) -> None:
-    """Without a name for the first commit no exact command makes it: only the user can say who they are."""
+    """If git does not know the user's name, a missing first commit has no fix, only advice with a name to fill in."""
     git("init", "--quiet")
     git("config", "--global", "--remove-section", "user")
     git("config", "--global", "user.useConfigOnly", "true")
@@ -353,7 +353,7 @@ def test_no_identity(doctor: Doctor) -> None:
 def test_the_commit(
     doctor: Doctor, paste: Paste, monkeypatch: pytest.MonkeyPatch, options: str, script: str, folder: str
 ) -> None:
-    """The author and the submodules of the commit are read in every kind of repository."""
+    """`doctor` reads the author and the submodules of the commit in every kind of repository."""
     make = "mkdir sub; touch .gitmodules; git add --all; git -c user.name=É commit --quiet --message x"
     set_up(paste, f"set -e; git init --quiet {options} work; (cd work; {make}); {script}")
     monkeypatch.chdir(folder)
@@ -365,7 +365,7 @@ def test_the_commit(
 def test_a_partial_clone_is_not_completed(
     remote: Repo, tmp_path: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a partial clone lacks is not fetched, since that would run what its configuration names."""
+    """`doctor` does not fetch what a partial clone lacks, since that could run a command from its configuration."""
     git("config", "--global", "uploadpack.allowFilter", "true")
     (remote.path / "file").touch()
     remote.git("add", "file")
@@ -388,7 +388,7 @@ LEGACY = "the remote 'scalingo' is defined by the file .git/remotes/scalingo, an
 TAGS = "push.followTags is set, and Scalingo refuses tags"
 STUCK = "git push does not get that far"
 SIMPLE = "git does not push: fatal: ssh variant 'simple' does not support setting port"
-# A check, the lines that make a state from a current remote, and what the check says then.
+# A check, the lines that turn a current remote into a state, and what the check then says.
 STATES = [
     ("history", "git rev-parse HEAD >.git/shallow", problem(SHALLOW, None, "git fetch --unshallow REMOTE")),
     ("follow-tags", "C push.followTags 1; git tag x", warning(f"{TAGS}: the first annotated tag will count", TAGS_OFF)),
@@ -417,7 +417,7 @@ STATES = [
 @pytest.mark.usefixtures("remote")
 @pytest.mark.parametrize(("name", "lines", "expected"), STATES)
 def test_states(doctor: Doctor, paste: Paste, name: str, lines: str, expected: Check) -> None:
-    """What a check says, and the command to push with if there is one, fit the state of the repository."""
+    """Each check says what state the repository is in, and shows a push command only if that push can work."""
     set_up(paste, SHELL + lines)
     assert doctor("--connect" if name == "connection" else "--offline")[name] == expected
 
@@ -439,7 +439,7 @@ NOT_OURS = "the remote '{name}' is not Scalingo's: it points to {url}"
     ],
 )
 def test_remote(repo: Repo, doctor: Doctor, paste: Paste, name: str, url: str, detail: str, probe: str) -> None:
-    """A remote that is missing, not Scalingo's or of an unknown region: what to fill in, and no push command."""
+    """If a remote is missing, not Scalingo's or in an unknown region, `doctor` shows an `add` command to fill in."""
     if url:
         repo.git("remote", "add", name, url)
     found = doctor(name, "--offline")
@@ -452,7 +452,7 @@ def test_remote(repo: Repo, doctor: Doctor, paste: Paste, name: str, url: str, d
 
 
 def test_which_remote(repo: Repo, run: Run, doctor: Doctor) -> None:
-    """The only Scalingo remote is the one that is meant; of several, one has to be named."""
+    """`doctor` checks the only Scalingo remote; if there are more, an argument or `scalingo.remote` must name one."""
     repo.git("remote", "add", "gh", ELSEWHERE)
     repo.git("remote", "add", "staging", OSC_FR1)
     assert doctor("--offline")["remote"] == ok("staging is myapp in osc-fr1")
@@ -467,7 +467,7 @@ def test_which_remote(repo: Repo, run: Run, doctor: Doctor) -> None:
 def test_rejected_token(
     account: Account, doctor: Doctor, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rejected token is a problem of its own, and what to do depends on its source; the remote is still checked."""
+    """A rejected token is a problem with advice that depends on its source, and the remote is still checked."""
     account.service.routes["POST", "/v1/tokens/exchange"] = answers(401, {"error": "no"})
     found = doctor()
     regions = found["regions"]
@@ -487,7 +487,7 @@ def test_rejected_token(
 
 @pytest.mark.usefixtures("remote", "known")
 def test_offline(account: Account, doctor: Doctor) -> None:
-    """`--offline` looks at everything that needs no network, and asks nobody."""
+    """With `--offline`, `doctor` checks everything that needs no network, skips the rest, and sends no request."""
     found = doctor("--offline", "--connect")
     assert {name for name, check in found.items() if check["status"] != "ok"} == {"regions", "app", "key", "connection"}
     assert found["regions"] == found["app"] == found["key"] == found["connection"] == skipped("--offline")
@@ -511,7 +511,7 @@ NOT_SEEN = problem("this account sees no app myapp in osc-fr1", None, "scalingo 
     ],
 )
 def test_app(account: Account, doctor: Doctor, paste: Paste, here: int, there: int, expected: Check) -> None:
-    """The app is in the region of the remote, in another one, nowhere, or nobody can tell."""
+    """`doctor` says whether the app is in the remote's region, in another one or in none, or skips the check."""
     for region, status in (("osc-fr1", here), ("scw-par", there)):
         body = {"app": {"name": "myapp"}} if status == 200 else {"resource": "app", "error": "not found"}
         account.answer(region, "myapp", status, body)
@@ -535,7 +535,7 @@ def test_a_remote_of_a_gone_region(repo: Repo, account: Account, doctor: Doctor,
 def test_key(
     account: Account, doctor: Doctor, client_key: Path, other_key: HostKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key is on the account or not, there is none, or it is locked; without an answer the check is skipped."""
+    """`doctor` says whether the ssh key is on the account, missing or locked, and skips this if it gets no answer."""
     assert doctor()["key"] == skipped("the keys of the account cannot be read")
     account.hold(other_key)
     reason = "none of your ssh keys is on the account: add"
@@ -558,7 +558,7 @@ def test_key(
 
 @pytest.mark.usefixtures("remote")
 def test_key_of_the_agent(account: Account, doctor: Doctor, agent: Callable[[Path], None], home: Path) -> None:
-    """A key that only the agent holds counts, and is named by its file as long as that is there."""
+    """A key that only the agent holds counts too; the advice is to add its .pub file, or `ssh-add -L` without one."""
     agent(make_key(home / "held"))
     account.hold()
     reason = f"none of your ssh keys is on the account: add {home}/held at {KEYS_PAGE}"
@@ -593,7 +593,7 @@ FINGERPRINT = f"{TRUST} --fingerprint FINGERPRINT"
 def test_host_key(
     known: Path, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, lines: str, published: str, expected: Check
 ) -> None:
-    """The host is known, unknown, or its key is revoked, with a published fingerprint and without."""
+    """`doctor` tells a known host, an unknown one and a revoked key apart, with a published fingerprint and without."""
     host, key = known.read_text().strip().split(maxsplit=1)
     known.write_text(lines.replace("HOST", host).replace("KEY", key))
     if not published:
@@ -602,7 +602,7 @@ def test_host_key(
 
 
 def test_host_key_if_ssh_cannot_be_asked(remote: Repo, doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A GIT_SSH_COMMAND that fails is the problem of this check, which shows how to ask ssh again."""
+    """If GIT_SSH_COMMAND fails, the host-key check gives ssh's own words and the command that asks ssh again."""
     ssh = f"env -u X {shutil.which('ssh')} -o Bad=1"
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     found = doctor("--offline")["host-key"]
@@ -612,7 +612,7 @@ def test_host_key_if_ssh_cannot_be_asked(remote: Repo, doctor: Doctor, monkeypat
 
 @pytest.fixture
 def app(endpoint: Endpoint, repo: Repo, known_hosts: Path) -> Endpoint:
-    """Make an app, its remote, and its host known."""
+    """Make an app and its remote, and make its host known to ssh."""
     endpoint.app("myapp")
     repo.git("remote", "add", "scalingo", f"ssh://git@{endpoint.ssh}/myapp.git")
     known_hosts.parent.mkdir(mode=0o700)
@@ -622,7 +622,7 @@ def app(endpoint: Endpoint, repo: Repo, known_hosts: Path) -> Endpoint:
 
 @pytest.fixture
 def keys(other_key: HostKey, make_host_key: Callable[[str], Path]) -> dict[str, HostKey]:
-    """Return keys that are not the published one: of its type, and of another."""
+    """Return two keys that are not the published one: one of its type, and one of another type."""
     return {"wrong": other_key, "ecdsa": public_key(make_host_key("ecdsa"))}
 
 
@@ -646,7 +646,7 @@ NO_APP = "there is no app myapp, or you have no rights to it"
 def test_host_key_fixes(
     app: Endpoint, keys: dict[str, HostKey], known_hosts: Path, doctor: Doctor, paste: Paste, lines: str, detail: str
 ) -> None:
-    """A look adds no key; the fix, if there is one, makes the published key known, and leaves what other hosts have."""
+    """`doctor` itself adds no host key; its fix makes the published key known, and keeps the entries of other hosts."""
     before, connection = lines.format(name=app.name, **keys) + "\n", UNKNOWN if detail == NEW else CHANGED
     known_hosts.write_text(before)
     assert doctor("--connect")["connection"] == problem(connection, None, FINGERPRINT)
@@ -664,11 +664,9 @@ def test_host_key_fixes(
 
 
 def test_connection_works(account: Account, app: Endpoint, doctor: Doctor, home: Path, repo: Repo) -> None:
-    """The push is made up to where it would send something: no hook runs, and nothing is left behind.
-
-    A rewrite is applied once, as `git push` does, and the command that the second time would run is not run.
-    """
+    """`doctor --connect` starts a push but sends nothing, runs no hook, and leaves nothing behind."""
     executable(repo.path / ".git" / "hooks" / "pre-push", f"#!/bin/sh\ntouch {home}/hook\n")
+    # The url is rewritten only once, as by `git push`: to rewrite the result again would give a command to run.
     repo.git("config", "remote.scalingo.url", "sc:myapp.git")
     repo.git("config", f"url.ssh://git@{app.ssh}/.insteadOf", "sc:")
     repo.git("config", f"url.ext::touch {home}/ran .insteadOf", f"ssh://git@{app.ssh}/")
@@ -690,7 +688,7 @@ def test_connection_works(account: Account, app: Endpoint, doctor: Doctor, home:
 
 @pytest.mark.slow
 def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_key: Path) -> None:
-    """A branch that is behind, an app that is not there and a key that is not accepted are told apart."""
+    """`doctor --connect` tells a branch that lacks pushed commits, a missing app and a rejected ssh key apart."""
     repo.git("push", "--quiet", "scalingo", "main")
     repo.git("commit", "--quiet", "--allow-empty", "--amend", "--message", "other")
     detail = f"{app.ssh} lets you in, but scalingo has commits that are not in this branch"
@@ -712,7 +710,7 @@ def test_connection_failures(app: Endpoint, doctor: Doctor, repo: Repo, client_k
 def test_connection_learns_nothing(
     doctor: Doctor, known_hosts: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """However ssh is set to accept unknown keys, looking at the connection does not make them known."""
+    """Even if ssh is set to accept unknown host keys, in whatever way, `doctor --connect` does not make them known."""
     known_hosts.write_text("")
     command = os.environ["GIT_SSH_COMMAND"].replace("-o StrictHostKeyChecking=yes", "")
     accepting = f"{command} -o StrictHostKeyChecking=accept-new"
@@ -745,7 +743,7 @@ def test_connection_learns_nothing(
 def test_connection_unreachable(
     repo: Repo, service: Service, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, place: str, options: str, detail: str
 ) -> None:
-    """A name that is not resolved, a closed port and a silent host are told apart; no ssh is left running."""
+    """`doctor --connect` tells an unknown host, a closed port and a silent host apart, and leaves no ssh running."""
     ssh = os.environ["GIT_SSH_COMMAND"] + options
     monkeypatch.setenv("GIT_SSH_COMMAND", ssh)
     if "PORT" in place:
@@ -786,7 +784,7 @@ BAD_OPTION = "command-line: line 0: Bad configuration option: x"
 )
 @pytest.mark.usefixtures("remote", "known")
 def test_connection_words(doctor: Doctor, home: Path, monkeypatch: pytest.MonkeyPatch, said: str, detail: str) -> None:
-    """What ssh and the host say in other cases is read for its meaning, and shown as it is if that is not known."""
+    """`doctor --connect` explains the messages of ssh and the host that it knows, and shows any other as it is."""
     (home / "said").write_text(said + "\n" if said else "")
     ask = 'for word; do [ "$word" = -G ] && exec ssh -F none "$@"; done'
     executable(home / "ssh", f"#!/bin/sh\n{ask}\ncat ~/said >&2\nexit 255\n")
@@ -798,7 +796,7 @@ def test_connection_words(doctor: Doctor, home: Path, monkeypatch: pytest.Monkey
 def test_the_ssh_of_the_repository(
     account: Account, app: Endpoint, doctor: Doctor, repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the user's own ssh lacks is no problem if the repository names another ssh, which only --connect runs."""
+    """If core.sshCommand names another ssh, only --connect runs it, and what the user's ssh lacks is only a warning."""
     account.hold()
     options = "-F none -o UserKnownHostsFile=/x/y -o IdentityFile=/x"
     users = executable(tmp_path / "ssh", f'#!/bin/sh\nexec ssh {options} "$@"\n')

@@ -1,4 +1,4 @@
-"""An empty `url` or `pushurl`: git 2.46 and newer then forget the values before it, older gits take it as one more."""
+"""An empty `url` or `pushurl`: since git 2.46 it cancels the values before it; for older gits it is one more url."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTHING_STALE = "No Scalingo remote is stale\n"
 
 
 def configure(repo: Repo, settings: str) -> list[tuple[str, str]]:
-    """Add settings such as `url=stale`, or `global-url=stale` for the user's own; return what git then lists."""
+    """Add settings (`url=stale`, or `global-url=stale` for the user's own), and return what git then lists."""
     for setting in settings.split():
         key, _, url = setting.partition("=")
         scope, _, variable = key.rpartition("-")
@@ -39,7 +39,7 @@ def configure(repo: Repo, settings: str) -> list[tuple[str, str]]:
     ],
 )
 def test_any_git_and_the_program_push_to_the_same_urls(repo: Repo, run: Run, settings: str) -> None:
-    """Whatever an empty url means to this git, it means to `status` and `doctor` as well."""
+    """`status` and `doctor` treat an empty url in the same way as the installed git."""
     configure(repo, settings)
     (remote,) = run("status", "--json", "--offline").json["remotes"]
     assert remote["push_urls"] == repo.git("remote", "get-url", "--push", "--all", "scalingo").split("\n")
@@ -53,7 +53,7 @@ def test_any_git_and_the_program_push_to_the_same_urls(repo: Repo, run: Run, set
     ["url=github url= url=app", "url=app pushurl=github pushurl=", "global-pushurl=github pushurl= url=app"],
 )
 def test_what_was_reset_is_no_reason_to_change_anything(repo: Repo, run: Run, settings: str) -> None:
-    """A remote whose other urls are reset is current: `add` and `sync` leave it alone, `url` prints what is left."""
+    """If an empty url cancels all but the right url, the remote is current, and `add` and `sync` leave it alone."""
     before = configure(repo, settings)
     assert run("status", "--offline").status == 0
     assert field(run("add", "osc-fr1", "myapp", "--offline"), "url") == OSC_FR1
@@ -87,10 +87,8 @@ UPDATED = [
 def test_an_update_keeps_a_reset_and_its_undo_brings_it_back(
     repo: Repo, run: Run, paste: Paste, settings: str, *, is_stale: bool
 ) -> None:
-    """The push goes to the app afterwards, and what is pasted restores every value, empty ones too, in order.
-
-    A remote that leads elsewhere, which to an older git is one with an empty url, is updated only with --force.
-    """
+    """An update of a remote with empty urls makes it push to the app, and its `undo` restores every value in order."""
+    # A remote that points elsewhere is updated only with --force. To older gits, an empty url points elsewhere.
     before = configure(repo, settings)
     assert run("add", "osc-fr1", "myapp", "--offline", "-n").status == (0 if is_stale else 6)
     assert (run("sync", "--offline", "-n").stdout == NOTHING_STALE) is not is_stale
@@ -105,7 +103,7 @@ def test_an_update_keeps_a_reset_and_its_undo_brings_it_back(
 
 @resets
 def test_a_remote_whose_urls_are_all_reset_is_made_anew(repo: Repo, run: Run) -> None:
-    """No url of it is in force, so `add` creates it: with a url behind the empty one."""
+    """If an empty url cancels all urls of a remote, `add` creates the remote, with its url after the empty one."""
     configure(repo, "global-url=github url=secnum url=")
     assert run("status", "--json", "--offline").json["remotes"] == []
     assert run("add", "osc-fr1", "myapp", "--json", "--offline").json["outcome"] == "created"

@@ -1,4 +1,4 @@
-"""From an empty home to two apps that are deployed: clone, `setup --trust`, `doctor --connect`, push, look."""
+"""From an empty home to two deployed apps: clone, `setup --trust`, `doctor --connect`, push."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_from_a_clone_to_two_regions(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two commands after a clone, every check is ok, and what is pushed arrives in the app of its own region."""
+    """After a clone and `setup --trust`, all checks of `doctor` are ok, and each push arrives in the right region."""
     origin = make_repo("origin")
     (origin.path / ".gitscalingo").write_text(DECLARED)
     (origin.path / "data").write_text("data\n" * 100_000)

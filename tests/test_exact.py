@@ -1,4 +1,4 @@
-"""What the program prints is exact, and the push goes to the right place, in the odder states of a repository."""
+"""In unusual states of a repository, what the program prints is exact, and the push goes to the right place."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from git_scalingo_region.repository.git import version
 
 
 def sh(script: str) -> None:
-    """Arrange something in the current folder."""
+    """Run a shell script that prepares the current folder."""
     subprocess.run(["sh", "-ec", script], check=True, capture_output=True)
 
 
@@ -31,7 +31,7 @@ NO_NEXT = {
 
 @pytest.mark.parametrize("reason", NO_NEXT)
 def test_no_next_if_nothing_can_be_pushed(repo: Repo, run: Run, paste: Paste, reason: str) -> None:
-    """If there is no commit, or something spoils every push, no `next` is printed; a hint says so, and `doctor` too."""
+    """If nothing can be pushed, `add` prints a hint with the reason instead of `next`, and `doctor` finds a problem."""
     sh(NO_NEXT[reason])
     if "refuses" in reason and version() < (2, 30):
         pytest.skip("this git does not know the setting")
@@ -44,7 +44,7 @@ def test_no_next_if_nothing_can_be_pushed(repo: Repo, run: Run, paste: Paste, re
 
 
 def test_a_region_that_is_new_is_no_app(repo: Repo, run: Run, service: Service) -> None:
-    """A word that the cached list lacks is looked up again before it is taken as the app."""
+    """If the cached region list lacks a word, a new list is fetched before the word is taken as the app."""
     scw_par = service.regions.pop()
     run("list")
     service.regions.append(scw_par)
@@ -54,7 +54,7 @@ def test_a_region_that_is_new_is_no_app(repo: Repo, run: Run, service: Service) 
 
 
 def test_a_region_that_the_account_does_not_see(repo: Repo, run: Run, account: Account) -> None:
-    """It is not gone: nothing leads to another region instead, even if that has an app of the name."""
+    """If the account does not see a region, every command says so, and none offers or uses another region instead."""
     account.service.regions = [region for region in account.service.regions if region["name"] != "osc-secnum-fr1"]
     account.add_app("osc-fr1", "myapp")
     repo.git("remote", "add", "scalingo", SECNUM)
@@ -71,7 +71,7 @@ def test_a_region_that_the_account_does_not_see(repo: Repo, run: Run, account: A
     assert repo.push_urls() == [SECNUM]
 
 
-# Hosts that do not tell a region that is there: url, what `status` calls the region, and the error of `add myapp`.
+# Hosts that lead to no known region: the url, what `status` calls the region, and the error of `add myapp`.
 UNKNOWN = {
     "scalingo.com": ("git@scalingo.com:myapp.git", "agora-fr1", "the region agora-fr1, which is gone"),
     "agora": ("git@ssh.agora-fr1.scalingo.com:myapp.git", "agora-fr1", "the region agora-fr1, which is gone"),
@@ -82,7 +82,7 @@ UNKNOWN = {
 
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_a_host_that_does_not_tell_the_region(repo: Repo, run: Run, service: Service, case: str) -> None:
-    """Such a remote stays where it is until its user names a region, and every hint says how to do that."""
+    """A remote whose host does not tell its region stays as it is until the user names one, and every hint says how."""
     url, region, where = UNKNOWN[case]
     service.regions += [region_json("a", "ssh.example.com:2201"), region_json("b", "ssh.example.com:2202")]
     repo.git("remote", "add", "scalingo", url)
@@ -100,7 +100,7 @@ def test_a_host_that_does_not_tell_the_region(repo: Repo, run: Run, service: Ser
 
 
 def test_what_is_not_in_the_configuration_or_is_run_by_a_helper(repo: Repo, run: Run) -> None:
-    """A remote of a helper, or of a legacy file, is a conflict; `status` says what git does with it."""
+    """A remote with a remote helper, or from a legacy file, is a conflict for `add`, and `status` reports it."""
     sh(f"git remote add scalingo {OSC_FR1}; git config remote.scalingo.vcs foo; mkdir -p .git/remotes .git/branches")
     (repo.path / ".git" / "remotes" / "legacy").write_text(f"URL: {SECNUM}\n")
     (repo.path / ".git" / "branches" / "branch").write_text(f"{SECNUM}\n")
@@ -119,7 +119,7 @@ def test_what_is_not_in_the_configuration_or_is_run_by_a_helper(repo: Repo, run:
 
 @pytest.mark.parametrize("url", ["https://example.com/o.git", STALE])
 def test_a_file_that_git_reads_twice(repo: Repo, run: Run, url: str) -> None:
-    """A file that git reads twice is not edited: the values would be in force twice, or not at all."""
+    """The program does not edit a file that git reads twice, since a url would then be in force twice or not at all."""
     team = repo.path / ".git" / "team"
     team.write_text(f'[remote "scalingo"]\n\turl = {url}\n')
     sh("git config include.path team; git config --add include.path ./team")
@@ -144,7 +144,7 @@ DIVERTED = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", DIVERTED)
 def test_a_diverted_remote_is_not_stale(repo: Repo, run: Run, paste: Paste, case: str) -> None:
-    """If git rewrites the url, `status` says diverted, `sync` leaves it alone, `add` warns, and `doctor` knows why."""
+    """If git rewrites the url, `status` says diverted, `sync` changes nothing, `add` warns, and `doctor` reports it."""
     sh(f"git remote add scalingo {OSC_FR1}; git config {DIVERTED[case]}")
     (reached,) = repo.push_urls()
     before = repo.config.read_bytes()
@@ -176,7 +176,7 @@ ADDED = f"git remote add scalingo {OSC_FR1}"
     ],
 )
 def test_a_token_in_a_url_is_not_shown(repo: Repo, run: Run, lines: str, commands: str, token: str) -> None:
-    """Nobody asked to see the remote that is in the way, and what is printed may end up in a log."""
+    """A token in a url is not shown by `add`, `sync`, `status`, `setup` or `doctor`, since output may be logged."""
     sh(lines.replace("oauth2:s3cret", token))
     for command in commands.split("; "):
         result = run(*command.split(), "--offline")
@@ -188,7 +188,7 @@ def test_a_token_in_a_url_is_not_shown(repo: Repo, run: Run, lines: str, command
     "spelling", ["git@ssh.osc-fr1.scalingo.com:myapp.git", "ssh://git@SSH.osc-fr1.scalingo.com/myapp.git/"]
 )
 def test_an_equal_remote_is_shown_as_it_is(repo: Repo, run: Run, spelling: str) -> None:
-    """An equal remote is unchanged, byte for byte, and is shown as the configuration spells it."""
+    """A remote that spells the right url differently is not changed, and is shown as the configuration spells it."""
     repo.git("remote", "add", "scalingo", spelling)
     before = repo.config.read_bytes(), repo.config.stat().st_mtime_ns
     text, as_json = run("add", "osc-fr1", "myapp", "--offline"), run("add", "--offline", "--json").json
@@ -229,7 +229,7 @@ def test_an_empty_region_counts_as_not_given(repo: Repo, run: Run) -> None:
 def test_commands_repeat_the_options_of_git(
     endpoint: Endpoint, repo: Repo, home: Path, paste: Paste, monkeypatch: pytest.MonkeyPatch, start: str, shown: str
 ) -> None:
-    """What is printed repeats git's options: it names the repository, and works when pasted."""
+    """Printed commands repeat the options of git (-C, --git-dir, -c) that they need to work when they are pasted."""
     app, prefix = endpoint.app("myapp"), shown.format(repo.path)
     (home / ".ssh").mkdir(mode=0o700)
     (home / ".ssh" / "known_hosts").write_text(endpoint.line())
@@ -251,7 +251,7 @@ def test_commands_repeat_the_options_of_git(
 
 
 def test_a_url_with_a_password_is_shown_without_it(repo: Repo, run: Run) -> None:
-    """If git rewrites an https url that holds a password to a Scalingo url, no line but an exact undo shows it."""
+    """If git turns an https url with a password into a Scalingo url, `add`, `doctor` and `status` hide the password."""
     for port, command in (("22", ["add", "--offline"]), ("2200", ["doctor", "--offline"]), ("2200", ["status"])):
         repo.git("config", "remote.scalingo.url", "https://me:secret@x.example/myapp.git")
         rule = f"url.ssh://git@ssh.osc-fr1.scalingo.com:{port}/.insteadOf"

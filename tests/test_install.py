@@ -39,8 +39,8 @@ PYTHON=/path/to/python3 chooses the Python, which must be 3.10 or newer.
 """
 ELSEWHERE = "choose another place: --prefix DIR"
 
-# Runs the script's own probe, after PRELUDE has changed what the probe will see, and makes an
-# environment in no time. FAKE_* variables change the wheel, or add shell code to a step.
+# A stub for Python. It runs the script's own probe after PRELUDE has changed what the probe sees, and only
+# pretends to make an environment. FAKE_* variables change the wheel, or add shell code to a step.
 STUB = """\
 #!/bin/sh
 venv=${0%/bin/python}
@@ -81,7 +81,7 @@ def call(*command: str | Path, env: dict[str, str], cwd: Path, text: str | None 
 
 
 def stub(path: Path, prelude: str = GOOD) -> Path:
-    """Write an executable that plays Python at path."""
+    """Write an executable at path that acts as Python."""
     text = STUB.replace("REAL", shlex.quote(sys.executable)).replace("PRELUDE", prelude)
     return executable(path, text.replace("DATA $", f"{' '.join(DATA)} $"))
 
@@ -96,7 +96,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def files(folder: Path) -> list[str]:
-    """List what is under folder, less the folders."""
+    """List everything under folder except folders."""
     return [path for path, kind in tree(folder).items() if kind != "/"]
 
 
@@ -111,7 +111,7 @@ class Box:
         self.program = self.home / ".local/bin" / NAME  # the link that a user's PATH leads to
 
     def environ(self, **changes: str | None) -> dict[str, str]:
-        """Return the environment with changes; None takes a variable away."""
+        """Return the environment with changes; None removes a variable."""
         return {key: value for key, value in {**self.env, **changes}.items() if value is not None}
 
     def run(self, *args: str, shell: str = "sh", umask: int = -1, **changes: str | None) -> Done:
@@ -119,7 +119,7 @@ class Box:
         return call(*shell.split(), self.script, *args, env=self.environ(**changes), cwd=self.root, umask=umask)
 
     def check(self, *args: str, **changes: Any) -> str:
-        """Run the script, which must succeed in silence on stderr, and return its stdout."""
+        """Run the script, which must succeed and write nothing to stderr, and return its stdout."""
         done = self.run(*args, **changes)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
@@ -134,7 +134,7 @@ class Box:
     def begin(self) -> subprocess.Popen[str]:
         """Start the script in a process group of its own, and return when it is inside pip."""
         streams: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        # No shell traps a signal that it was born ignoring, as under nohup or in the background.
+        # A shell cannot trap a signal that was ignored when it started, as under nohup or in the background.
         line = [sys.executable, "-c", DEFAULTS, "sh", str(self.script)]
         env = self.environ(FAKE_PIP="echo inside; read go")
         process = subprocess.Popen(line, **streams, text=True, env=env, start_new_session=True)
@@ -143,7 +143,7 @@ class Box:
         return process
 
     def environments(self) -> list[str]:
-        """Return the names of the environments there are."""
+        """Return the names of the existing environments."""
         return sorted(path.name for path in self.own.glob("venv-*"))
 
     def installed(self, program: Path | None = None) -> str:
@@ -158,7 +158,7 @@ Help:  git help scalingo-region
 
 
 def fake_id(folder: Path, user: int) -> None:
-    """Put a program into folder that says which user runs it."""
+    """Put a fake `id` command into folder that prints this user id."""
     executable(folder / "id", f"#!/bin/sh\necho {user}\n")
 
 
@@ -175,7 +175,7 @@ def box(tmp_path: Path) -> Box:
     fake_id(root / "stubs", 1000)
     env = {
         "HOME": str(root / "home"),
-        "XDG_RUNTIME_DIR": str(root),  # or fish leaves a folder in /tmp
+        "XDG_RUNTIME_DIR": str(root),  # otherwise fish leaves a folder in /tmp
         "PATH": f"{root}/home/.local/bin:{root}/system/bin:{root}/stubs:{os.environ['PATH']}",
         "PYTHON": str(stub(root / "stubs/fake-python")),
     }
@@ -183,7 +183,7 @@ def box(tmp_path: Path) -> Box:
 
 
 def only_tools(box: Box, *more: str) -> str:
-    """Make a PATH of the stubs and the standard tools: no git, and no Python but the stubs."""
+    """Return a PATH with only the stubs and the standard tools: no git, and no Python but the stubs."""
     folder = box.root / "tools"
     folder.mkdir()
     tools = "sh cat chmod cp date find grep ln mkdir readlink rm rmdir sed sort"
@@ -194,7 +194,7 @@ def only_tools(box: Box, *more: str) -> str:
 
 @pytest.mark.slow
 def test_a_real_installation(tmp_path: Path) -> None:
-    """From an odd folder, past hostile settings of Python and pip, git runs the program, and its files are found."""
+    """Despite an odd folder name and hostile Python and pip settings, git runs the program, and its files are found."""
     pytest.importorskip("ensurepip", reason="this Python cannot make an environment with pip in it")
     home, checkout, lost = tmp_path / "home", tmp_path / "check [out]", tmp_path / "lost"
     shutil.copytree(CHECKOUT, checkout, ignore=shutil.ignore_patterns(".*", "__pycache__"))
@@ -232,7 +232,7 @@ def test_a_real_installation(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_full_circle_in_every_shell(box: Box, shell: str) -> None:
-    """In each shell, install, upgrade and uninstall work, and leave the home folder as it was."""
+    """In every shell, the script can install, upgrade and uninstall, and then leaves the home folder as it was."""
     if not shutil.which(shell.split(maxsplit=1)[0]):
         pytest.skip(f"there is no {shell}")
     assert [box.check(shell=shell), box.check(shell=shell)] == [box.installed(), box.installed()]
@@ -242,7 +242,7 @@ def test_full_circle_in_every_shell(box: Box, shell: str) -> None:
 
 
 def test_links_lead_through_current(box: Box) -> None:
-    """An installation is one environment, and links through "current" to nothing but its own files, for its user."""
+    """An installation is one environment and links to its files through "current"; with umask 077 it is private."""
     box.check(umask=0o077)
     assert [path for path in box.home.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077] == []
     (venv,) = box.environments()
@@ -260,7 +260,7 @@ def test_links_lead_through_current(box: Box) -> None:
 
 @pytest.mark.slow
 def test_upgrade_follows_the_data_files(box: Box) -> None:
-    """An upgrade links the data files that are new, and unlinks those that are gone; only a user of zsh gets a hint."""
+    """An upgrade links new data files and unlinks those that are gone, and only a user of zsh gets the line for zsh."""
     conf, share = f"fish/vendor_conf.d/{NAME}.fish", box.home / ".local/share"
     assert box.check(FAKE_DATA=conf, SHELL="/bin/zsh") == box.installed()
     assert ((share / conf).exists(), (share / ZSH).is_symlink()) == (True, False)
@@ -296,7 +296,7 @@ REFUSED: dict[str, tuple[dict[str, str], str, str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_failure_changes_nothing(box: Box, case: str) -> None:
-    """Whatever is missing or fails, at first or in an upgrade, there is one message and a way out; all is as before."""
+    """If an installation or an upgrade fails, one error and one hint say why and what to do, and nothing changes."""
     (box.root / "file").touch()
     for name, prelude in {"old": OLD, "bare": BARE, "python3.12": BARE}.items():
         stub(box.root / "stubs" / name, prelude)
@@ -313,7 +313,7 @@ def test_failure_changes_nothing(box: Box, case: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_interrupt_changes_nothing(box: Box, number: signal.Signals) -> None:
-    """A signal in the middle leaves what was there before; after a kill, the next run removes what is left."""
+    """A signal during an installation leaves everything as before; after SIGKILL, the next run removes what is left."""
     for _ in ("first", "upgrade"):
         before = tree(box.home)
         process = box.begin()
@@ -330,7 +330,7 @@ def test_interrupt_changes_nothing(box: Box, number: signal.Signals) -> None:
 
 @pytest.mark.slow
 def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
-    """While one installation runs, another says so and how to go on, and the first ends well."""
+    """While one installation runs, another run is refused with the reason and a way out, and the first one succeeds."""
     process = box.begin()
     error = f"another installation is at work, process {process.pid}"
     expected = [error, f"if that is something else: rm '{box.own}/lock'"]
@@ -341,7 +341,7 @@ def test_second_run_at_the_same_time_is_refused(box: Box) -> None:
 
 @pytest.mark.slow
 def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
-    """Uninstall keeps what others made: programs, files beside ours, folders from before."""
+    """Uninstall keeps what is not from the script: other programs, files beside its own, and folders from before."""
     (box.home / ".local/bin").mkdir(parents=True)
     (box.home / ".local/share/fish").mkdir(parents=True)
     before = tree(box.home)
@@ -356,7 +356,7 @@ def test_uninstall_leaves_what_is_not_ours(box: Box) -> None:
 
 @pytest.mark.slow
 def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
-    """Uninstall says if there is nothing to remove, and works without the environment, the checkout, git and Python."""
+    """Uninstall works without the environment, the checkout, git or Python, and says if there is nothing to remove."""
     expected = f"Nothing to remove: this script has not installed {NAME} in {box.program.parent}.\n"
     assert [box.check("--uninstall") for _ in range(2)] == [expected] * 2
     assert [box.refuse(HOME=None), box.refuse("--uninstall", HOME=None)] == [NO_HOME, NO_HOME]
@@ -374,7 +374,7 @@ def test_uninstall_of_what_is_not_all_there(box: Box) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["p q", "./x/../p q/", "{root}/p q"])
 def test_prefix_holds_everything(box: Box, place: str) -> None:
-    """All goes under --prefix, be its name relative, dotted, absolute or spaced; HOME is not needed."""
+    """Everything goes under --prefix, even if that path is relative or has dots or a space, and HOME is not needed."""
     (box.root / "x").mkdir()
     place, prefix = place.format(root=box.root), box.root / "p q"
     assert box.run(f"--prefix={place}", HOME=None).stdout == box.installed(prefix / "bin" / NAME)
@@ -387,7 +387,7 @@ def test_prefix_holds_everything(box: Box, place: str) -> None:
 
 @pytest.mark.slow
 def test_an_installation_is_found_again(box: Box) -> None:
-    """Without XDG_DATA_HOME or --prefix the second time, upgrade and uninstall follow the link in ~/.local/bin."""
+    """Upgrade and uninstall need no XDG_DATA_HOME or --prefix again: they follow the link in ~/.local/bin."""
     data = box.root / "data"
     box.check(XDG_DATA_HOME=str(data))
     assert (data / NAME / "current").exists()
@@ -405,7 +405,7 @@ def test_an_installation_is_found_again(box: Box) -> None:
 
 
 def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
-    """A relative HOME is taken as the current folder's."""
+    """A relative HOME is taken as relative to the current folder."""
     bin_folder = box.root / "rel/.local/bin"
     expected = box.installed(bin_folder / NAME)
     assert box.check(HOME="rel", PATH=f"{bin_folder}:{box.env['PATH']}") == expected
@@ -416,7 +416,7 @@ def test_a_relative_home_is_one_in_the_current_folder(box: Box) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("home", [None, "home"])
 def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
-    """As root, all goes to the system's folder and can be read by everybody, whatever the umask."""
+    """As root, the script installs under the system's folder, and everybody can read the files, whatever the umask."""
     fake_id(box.root / "stubs", 0)
     assert box.check(HOME=home, umask=0o077) == box.installed(box.system / "bin" / NAME)
     assert {path.name for path in box.system.iterdir()} == {"bin", "lib", "share"}
@@ -430,7 +430,7 @@ def test_root_installs_for_everybody(box: Box, home: str | None) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
 def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> None:
-    """If the program's folder is not on PATH, the line to put into the start file works when pasted there."""
+    """If the program's folder is not on PATH, a warning gives a line for the shell's start file that cures it."""
     if not shutil.which(shell):
         pytest.skip(f"there is no {shell}")
     box.env["HOME"] = f"{box.home}/it's $HOME"
@@ -445,7 +445,7 @@ def test_program_off_path_gets_the_line_that_cures_it(box: Box, shell: str) -> N
 
 
 def test_program_behind_another_is_reported(box: Box) -> None:
-    """If another program of the name comes first on PATH, it is named."""
+    """If another program of the same name comes first on PATH, a warning names it."""
     other = executable(box.root / "stubs" / NAME, "#!/bin/sh\n")
     done = box.run(PATH=f"{box.root}/stubs:{box.env['PATH']}")
     assert (done.returncode, done.stderr) == (0, f"warning: {other} comes first on PATH\n")
@@ -466,7 +466,7 @@ FOREIGN = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", FOREIGN)
 def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
-    """A program from elsewhere is left alone, by uninstall too; both say what it is and how to remove it."""
+    """A program from elsewhere is neither replaced nor uninstalled; both runs say what it is and how to remove it."""
     box.program.parent.mkdir(parents=True)
     quoted = {"home": f"'{box.home}'", "program": f"'{box.program}'"}
     subprocess.run(["sh", "-ec", FOREIGN[case][0].format_map(quoted)], check=True)
@@ -481,7 +481,7 @@ def test_foreign_program_is_never_replaced(box: Box, case: str) -> None:
 
 
 def test_first_python_that_will_do(box: Box) -> None:
-    """Without PYTHON, one too old and one without venv are passed over for one that will do, which is named."""
+    """Without PYTHON, the script skips a Python that is too old or has no venv, and names the one that it uses."""
     stubs = box.root / "stubs"
     stub(stubs / "python3", OLD)
     stub(stubs / "python3.13", BARE)
@@ -492,7 +492,7 @@ def test_first_python_that_will_do(box: Box) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_folder_that_cannot_be_written(box: Box) -> None:
-    """A folder that is another user's gets one line and a way out."""
+    """If a folder cannot be written to, install and uninstall end with one error and a way out."""
     box.check()
     for folder in (box.own, box.program.parent):
         folder.chmod(0o555)
@@ -503,7 +503,7 @@ def test_folder_that_cannot_be_written(box: Box) -> None:
 
 @pytest.mark.parametrize("way", ["sh", "sh ../other/link.sh", "sh ../other/copy.sh"])
 def test_checkout_is_needed(box: Box, way: str) -> None:
-    """From a pipe, a link or another project, even in the checkout, no package index is asked for the bare name."""
+    """From a pipe, a link or another project, the script refuses to run, and installs nothing from a package index."""
     other = box.root / "other"
     other.mkdir()
     (other / "pyproject.toml").write_text("[project]\nname = 'other'\n")
@@ -524,7 +524,7 @@ def test_checkout_is_found_from_any_folder(box: Box) -> None:
 
 @pytest.mark.parametrize("arguments", [["--frob"], ["--prefix"], ["--prefix", ""]])
 def test_wrong_usage(box: Box, arguments: list[str]) -> None:
-    """Arguments that make no sense get the usage on stderr and status 2."""
+    """Wrong arguments end with status 2, and with an error and the usage on stderr."""
     message = "--prefix needs a folder" if "--prefix" in arguments else "unknown argument: --frob"
     done = box.run(*arguments)
     usage = USAGE.replace(SYSTEM, str(box.system))
@@ -533,6 +533,6 @@ def test_wrong_usage(box: Box, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help(option: str) -> None:
-    """-h and --help print the usage, in an empty environment too; the script is executable and POSIX sh."""
+    """The script can be executed directly, and -h and --help print the usage even in an empty environment."""
     done = call(CHECKOUT / "install.sh", option, env={}, cwd=CHECKOUT)
     assert (done.returncode, done.stdout, done.stderr) == (0, USAGE, "")

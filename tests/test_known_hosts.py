@@ -1,4 +1,4 @@
-"""The ssh room: what the programs are asked, and what is done to `known_hosts`, against the real OpenSSH client."""
+"""The ssh package with the real OpenSSH client: what it asks the programs, and what it does to `known_hosts`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,7 @@ KEY, OTHER = key_of(1), key_of(2)
 
 
 def test_known_keys(tmp_path: Path) -> None:
-    """Plain, marked, pattern and negated lines are found with their numbers; what is no key, line or file is not.
-
-    Trusted are the plain ones whose key is not revoked in any of the files.
-    """
+    """Every valid line for a host is found with its number, and only plain lines of keys not revoked are trusted."""
     path = tmp_path / "known_hosts"
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "system").write_text(f"h.example {KEY}\n@revoked * {KEY}\n")
@@ -84,7 +81,7 @@ def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Pat
 
 
 def test_a_key_that_is_not_what_it_says_is_none() -> None:
-    """Nothing becomes a key unless its data is of the type in front of it."""
+    """A text is a host key only if its data is of the key type that stands in front of it."""
     texts = ("", "ssh-ed25519", f"ssh-rsa {KEY.data}", "ssh-ed25519 AAAA!", f"ssh-ed25519 {KEY.data[:-2]}", "1024 35")
     assert [text for text in texts if HostKey.from_words(text.split())] == []
 
@@ -104,13 +101,13 @@ def test_a_key_that_is_not_what_it_says_is_none() -> None:
     ],
 )
 def test_lookup_follows_ssh(options: str, name: str, files: tuple[str, ...]) -> None:
-    """Name and files are those of `ssh -G`: several files, blanks, aliases; a port in the command wins over git's."""
+    """A lookup uses the host name and the files that `ssh -G` gives, and a port in the ssh command wins over git's."""
     place = client.lookup(SshEndpoint("h.example", 2222), f"ssh -F none -o GlobalKnownHostsFile=/etc/g {options}")
     assert place[1:] == (name, files[0] if files else "", (*files, "/etc/g"), False)
 
 
 def test_lookup_reads_configuration(home: Path) -> None:
-    """The port of git wins over the configuration; the command is read by a shell, as git does it."""
+    """The port that git uses wins over ssh's configuration, and a shell reads the ssh command, as it does for git."""
     (home / "my ssh").symlink_to(str(shutil.which("ssh")))
     (home / "config").write_text("Port 2200\nHostName 1.2.3.4\nHashKnownHosts yes\n")
     command = '"$HOME/my ssh" -F config -o UserKnownHostsFile="$HOME/.ssh/ci" -o GlobalKnownHostsFile=none'
@@ -119,7 +116,7 @@ def test_lookup_reads_configuration(home: Path) -> None:
 
 
 def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:
-    """OpenSSH 7.2 prints its default files with a tilde: that is the home of the password file, not HOME."""
+    """The tilde in the default files that OpenSSH 7.2 prints is the home folder in the password file, not HOME."""
     place = client.lookup(H, "echo port 22; echo 'userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2' #")
     folder = pwd.getpwuid(os.getuid()).pw_dir
     assert place.files == (f"{folder}/.ssh/known_hosts", f"{folder}/.ssh/known_hosts2")
@@ -136,14 +133,14 @@ def test_lookup_expands_the_tilde_that_old_releases_leave() -> None:
     ],
 )
 def test_lookup_if_the_command_is_not_openssh(command: str, message: str) -> None:
-    """A GIT_SSH_COMMAND that does not know `-G` is an error in its own words, with the question as the hint."""
+    """If GIT_SSH_COMMAND cannot answer `-G`, the error says what went wrong, and the hint is the command to try."""
     with pytest.raises(RepositoryError, match=rf"^{message}$") as caught:
         client.lookup(H, command)
     assert caught.value.hints == (f"{command} -G -p 22 git@h.example",)
 
 
 def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a program of OpenSSH's is missing, the error says so, and what to install."""
+    """If a program of OpenSSH is missing, the error names it, and the hint says what to install."""
     (tmp_path / "sh").symlink_to(str(shutil.which("sh")))
     monkeypatch.setenv("PATH", str(tmp_path))
     questions: list[tuple[Callable[[], object], str]] = [
@@ -161,7 +158,7 @@ def test_without_ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_scan_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that says nothing is given up, and an `ssh-keyscan` that does not keep to its own time limit is ended."""
+    """A scan gives up on a silent host, and ends an `ssh-keyscan` that does not keep to its own time limit."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = SshEndpoint(*silent.getsockname())
         with pytest.raises(ServiceError, match=r"reached: it accepts the connection, but offers no host key$"):
@@ -173,7 +170,7 @@ def test_a_scan_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
-    """The keys that ssh offers are those of its identity files whose private part it has, and those of the agent."""
+    """The keys that ssh offers are those of the agent, and those of identity files whose private part it can use."""
     names = ("plain", "bare", "in-agent", "public-only", "elsewhere", "locked")
     files = {name: make_key(tmp_path / name) for name in names}
     keys = {name: public_key(path) for name, path in files.items()}
@@ -200,7 +197,7 @@ def test_offered_keys(tmp_path: Path, agent: Callable[[Path], None]) -> None:
     assert offered("IdentityAgent=none") == [plain, bare, locked]
     assert offered("IdentityAgent=$NO_SUCH") == [plain, bare, locked]
     assert offered("IdentityAgent=$SSH_AUTH_SOCK", f"IdentityFile={tmp_path}/%r-%h") == offered()
-    make_key(Path("none"))  # in the current folder: for ssh, "none" is no file
+    make_key(Path("none"))  # in the current folder: to ssh, "none" means no file
     assert offered("IdentityFile=none") == offered()
 
 
@@ -216,7 +213,7 @@ REMOVALS = [
 
 @pytest.mark.parametrize(("before", "after"), REMOVALS)
 def test_removal_does_exactly_that(tmp_path: Path, before: str, after: str) -> None:
-    """Pasted into sh, the command takes out the key for this host; what else there is stays, and a changed file."""
+    """The removal command takes out only the key of this host, and leaves a file alone that has changed meanwhile."""
     real, path = tmp_path / "it's real", tmp_path / "known_hosts"
     real.write_bytes(before.format(key=KEY, other=OTHER).encode())
     real.chmod(0o640)
@@ -238,7 +235,7 @@ def test_removal_does_exactly_that(tmp_path: Path, before: str, after: str) -> N
 
 
 def test_removal_of_hashed_lines_in_several_files(tmp_path: Path) -> None:
-    """A hashed line names one host, so it goes whole; one command edits all files."""
+    """One command edits several files, and removes hashed lines whole, since each of them names only one host."""
     paths = [tmp_path / "a b", tmp_path / "tab\there"]
     for path in paths:
         path.write_text(f"h.example {KEY}\n[h.example]:2222 {KEY}\n")
@@ -250,7 +247,7 @@ def test_removal_of_hashed_lines_in_several_files(tmp_path: Path) -> None:
 
 
 def test_no_removal_is_better_than_an_inexact_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no command for no entries, an odd alias or a read-only file, or if the new text's place is taken."""
+    """There is no removal command for an empty list, an odd alias or a read-only file, or if FILE.new exists."""
     path = tmp_path / "known_hosts"
     path.write_text(f"a&b,c {KEY}\nh {KEY}\n")
     odd, entries = (known_hosts.known_keys(name, [str(path)]) for name in ("a&b", "h"))
@@ -276,7 +273,7 @@ APPENDED = [
 
 @pytest.mark.parametrize(("before", "after"), APPENDED)
 def test_append_keeps_every_byte(tmp_path: Path, before: str | None, after: str) -> None:
-    """What is there stays as it is, a new entry gets a line of its own, and a known one adds nothing."""
+    """Appending keeps every byte of the file, gives a new entry a line of its own, and does not repeat a known one."""
     path = tmp_path / "known_hosts"
     if before is not None:
         path.write_text(before.format(key=KEY))
@@ -285,7 +282,7 @@ def test_append_keeps_every_byte(tmp_path: Path, before: str | None, after: str)
 
 
 def test_append_hashes_the_name(tmp_path: Path) -> None:
-    """With HashKnownHosts the name is not readable, each line has its own salt, and ssh-keygen finds them."""
+    """With HashKnownHosts, an appended name is hashed with a salt of its own per line, and ssh-keygen finds it."""
     path = tmp_path / "known_hosts"
     for _ in range(2):
         known_hosts.append(str(path), "[h.example]:2222", [KEY, OTHER], hashed=True)
@@ -297,7 +294,7 @@ def test_append_hashes_the_name(tmp_path: Path) -> None:
 
 
 def test_append_makes_private_files_and_leaves_modes_and_links_alone(tmp_path: Path) -> None:
-    """All missing folders are made 0700 and a missing file 0600; the modes of those that exist are not touched."""
+    """Missing folders get mode 0700 and a missing file 0600; existing modes and links are not changed."""
     made, there, link = tmp_path / "very" / "new" / "known_hosts", tmp_path / "there" / "known_hosts", tmp_path / "link"
     there.parent.mkdir(mode=0o755)
     there.touch(0o644)
@@ -312,7 +309,7 @@ def test_append_makes_private_files_and_leaves_modes_and_links_alone(tmp_path: P
 
 
 def test_append_looks_again_once_it_has_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What another run adds while this one waits for the lock is not added twice."""
+    """A key that another run adds while this one waits for the lock is not added twice."""
     path, real = tmp_path / "known_hosts", fcntl.flock
 
     def flock(file: FileIO, operation: int) -> None:
@@ -327,7 +324,7 @@ def test_append_looks_again_once_it_has_the_lock(tmp_path: Path, monkeypatch: py
 
 
 def test_append_without_room_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A write that stops half-way is taken back, and named."""
+    """If the disk is full, a partial write is taken back, and the error names the file and the reason."""
     path = tmp_path / "known_hosts"
     path.write_text("# mine\n")
 
@@ -343,7 +340,7 @@ def test_append_without_room_leaves_the_file_as_it_was(tmp_path: Path, monkeypat
 
 
 def test_append_where_it_cannot(tmp_path: Path) -> None:
-    """A path that can be no file, and a fifo, which would hang, are errors."""
+    """To append to a folder, to a fifo, which would hang, or to a path below a fifo is an error."""
     os.mkfifo(tmp_path / "fifo")
     not_regular, below = "{path} is not a regular file", "cannot write {path}: Not a directory"
     for name, error in ((".", not_regular), ("fifo", not_regular), ("fifo/known_hosts", below)):
@@ -353,7 +350,7 @@ def test_append_where_it_cannot(tmp_path: Path) -> None:
 
 
 def test_loads_without_fcntl_and_pwd(tmp_path: Path) -> None:
-    """On a system without these modules the program loads, and names what is missing once it is needed."""
+    """Without the modules fcntl and pwd, the ssh package loads, uses HOME, and names fcntl once it needs a lock."""
     script = (
         "import sys; sys.modules['fcntl'] = sys.modules['pwd'] = None\n"
         "from git_scalingo_region.errors import RepositoryError\n"

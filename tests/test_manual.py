@@ -1,4 +1,4 @@
-"""The manual page against the program, both ways: nothing undocumented, nothing documented that does not exist."""
+"""The manual page compared with the program: everything is documented, and everything documented exists."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ ROOT = Path(__file__).parent.parent
 MANUAL = ROOT / "man" / "git-scalingo-region.1"
 SOURCES = [path.read_text() for path in (ROOT / "git_scalingo_region").rglob("*.py")]
 
-# What requests reads by itself.
+# The variables that requests reads by itself.
 OF_REQUESTS = {"HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 
 
 def plain(line: str) -> str:
-    """Return a line of the page as it is read, without fonts, and without the space that .BR and its like leave out."""
+    """Return a line of the page as it is shown, without fonts and without the spaces that .BR and the like drop."""
     macro = re.match(r"\.(B|I|BR|RB|BI|IB|IR|RI|SH|SS|IP) ", line)
     if macro:
         words = shlex.split(line[macro.end() :].replace("\\", "\\\\").replace("'", "\\'"))
@@ -73,12 +73,12 @@ def tagged(section: str, tag: str) -> str:
 
 
 def words_of(section: str) -> set[str]:
-    """Return the tags of a section, one by one."""
+    """Return the tags of a section, with lists such as `-h, --help` split up."""
     return set(", ".join(tags(section)).split(", "))
 
 
 def test_describes_the_commands_in_the_words_of_the_help() -> None:
-    """The subsections of COMMANDS are the commands with their arguments, and each begins with the line of the help."""
+    """COMMANDS has a subsection for each command with its arguments, and each begins with the line of the help."""
     described = {name.partition("/")[2]: text for name, ((_, text), *_) in PAGE.items() if name.startswith("COMMANDS/")}
     assert list(described) == [command.synopsis for command in COMMANDS]
     assert [text.partition("\n")[0] for text in described.values()] == [command.help for command in COMMANDS]
@@ -88,23 +88,23 @@ OPTIONS = [*dict.fromkeys(option for command in COMMANDS for option in command.o
 
 
 def is_special(option: Option) -> bool:
-    """Return whether the SYNOPSIS names an option: those that nearly all commands have are `[OPTION]...` there."""
+    """Return whether the SYNOPSIS names an option; `[OPTION]...` stands there for those of nearly all commands."""
     return sum(option in command.options for command in COMMANDS) < len(COMMANDS) // 2
 
 
 def spelling(option: Option) -> str:
-    """Return an option as OPTIONS has it."""
+    """Return an option as OPTIONS shows it."""
     return ", ".join(f"{flag} {option.metavar}".rstrip() for flag in sorted(option.flags, key=len))
 
 
 def shown(option: Option) -> str:
-    """Return an option as the SYNOPSIS has it."""
+    """Return an option as the SYNOPSIS shows it."""
     flag = min(option.flags, key=len)
     return f"[{flag}{option.metavar and ' '}{option.metavar}]" + ("..." if option.repeated else "")
 
 
 def test_shows_every_command_in_the_synopsis() -> None:
-    """The SYNOPSIS gives each command the options that are its own, and its arguments."""
+    """The SYNOPSIS shows each command with its arguments and the options of its own."""
     ((_, text),) = PAGE["SYNOPSIS"]
     lines = re.sub(r"\n +", " ", text).splitlines()
     assert lines.pop() == "git scalingo-region --version"
@@ -120,14 +120,14 @@ def test_shows_every_command_in_the_synopsis() -> None:
 
 
 def holders(option: Option) -> str:
-    """Return the commands that have an option, as the manual says it."""
+    """Return the commands that have an option, in the words of the manual."""
     names = [command.name for command in COMMANDS if option in command.options or option is HELP]
     others = [command.name for command in COMMANDS if command.name not in names]
     return "all" if not others else f"all but {others[0]}" if len(others) == 1 else ", ".join(names)
 
 
 def test_describes_the_options_in_the_words_of_the_help() -> None:
-    """OPTIONS has each option with its spellings and its value, the commands that have it, and the text of the help."""
+    """OPTIONS shows each option with its spellings, its value, the commands that have it, and the text of the help."""
     written = {tag: text.splitlines() for tag, text in PAGE["OPTIONS"] if tag}
     assert written.pop("--version") == [VERSION.help]
     expected = {spelling(option): [f"({holders(option)})", option.help] for option in OPTIONS}
@@ -135,7 +135,7 @@ def test_describes_the_options_in_the_words_of_the_help() -> None:
 
 
 def test_lists_the_variables_that_the_program_reads() -> None:
-    """ENVIRONMENT holds every variable that the settings or a module reads, those of requests, and no other."""
+    """ENVIRONMENT lists the variables that the program or requests reads, SSH_AUTH_SOCK, and no other."""
     asked = set()
 
     class Recording(dict[str, str]):
@@ -149,22 +149,22 @@ def test_lists_the_variables_that_the_program_reads() -> None:
 
 
 def test_lists_the_keys_of_git_config_that_the_program_reads() -> None:
-    """CONFIGURATION holds the keys that the program asks for by name, and no other."""
+    """CONFIGURATION lists the keys of git config that the program asks for by name, and no other."""
     key = r"\"((?:scalingo|core|push|submodule)\.[a-z]+)\""
     asked = {name for source in SOURCES for name in re.findall(key, source)}
-    # A host, and a name under which a value is handed to git.
+    # Two matches are not keys: a host, and a name under which the program passes a value to git.
     assert {tag.lower() for tag in words_of("CONFIGURATION")} == asked - {builtin.DOMAIN, "scalingo.boolean"}
 
 
 def keys_of(value: Any) -> Iterator[str]:
-    """Yield the keys of a JSON value in order, those of a list's objects at their place."""
+    """Yield the keys of a JSON value in order, including those of objects and lists inside it."""
     for name, item in value.items() if isinstance(value, dict) else ():
         yield from (name, *keys_of(item))
     for item in value if isinstance(value, list) else ():
         yield from keys_of(item)
 
 
-# The commands whose JSON the manual gives, as they are named there, and what the test adds to some of them.
+# The commands whose JSON the manual shows, as it names them, and the arguments that the test adds to some of them.
 EXAMPLES = ["add", "url", "list", "show", "status", "sync", "setup", "setup --write", "trust", "trust --all", "doctor"]
 EXAMPLES += ["completion", "error"]
 ARGUMENTS = {"add": "osc-fr1 myapp", "url": "osc-fr1 myapp", "sync": "old --dry-run", "setup --write": "--dry-run"}
@@ -173,7 +173,7 @@ ARGUMENTS |= {"trust": "osc-fr1", "completion": "fish"}
 
 @pytest.mark.usefixtures("service", "offered")
 def test_gives_the_keys_of_the_json(repo: Repo, run: Run) -> None:
-    """The JSON of every command, and of an error, has the keys of a real answer, in its order, and no other."""
+    """The manual gives exactly the keys, in order, that the JSON of each command and of an error really has."""
     repo.git("remote", "add", "scalingo", "ssh://git@ssh.osc-fr1.scalingo.com/myapp.git")
     repo.git("remote", "add", "old", "ssh://git@ssh.osc-fr1.scalingo.com:2200/myapp.git")
     (repo.path / ".gitscalingo").write_text('[remote "scalingo"]\n\tapp = myapp\n\tregion = osc-fr1\n')
@@ -198,7 +198,7 @@ VALUES = {
 
 
 def test_gives_the_values_that_a_script_may_compare_with(repo: Repo, run: Run) -> None:
-    """The words that a key can hold, fields, states, checks and exit statuses are the program's, in order."""
+    """The manual lists exactly the program's JSON values, region fields, states, checks and exit statuses, in order."""
     for key, values in VALUES.items():
         text = [text for tag, text in PAGE["OUTPUT/JSON"] if tag == key][-1].partition(";")[0]
         assert [word for word in re.findall(r"[a-z]+(?:-[a-z]+)*", text) if word != "or"] == values
@@ -212,7 +212,7 @@ def test_gives_the_values_that_a_script_may_compare_with(repo: Repo, run: Run) -
 
 
 def test_has_the_sections_of_a_git_manual_in_their_order() -> None:
-    """The sections are in the order of git's own pages."""
+    """The sections of the manual are in the order that git's own pages use."""
     assert ", ".join(heading for heading in PAGE if "/" not in heading) == (
         "NAME, SYNOPSIS, DESCRIPTION, COMMANDS, OPTIONS, REGION, APP AND REMOTE, DECLARED REMOTES, OUTPUT, "
         "CONFIGURATION, ENVIRONMENT, FILES, EXIT STATUS, EXAMPLES, SECURITY, SEE ALSO"
@@ -220,7 +220,7 @@ def test_has_the_sections_of_a_git_manual_in_their_order() -> None:
 
 
 def test_gives_examples_that_the_program_takes() -> None:
-    """Each command line of EXAMPLES is one that the program can read."""
+    """The program can read each command line in EXAMPLES."""
     text = "".join(text for _, text in PAGE["EXAMPLES"])
     lines = re.findall(r"git scalingo-region ([^)\n]+)", text)
     assert len(lines) > 8
@@ -229,7 +229,7 @@ def test_gives_examples_that_the_program_takes() -> None:
 
 
 def test_says_the_versions_and_days_of_the_release() -> None:
-    """The manual, the change log and the examples of the action agree on them, and so does the built-in data."""
+    """All pages agree on the version and the day of the release, and the manual gives the day of the built-in data."""
     heading = shlex.split(MANUAL.read_text().partition("\n")[0].replace(r"\-", "-"))
     release = re.search(r"^## (\S+) - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert release
@@ -246,7 +246,7 @@ LINTS = {"mandoc": ["-T", "lint", "-W", "warning"], "groff": ["-man", "-ww", "-T
 
 @pytest.mark.parametrize("program", LINTS)
 def test_is_clean(program: str) -> None:
-    """Both formatters read the page without a warning."""
+    """Both mandoc and groff read the manual page without a warning."""
     if not shutil.which(program):
         pytest.skip(f"{program} is not installed")
     command = [program, *LINTS[program], str(MANUAL)]
@@ -255,7 +255,7 @@ def test_is_clean(program: str) -> None:
 
 
 def test_fits_eighty_columns() -> None:
-    """No line of the rendered page is cut or broken in a terminal of 80 columns, and no word is hyphenated."""
+    """No line of the rendered manual page is longer than 80 columns."""
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
     page = subprocess.run(["mandoc", "-T", "ascii", str(MANUAL)], check=True, capture_output=True, text=True).stdout

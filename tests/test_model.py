@@ -1,4 +1,4 @@
-"""The values of the program's own field, against git and ssh where those read the same texts."""
+"""Names, ssh endpoints, remote urls and regions: what is accepted, and that git and ssh read it in the same way."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ endpoints = st.builds(SshEndpoint, hosts, st.integers(1, 65535))
 apps = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True).filter(lambda name: len(name) <= 48)
 users = st.sampled_from(["git", "", "deploy", "a.b-c_d"])
 urls = st.builds(RemoteUrl, endpoints, apps, users, st.sampled_from([".git", ""]))
-# What could be taken for a url: its parts and its punctuation, in any order.
+# Texts that look like a url: the parts and the punctuation of one, in any order.
 WORDS = "ssh:// git+ssh:// https:// ext:: // host h.example ::1 1.2.3.4 0x7f \u212a app .git %61 A 22 git@"
 url_like = st.lists(st.sampled_from([*WORDS.split(), *"[]:/~@-?# "]), max_size=9).map("".join)
 
 
 def refusal(check: Callable[[Any], object], text: object) -> tuple[str, tuple[str, ...]]:
-    """Return message and hints of the refusal of a text."""
+    """Return the message and the hints of the error that refuses a text."""
     with pytest.raises(InvalidInput) as caught:
         check(text)
     assert caught.value.exit_status == ExitStatus.USAGE
@@ -45,7 +45,7 @@ NO_APPS = {
 
 
 def test_names_of_apps() -> None:
-    """What the platform accepts is an app name; the refusal says what one looks like, and which one was meant."""
+    """A valid app name is accepted; the error for any other text describes one, and may suggest the one meant."""
     for name in ("a", "0", "myapp", "my-app-2", "a" * 48):
         assert model.check_app_name(name) == name
     rule = "use lower-case letters, digits and single hyphens inside the name, at most 48 characters"
@@ -57,7 +57,7 @@ def test_names_of_apps() -> None:
 
 
 def test_names_of_regions() -> None:
-    """A plain word can name a region, known or not; anything else is refused, with the command that lists them."""
+    """A plain word is accepted as a region name; any other text is refused, with the command that lists the regions."""
     for name in ("osc-fr1", "osc_secnum.fr1", "r" * 63):
         assert model.check_region_name(name) == name
     hints = ("git scalingo-region list",)
@@ -68,7 +68,7 @@ def test_names_of_regions() -> None:
 
 
 def admitted_by_git(names: list[str], repository: Path) -> set[str]:
-    """Ask one git process which of `refs/remotes/NAME/x` are refs; it reads a line from its last blank on."""
+    """Return the names for which `refs/remotes/NAME/x` is a valid ref; git reads a line only from its last blank on."""
     lines = "".join(f"refs/remotes/{name}/x\n" for name in names).encode("utf-8", "surrogateescape")
     command = ["git", "show-ref", "--exclude-existing"]
     done = subprocess.run(command, cwd=repository, input=lines, check=True, capture_output=True)
@@ -88,11 +88,11 @@ names = st.text(alphabet="aé./@{}-^~:?*[\\\x7f\x01'\"$\udc80", max_size=6) | st
     ["", *["/", ".", "a.", "a./b", ".a", "a/.b", "a.lock", "a.lock/b", "a.lockb", "@", "a@", "@{", "a//b", "/a", "a/"]]
 )
 def test_remote_names_are_those_that_git_admits(bare: Path, names: list[str]) -> None:
-    """A remote's name is accepted if and only if git can keep its branches under it, and it looks like no option."""
+    """A remote name is accepted if and only if git can keep branches under it and it does not look like an option."""
     admitted = admitted_by_git(names, bare)
     rule = "use letters, digits, hyphens, dots and slashes, as in scalingo or team/staging"
     for name in names:
-        # git check-ref-format(1) admits no blanks; the question cannot hold them.
+        # git check-ref-format(1) admits no blanks, and the question to git cannot contain them.
         if name in admitted and name and not name.startswith("-") and not set(" \t\n\v\f\r\0") & set(name):
             assert model.check_remote_name(name) == name
         else:
@@ -113,7 +113,7 @@ def test_remote_names_are_those_that_git_admits(bare: Path, names: list[str]) ->
     ],
 )
 def test_spellings_of_an_endpoint(text: str, written: str, known_hosts_name: str) -> None:
-    """An endpoint may be written with and without port, in any case, and with an IPv6 address in any form."""
+    """An ssh endpoint may be written with or without a port, in any case, and with an IPv6 address in any form."""
     endpoint = SshEndpoint.parse(text)
     assert (str(endpoint), endpoint.known_hosts_name) == (written, known_hosts_name)
 
@@ -128,14 +128,14 @@ NO_ENDPOINTS = [
 
 
 def test_other_endpoints_are_refused() -> None:
-    """What is not a plain host with a port from 1 to 65535 is no endpoint."""
+    """A text is refused as an ssh endpoint unless it is a plain host, with or without a port from 1 to 65535."""
     for text in NO_ENDPOINTS:
         message, _ = refusal(SshEndpoint.parse, text)
         assert message.endswith("is not an ssh endpoint: expected one like ssh.osc-fr1.scalingo.com"), text
 
 
 def spellings(url: RemoteUrl) -> list[str]:
-    """Return the ways in which git lets one write the url."""
+    """Return the spellings of the url that git accepts."""
     host, port = url.endpoint.host, url.endpoint.port
     at = f"{url.user}@" if url.user else ""
     path = f"{url.app}{url.suffix}"
@@ -152,7 +152,7 @@ def spellings(url: RemoteUrl) -> list[str]:
 @pytest.mark.slow
 @given(urls)
 def test_a_remote_url_is_read_in_every_spelling(url: RemoteUrl) -> None:
-    """All of git's spellings of one place are the same value, and so is the text that it writes."""
+    """All spellings that git accepts for one remote url, and the one that the program writes, are read as one value."""
     assert {RemoteUrl.parse(text) for text in [str(url), *spellings(url)]} == {url}
     assert SshEndpoint.parse(str(url.endpoint).upper()) == SshEndpoint.parse(str(url.endpoint)) == url.endpoint
 
@@ -168,7 +168,7 @@ NO_URLS = [
 
 
 def test_other_urls_are_no_app() -> None:
-    """Another scheme, another path, or what git or ssh could take for an option is no url of an app."""
+    """A url with another scheme or path, or that git or ssh could take for an option, is not an app's url."""
     assert [text for text in NO_URLS if RemoteUrl.try_parse(text)] == []
 
 
@@ -176,7 +176,7 @@ def test_other_urls_are_no_app() -> None:
 @settings(max_examples=60)
 @given(urls.flatmap(lambda url: st.sampled_from(spellings(url))) | url_like.filter(RemoteUrl.try_parse))
 def test_git_reads_a_remote_url_as_we_do(bare: Path, text: str) -> None:
-    """Whatever is accepted as an app's url, git reads as ssh to the same user, host and port, and the same path."""
+    """Every url that is accepted as an app's url is read by git as ssh to the same user, host, port and path."""
     url = RemoteUrl.parse(text)
     answer = git("fetch-pack", "--diag-url", text, cwd=bare).splitlines()[1:]
     said = dict(line.removeprefix("Diag: ").split("=", 1) for line in answer)
@@ -192,7 +192,7 @@ def test_git_reads_a_remote_url_as_we_do(bare: Path, text: str) -> None:
 @settings(max_examples=25)
 @given(endpoints)
 def test_ssh_reads_an_endpoint_as_we_do(endpoint: SshEndpoint) -> None:
-    """The ssh program goes to exactly the host and the port that were parsed, as the user git."""
+    """The ssh program reads an endpoint as exactly the host and port that were parsed, with the user git."""
     command = ["ssh", "-F", "none", "-G", "-p", str(endpoint.port), f"git@{endpoint.host}"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     said = dict(line.partition(" ")[::2] for line in done.stdout.splitlines())
@@ -203,7 +203,7 @@ REGION = {**region_json("osc-fr1", default=True), "display_name": "Paris - Outsc
 
 
 def test_a_region_has_the_form_of_the_api() -> None:
-    """A region is read from, and written to, the API's own form; it needs only a name and an endpoint."""
+    """A region is read and written in the form of the API, and needs only a name and an ssh endpoint."""
     assert list(Region.from_json(REGION).to_json().items()) == list(REGION.items())
     short = Region.from_json({"name": "r1", "ssh": "h.example", "api": None, "future_field": [1]})
     assert (short, str(short)) == (Region("r1", "", SshEndpoint("h.example", 22)), "r1")
@@ -214,11 +214,11 @@ def listed(*regions: object) -> dict[str, object]:
 
 
 def odd(field: str, *values: object) -> list[object]:
-    """Return for each of the values a list with a region that has it in this field."""
+    """Return, for each value, a region list whose only region has that value in this field."""
     return [listed({**REGION, field: value}) for value in values]
 
 
-# What the refusal says in the end, and what is refused.
+# The end of the error message, and the lists that get it.
 NO_LISTS: dict[str, list[object]] = {
     "it holds no list of regions": [None, [REGION], {}, {"regions": []}, {"regions": {}}],
     "it holds more than 256 regions": [listed(*({"name": f"r{n}", "ssh": "h"} for n in range(257)))],
@@ -238,7 +238,7 @@ NO_LISTS: dict[str, list[object]] = {
 
 @pytest.mark.parametrize("reason", NO_LISTS)
 def test_a_list_that_breaks_the_form_is_refused(reason: str) -> None:
-    """Without regions, or with too many, twins, two defaults or an odd field, a list is refused, with the reason."""
+    """A region list that is empty, too long, or has twins, two defaults or an odd field is refused, with the reason."""
     for value in NO_LISTS[reason]:
         assert refusal(parse_regions, value)[0].endswith(reason)
 
@@ -278,6 +278,6 @@ PLATFORM = Platform(
     ],
 )
 def test_a_host_tells_the_region(text: str, region: str | None) -> None:
-    """A url's endpoint, else its host, tells the region; "" if it does not tell, None if it is not Scalingo's."""
+    """The endpoint of a url, or else its host, tells its region; it is "" if unknown, and None if not Scalingo's."""
     url = RemoteUrl.parse(text)
     assert (PLATFORM.region_name(url) if PLATFORM.owns(url) else None) == region

@@ -28,12 +28,12 @@ SHORT = "sc:myapp.git"
 RIGHT, OLD, EVIL = OSC_FR1.removesuffix("myapp.git"), STALE.removesuffix("myapp.git"), "git@evil.example:"
 MAIN, INCLUDED, WORKTREE = "file:.git/config", "file:shared", "file:.git/config.worktree"
 
-# (scope, origin, variable, value) of remote.scalingo, or of another key with a dot.
+# (scope, origin, variable, value): a variable of remote.scalingo, or a whole key if it has a dot.
 Setting = tuple[str, str, str, str]
 
 
 def setter(variable: str, scope: str = "local", origin: str = MAIN) -> Callable[..., Setting]:
-    """Return a function of a value that is the setting of the remote, in another file if one is named."""
+    """Return a function that makes a setting of the remote from a value and, if it is not the usual one, a file."""
     return lambda value, place=origin: (scope, place, variable, value)
 
 
@@ -66,12 +66,12 @@ def plan(*items: Setting, force: bool = False, resets: bool = False) -> Plan:
 
 
 def change(variable: str, *old: str, to: str = OSC_FR1, origin: str = MAIN) -> Change:
-    """Return the change of the old values to the new one, "" for none."""
+    """Return the change from the old values to the new one; "" means that there is no new value."""
     return Change(origin, f"remote.scalingo.{variable}", old, (to,) if to else ())
 
 
 def refusal(*items: Setting, force: bool = False) -> tuple[str, tuple[str, ...]]:
-    """Return message and hints of the conflict that adding the remote is."""
+    """Return the message and the hints of the conflict that adding the remote raises."""
     with pytest.raises(RemoteConflict) as caught:
         plan(*items, force=force)
     return caught.value.message, tuple(caught.value.hints)
@@ -91,7 +91,7 @@ STATES = [
     ([url(NO_USER)], NO_USER, FR1, State.STALE, "url", "url"),
     ([url(STALE[:-4])], STALE[:-4], FR1, State.STALE, "url", "url"),
     ([url(SECNUM, INCLUDED)], SECNUM, SEC, State.CURRENT, "url", ""),
-    # url and pushurl: the push counts, in a region of its own, but a stale url to fetch from is stale as well
+    # url and pushurl: the push url counts, even in another region, but a stale fetch url makes the remote stale too
     ([url(OSC_FR1), pushurl(SECNUM)], SECNUM, SEC, State.CURRENT, "pushurl", ""),
     ([url(ELSEWHERE), pushurl(SECNUM)], SECNUM, SEC, State.CURRENT, None, ""),
     ([url(SECNUM), pushurl(STALE)], STALE, FR1, State.STALE, "url pushurl", "pushurl"),
@@ -113,7 +113,7 @@ STATES = [
     ([url(GONE), url(OSC_FR1)], GONE, "agora-fr1", State.UNKNOWN_REGION, None, ""),
     ([url("git@two.example:a.git")], "git@two.example:a.git", "", State.UNKNOWN_REGION, "url", ""),
     ([url("ssh://git@two.example:2202/a.git")], "[git@two.example:2202]:a.git", "second", State.CURRENT, "url", ""),
-    # insteadOf and pushInsteadOf (not for a pushurl): away from the region, to it, and between others
+    # insteadOf, and pushInsteadOf (which git ignores for a pushurl): away from the region, to it, and between others
     ([url(OSC_FR1), instead(OLD, RIGHT)], OSC_FR1, FR1, State.DIVERTED, "", ""),
     ([url(OSC_FR1), push_instead(EVIL, RIGHT)], OSC_FR1, FR1, State.DIVERTED, "", ""),
     ([url(STALE), instead(RIGHT, OLD)], OSC_FR1, FR1, State.CURRENT, "", ""),
@@ -137,7 +137,7 @@ NOT_OURS = [
 
 
 def replacing(items: list[Setting], variables: str, url: str) -> Plan:
-    """Return the plan that gives these variables the url of the app; it leads to `url`."""
+    """Return the plan that sets these variables to the app's url, after which the remote points at `url`."""
     is_new = [key in variables.split() and value != OSC_FR1 for _, _, key, value in items]
     changes = tuple(change(item[2], item[3], origin=item[1]) for item, new in zip(items, is_new) if new)
     after = configured(*((*item[:3], OSC_FR1 if new else item[3]) for item, new in zip(items, is_new)))
@@ -154,7 +154,7 @@ def replacing(items: list[Setting], variables: str, url: str) -> Plan:
 def test_a_remote_of_scalingo(
     items: list[Setting], place: str, region: str, state: State, add: str | None, sync: str | None
 ) -> None:
-    """It is judged by where its push goes, then by its other urls; `add` replaces all that differ, `sync` the stale."""
+    """A remote is judged by its push url, then its others; `add` replaces all that differ, `sync` only stale ones."""
     examiner = examiner_of(configured(*items))
     found = examiner.examine("scalingo")
     assert found
@@ -174,12 +174,12 @@ def test_a_remote_of_scalingo(
 
 @pytest.mark.parametrize("items", NOT_OURS)
 def test_other_remotes_are_not_judged(items: list[Setting]) -> None:
-    """A remote is Scalingo's only if one of its urls is, as it is or as git rewrites it."""
+    """A remote counts as Scalingo's only if one of its urls does, as it is configured or as git rewrites it."""
     assert examiner_of(configured(*items)).examine("scalingo") is None
 
 
 def test_an_empty_url_empties_the_list() -> None:
-    """What an empty url takes out of force does not count; a new url is added behind it, so that it is in force."""
+    """A url that an empty one cancels does not count, and a new url is added after the empty one, so that it counts."""
     found = examiner_of(configured(url(STALE), url(""), url(OSC_FR1), resets=True)).examine("scalingo")
     assert found
     assert (found.state, found.remote.push_urls) == (State.CURRENT, (OSC_FR1,))
@@ -200,7 +200,7 @@ FETCH = change("fetch", to="+refs/heads/*:refs/remotes/scalingo/*", origin="")
     ],
 )
 def test_a_remote_without_urls_is_created(items: list[Setting], fetch: list[Change]) -> None:
-    """A remote that has no url gets one, and git's own refspec unless it has one, in the main configuration file."""
+    """A remote without a url gets one in the main configuration file, and git's usual refspec unless it has its own."""
     changes = (change("url", origin=""), *fetch)
     assert plan(*items) == Plan("scalingo", Outcome.CREATED, URL, OSC_FR1, None, changes, (OSC_FR1,))
 
@@ -233,14 +233,14 @@ def test_another_remote_is_a_conflict(items: list[Setting], reason: str, hint: s
 
 
 def test_force_hides_an_inherited_url_beside_the_repositorys_own() -> None:
-    """A pushurl hides an inherited url, even if the repository itself has the right url already."""
+    """With --force, a pushurl hides an inherited url, even if the repository itself already has the right url."""
     planned = plan(home_url(ELSEWHERE), url(OSC_FR1), force=True)
     hidden = (change("pushurl", origin=""),)
     assert (planned.outcome, planned.changes, planned.push_urls) == (Outcome.UPDATED, hidden, (OSC_FR1,))
 
 
 def test_force_keeps_the_empty_values_that_hide_inherited_ones() -> None:
-    """Since git 2.46 an empty value may be all that keeps the user's own urls out of force."""
+    """With --force, an empty value is kept, since from git 2.46 on it may be all that hides the user's own urls."""
     inherited, own = (home_url(ELSEWHERE), home_pushurl(ELSEWHERE)), (url(""), pushurl(""), url(ELSEWHERE))
     planned = plan(*inherited, *own, force=True, resets=True)
     changed = Change(MAIN, "remote.scalingo.url", ("", ELSEWHERE), ("", OSC_FR1))
@@ -256,6 +256,6 @@ def test_force_keeps_the_empty_values_that_hide_inherited_ones() -> None:
     ],
 )
 def test_force_does_not_claim_what_it_cannot_do(items: list[Setting], place: str) -> None:
-    """An inherited pushurl and a helper cannot be replaced from here, and --force says so."""
+    """--force does not replace an inherited pushurl or a remote helper, and the error says that it cannot."""
     message = f"--force cannot replace the remote 'scalingo' from here: remove it{place} first"
     assert refusal(*items, force=True)[0] == message

@@ -1,4 +1,4 @@
-"""`process`: how a program ends, whatever it has started."""
+"""`process`: how a run of a program ends, whatever that program has started."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from git_scalingo_region.process import Finished, run
 
 
 def test_what_a_program_wrote_counts_even_if_its_streams_stay_open() -> None:
-    """A program that has ended is not late because something that it started holds its streams."""
+    """A program that has ended in time does not count as late if a child process keeps its streams open."""
     script = (
         "import subprocess, sys; subprocess.Popen(['sleep', '3'], start_new_session=True);"
         "print('out', flush=True); print('error', file=sys.stderr); sys.exit(124)"
@@ -21,7 +21,7 @@ def test_what_a_program_wrote_counts_even_if_its_streams_stay_open() -> None:
 
 
 def test_a_late_program_ends_with_all_that_it_started() -> None:
-    """After its time a program is ended, with its children, and what it wrote does not count."""
+    """A program that exceeds its time limit is ended with all its children, and its output is dropped."""
     started = time.monotonic()
     late = run("sh", "-c", "echo out; sleep 60; sleep 60", seconds=0.5)
     assert (late.timed_out, late.output, late.error) == (True, "", "nothing within 0.5 seconds")
@@ -29,6 +29,6 @@ def test_a_late_program_ends_with_all_that_it_started() -> None:
 
 
 def test_an_argument_that_no_program_can_take() -> None:
-    """A NUL in an argument is an error in one sentence."""
+    """An argument with a NUL in it is an error that says in one sentence why git cannot be run."""
     with pytest.raises(RepositoryError, match=r"^git cannot be run: embedded null byte$"):
         run("git", "a\0b")

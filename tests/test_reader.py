@@ -1,4 +1,4 @@
-"""The plain reader, held against Typer: whatever line it accepts, Typer reads in the same way."""
+"""The plain reader compared with Typer: Typer reads every line that the reader accepts in the same way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = st.one_of(
 
 @st.composite
 def well_formed(draw: st.DrawFn) -> list[str]:
-    """Draw a line that the reader must accept: options in any order and spelling, and no argument too many."""
+    """Draw a line that the reader must accept: options in any order and spelling, and not too many arguments."""
     command = draw(st.sampled_from(COMMANDS))
     parts = [
         [flag]
@@ -47,7 +47,7 @@ def well_formed(draw: st.DrawFn) -> list[str]:
 
 @given(st.lists(WORDS, max_size=5).flatmap(lambda rest: st.sampled_from([[n, *rest] for n in [*BY_NAME, *rest[:1]]])))
 def test_typer_reads_what_the_reader_accepts_in_the_same_way(line: list[str]) -> None:
-    """On random lines, well-formed and not, the reader gives Typer's answer or none."""
+    """For a random line, well-formed or not, the reader gives the same answer as Typer, or none."""
     call = reader.read(line)
     if call is not None:
         assert call == parser.parse(line)
@@ -56,14 +56,14 @@ def test_typer_reads_what_the_reader_accepts_in_the_same_way(line: list[str]) ->
 @pytest.mark.slow
 @given(well_formed())
 def test_plain_lines_need_no_typer(line: list[str]) -> None:
-    """The reader accepts every plain line, and Typer agrees with what it says."""
+    """The reader accepts every well-formed line, and reads it as Typer does."""
     call = reader.read(line)
     assert call is not None
     assert call == parser.parse(line)
 
 
 def test_the_declaration_is_consistent() -> None:
-    """An option means the same in every command, names are unique, and exclusions are known to the command."""
+    """Options are the same in every command, names are unique, excluded options exist, and help fits in 80 columns."""
     by_flag: dict[str, Option] = {}
     for command in COMMANDS:
         names = [parameter.name for parameter in command.parameters]
@@ -84,7 +84,7 @@ VERSION = "import os; from git_scalingo_region.cli.run import run; assert run(['
 
 @pytest.mark.parametrize(("code", "never"), [(READ, HEAVY), (VERSION, {*HEAVY, "typing", "re"})])
 def test_what_is_loaded(code: str, never: set[str]) -> None:
-    """Reading a plain line loads no library; `--version` does not even load the declaration."""
+    """Reading a plain line loads no heavy module, and `--version` does not even load `typing` or `re`."""
     program = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert set(done.stderr.split()) & never == set()

@@ -1,4 +1,4 @@
-"""The README, and the pages beside it, against the program: examples are run, and print what is shown."""
+"""The README and the pages beside it: their examples are run, and print what is shown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PUBLISHED = builtin.fingerprints(SshEndpoint("ssh.osc-fr1.scalingo.com"))
 SHELLS = ("sh", "bash", "zsh", "fish")
 
-# The first is also what .ci/run looks for.
+# .ci/run looks for this line in the README, too.
 TEST_LINE = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
 
 
@@ -61,7 +61,7 @@ def need(*programs: str) -> None:
 
 
 def run_in_terminal_order(line: str) -> str:
-    """Run one line and return stdout and stderr as they come; the program runs in this process."""
+    """Run one line and return stdout and stderr in the order of writing; the program itself runs in this process."""
     words = shlex.split(line)
     if words[:2] != ["git", "scalingo-region"]:
         return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
@@ -98,7 +98,7 @@ def test_examples_print_what_is_shown(
 
 
 def test_pictures_show_what_the_program_prints() -> None:
-    """The pictures, drawn again from what the program prints on a terminal, are those in docs."""
+    """The pictures in docs show exactly what the program prints on a terminal."""
     picture = load_tool("picture")
     need("ssh")
     text = picture.session()
@@ -108,7 +108,7 @@ def test_pictures_show_what_the_program_prints() -> None:
 
 
 def test_every_command_is_mentioned_in_a_line_that_the_program_takes() -> None:
-    """Each call in the README, in text and in scripts, can be read, and a newcomer finds each command."""
+    """The program can read every call that the README shows, and the README mentions every command."""
     for line in program_lines():
         assert not isinstance(parse(shlex.split(line)), str)
     words = {word for text in re.findall(r"`([^`\n]+)`", README) for word in text.split()}
@@ -116,7 +116,7 @@ def test_every_command_is_mentioned_in_a_line_that_the_program_takes() -> None:
 
 
 def test_setup_and_tests_are_one_line_each() -> None:
-    """From a fresh machine to a remote, and to the tests, is one command line each; the second comes right after it."""
+    """In the README, one line leads from a fresh machine to a remote, and the next script is one line for the tests."""
     assert re.fullmatch(r"\./install\.sh && .* add osc-fr1 myapp\n", SETUP)
     assert f"{TEST_LINE}\n" == TESTS
     assert README.count("pytest\n") == 1
@@ -125,7 +125,7 @@ def test_setup_and_tests_are_one_line_each() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_lines_work_as_printed(shell: str, tmp_path: Path, home: Path) -> None:
-    """In each shell, the first line makes the remote and stays in the checkout; others make the completion files."""
+    """In each shell, the setup line makes the remote and stays in the checkout, and the completion lines work."""
     need(shell)
     for script in blocks("sh"):
         subprocess.run([shell, "-n"], check=True, input=script, text=True)
@@ -146,7 +146,7 @@ def test_the_lines_work_as_printed(shell: str, tmp_path: Path, home: Path) -> No
 
 @pytest.mark.usefixtures("home")
 def test_the_declared_remotes_are_made(repo: Repo) -> None:
-    """The file that the README shows declares two remotes, and the last line for a team makes them."""
+    """The `.gitscalingo` that the README shows declares two remotes, and the `setup` line after it makes them."""
     (declared,) = blocks("ini")
     (repo.path / FILE).write_text(declared)
     line = TEAM.splitlines()[-1].replace(" --trust", " --offline").split()

@@ -1,10 +1,10 @@
 # Bash completion for `git scalingo-region`, and for `git-scalingo-region` typed as one word.
 #
 # Git's own completion finds _git_scalingo_region by its name, and sets cur, cword, words and
-# __git_cmd_idx for it. All candidates go through git's __gitcomp: it ends a word with the space that
-# git's registration (-o nospace) leaves out, and git's zsh wrapper replaces it, so that this file serves that wrapper too (hence no variable named `commands` or `options`:
-# zsh has its own). Nothing here starts Python or uses the network: a TAB costs one small file, or
-# a question or two to git.
+# __git_cmd_idx for it. All candidates go through git's __gitcomp, which ends a word with the space
+# that git's registration (-o nospace) leaves out. Git's zsh wrapper has a __gitcomp of its own, so that
+# this file serves the wrapper too (hence no variable named `commands` or `options`: zsh has its own).
+# Nothing here starts Python or uses the network: a TAB reads one small file, or asks git a question or two.
 # shellcheck disable=SC2154 # Git sets cur, cword and words.
 
 # The first function sets opts and slots, the second one kind: what each place on the line takes.
@@ -43,7 +43,7 @@ __git_scalingo_region_option ()
 }
 # END
 
-# Set offers to the region names: those that the program cached last, or else the embedded ones.
+# Set offers to the region names: the ones that the program cached last, or else the embedded ones.
 __git_scalingo_region_names ()
 {
 	# In other locales a-z may hold capitals and accents.
@@ -83,7 +83,7 @@ __git_scalingo_region_declared ()
 		done
 }
 
-# Set offers to what is offered for a value of this kind. Regions, which are asked for most, need no subshell.
+# Set offers to the candidates for a value of this kind. Regions, which are completed most, need no subshell.
 __git_scalingo_region_offers ()
 {
 	offers=""
@@ -112,8 +112,8 @@ _git_scalingo_region ()
 	local opts="" slots="" kind="" command="" positionals=0 dashdash="" option="" value="$cur"
 	local offers="" given=" " left="" word i
 
-	# What stands before the cursor. If __git_cmd_idx is not set (git before 2.31), the words before
-	# the command are passed over.
+	# Read the words before the cursor. If __git_cmd_idx is not set (git before 2.31), the words before
+	# the command are skipped.
 	for ((i = ${__git_cmd_idx:-0} + 1; i < cword; i++)); do
 		word="${words[i]}"
 		given="$given${word%%=*} "
@@ -175,7 +175,7 @@ _git_scalingo_region ()
 }
 
 # `git-scalingo-region` as one word: git's __git_complete wraps the function so that the same
-# variables are set. It may not be loaded yet.
+# variables are set. Git's completion may not be loaded yet.
 if [[ -n "${BASH_VERSION-}" ]]; then
 	if ! declare -F __git_complete >/dev/null; then
 		if declare -F _comp_load >/dev/null; then

@@ -3,10 +3,10 @@
 # is git-scalingo-region.conf.fish.) It forwards without git's own options, so that the remotes offered
 # after `git -C DIR` are those of the current folder.
 #
-# Nothing here starts Python or uses the network: a TAB costs one small file, or a question or two
-# to git.
+# Nothing here starts Python or uses the network: a TAB reads one small file, or asks git a
+# question or two.
 
-# Print the region names: those that the program cached last, or else the embedded ones.
+# Print the region names: the ones that the program cached last, or else the embedded ones.
 function __git_scalingo_region_regions
     set -l folder "$XDG_CACHE_HOME"
     set -l names
@@ -60,13 +60,13 @@ function __git_scalingo_region_words
     end
 end
 
-# Succeed in one of these commands; '' stands for the place where a command is to come.
+# Succeed if the line has one of these commands; '' means that it has no command yet.
 function __git_scalingo_region_in
     set -l words (__git_scalingo_region_words)
     contains -- "$words[1]" $argv
 end
 
-# Succeed in one of these commands, if that many arguments come before the cursor.
+# Succeed if the line has one of these commands, and that many arguments before the cursor.
 function __git_scalingo_region_at
     set -l words (__git_scalingo_region_words)
     contains -- "$words[1]" $argv[2..]; and test (count $words) -eq (math $argv[1] + 1)

@@ -1,7 +1,7 @@
 """Changes to the configuration: planned, edited by git in a copy, and put in place under git's own lock.
 
-At any moment, even if this program is killed, the file holds either the old text or the new one. git itself, run by
-GitPython, edits the copy, so that nothing else has to read or write git's format.
+At any moment, even if this program is killed, each file holds either the old text or the new one. git itself, run
+by GitPython, edits the copy, so that nothing else has to read or write git's format.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Decide = Callable[[Configuration], Sequence[Plan]]
 
 
 def carry_out(repository: Repository, configuration: Configuration, decide: Decide, *, dry_run: bool) -> Sequence[Plan]:
-    """Plan, and make the changes of all plans in one step; return the plans. A dry run only plans.
+    """Make the plans, carry out all their changes in one step, and return the plans; a dry run only plans.
 
-    The plan is made again under the lock, since another process may have changed the configuration meanwhile.
+    The plans are made again under the locks, since another process may have changed the configuration meanwhile.
 
     Raises what `decide` raises, and `RepositoryError` if git refuses a remote, or if a file cannot be written, stays
-    locked, or is one that git reads more than once.
+    locked, or is read by git more than once.
     """
     plans = decide(configuration)
     edited = [change for plan in plans for change in plan.changes]
     if edited and not any(value is VALUELESS for change in edited for value in change.old):
         repository.check_remotes()  # before anything is written
-    while not dry_run and (paths := sorted(_by_path(repository, plans))):  # in the same order in all runs: no deadlock
-        gitpython()  # loading it takes a while: do that before taking the lock
+    while not dry_run and (paths := sorted(_by_path(repository, plans))):  # the same order in all runs: no deadlock
+        gitpython()  # it is slow to load: do that before taking the locks
         with _locked(paths):
             configuration = repository.read()
             plans = decide(configuration)
@@ -48,7 +48,7 @@ def carry_out(repository: Repository, configuration: Configuration, decide: Deci
 
 
 def write_values(path: str, values: Mapping[str, str]) -> None:
-    """Give each key of a file in git's format one value, in one step; everything else in the file stays.
+    """Set each key to a single value, all in one step, in a file in git's format; leave the rest of the file as it is.
 
     Raises `RepositoryError` as `carry_out` does.
     """
@@ -59,7 +59,7 @@ def write_values(path: str, values: Mapping[str, str]) -> None:
 
 
 def _by_path(repository: Repository, plans: Iterable[Plan]) -> dict[str, list[Change]]:
-    """Return the changes grouped by file, with links followed."""
+    """Return the changes grouped by the real path of their file."""
     changes: dict[str, list[Change]] = {}
     for plan in plans:
         for change in plan.changes:
@@ -70,7 +70,7 @@ def _by_path(repository: Repository, plans: Iterable[Plan]) -> dict[str, list[Ch
 def _edit_all(repository: Repository, configuration: Configuration, changes: Mapping[str, Sequence[Change]]) -> None:
     """Edit copies of all files, then put all of them in place.
 
-    A file that git reads more than once is refused: each of its values would be in force twice.
+    Refuse a file that git reads more than once, because each of its values would be in force twice.
     """
     counted: dict[str, list[tuple[str, str]]] = {}
     for entry in configuration.listed:
@@ -84,7 +84,7 @@ def _edit_all(repository: Repository, configuration: Configuration, changes: Map
 
 
 def _edit(copy: str, change: Change) -> None:
-    """Let git give a key all its new values, in order. The first one takes the place of the old values."""
+    """Let git set the new values of a key, in order: the first one replaces the old values, unless all of them stay."""
     kept = len(change.old) if change.new[: len(change.old)] == change.old else 0
     if change.old and not change.new:
         _run(copy, "--unset-all", change.key)
@@ -96,7 +96,7 @@ def _edit(copy: str, change: Change) -> None:
 
 
 def _run(file: str, *arguments: str) -> str:
-    signals.check()  # a run that was told to end may stop here, between two edits: there can be very many of them
+    signals.check()  # there can be very many edits, so a run that was told to end stops between two of them
     answer = execute("config", "--file", file, *arguments, trace_words=5)
     if answer.status:
         raise RepositoryError(f"git cannot edit its configuration: {reason_of(answer.error)}")
@@ -105,7 +105,7 @@ def _run(file: str, *arguments: str) -> str:
 
 @contextlib.contextmanager
 def _copies(paths: Iterable[str]) -> Iterator[Mapping[str, str]]:
-    """Yield a copy of each file; at the end, replace the files with them."""
+    """Yield the path of a copy of each file; at the end, replace the files with the copies."""
     with contextlib.ExitStack() as stack:
         copies = {path: stack.enter_context(_copy(path)) for path in paths}
         yield copies
@@ -115,7 +115,7 @@ def _copies(paths: Iterable[str]) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def _copy(path: str) -> Iterator[str]:
-    """Yield a copy of a file beside it, with the same mode, which is gone at the end unless it was renamed."""
+    """Yield the path of a copy beside the file, with the same mode; remove it at the end, unless it was renamed."""
     copy = f"{path}.{os.getpid()}-{os.urandom(4).hex()}"
     try:
         descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -131,7 +131,7 @@ def _copy(path: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _locked(paths: Iterable[str]) -> Iterator[None]:
-    """Hold git's locks on the files; signals that arrive meanwhile wait for the end of the edit or of the wait."""
+    """Hold git's locks on the files; hold back signals that arrive meanwhile until it is safe to stop."""
     with signals.deferred(), contextlib.ExitStack() as stack:
         for path in paths:
             _take(f"{path}.lock", path)
@@ -145,10 +145,10 @@ def _remove(path: str) -> None:
 
 
 def _take(lock: str, path: str) -> None:
-    """Create the lock file as git does, and wait for whoever holds it; another process's lock is never removed.
+    """Create the lock file as git does; wait while another process holds the lock, but never remove its lock file.
 
-    The wait is `LOCK_SECONDS` from the last change of the file or of the lock's holder: as long as other runs make
-    progress, it is worth waiting for them.
+    Raises `RepositoryError` once neither the file nor its lock has changed for `LOCK_SECONDS`: as long as other runs
+    make progress, it is worth waiting for them.
     """
     seen, deadline = (_version(path), _version(lock)), time.monotonic() + LOCK_SECONDS
     while True:
@@ -167,7 +167,7 @@ def _take(lock: str, path: str) -> None:
                 f"the configuration is locked: {lock} exists",
                 "if no git process is running in this repository, remove that file",
             )
-        time.sleep(_RETRY_SECONDS * (0.5 + os.urandom(1)[0] / 255))  # random: not all at the same moment
+        time.sleep(_RETRY_SECONDS * (0.5 + os.urandom(1)[0] / 255))  # random: runs must not retry all at once
 
 
 def _version(path: str) -> tuple[int, int] | None:

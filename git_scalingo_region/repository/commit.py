@@ -1,16 +1,16 @@
-"""The commit to be pushed. GitPython runs git to read it, since its own reader of objects does not know SHA-256."""
+"""The commit to be pushed. GitPython runs git to read it, since GitPython's own reader does not know SHA-256."""
 
 from __future__ import annotations
 
 from git_scalingo_region.repository.git import execute, refusal
 
-# git may take a plain HEAD for a tag of that name.
+# A plain HEAD could also mean a tag named HEAD.
 _COMMIT = "HEAD^0"
 
 
 def author() -> str:
     """Return the author of the commit, as `NAME <EMAIL>`; raise `RepositoryError` if git cannot read it."""
-    # `git log` would need the tree, which a partial clone may lack, and might run gpg as the settings say.
+    # `git log` would need the tree, which a partial clone may lack, and might run gpg if the settings say so.
     return _ask("rev-list", "--max-count=1", "--format=%an <%ae>", _COMMIT).rpartition("\n")[2]
 
 

@@ -1,6 +1,6 @@
 """git's configuration of all scopes, as `git config --list` prints it: entries, remotes, and url rewriting.
 
-Pure: `repository.git` asks git for the listing. It knows nothing of regions.
+This module is pure (`repository.git` asks git for the listing), and knows nothing about regions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LISTING = ("config", "--null", "--list", "--show-scope", "--show-origin")
 
 
 class _Valueless(str):
-    """The value of a variable without "=": true (git-config(1), "Values"). No command of git writes such a line."""
+    """The value of a variable without "=": true (git-config(1), "Values"). No git command writes such a line."""
 
 
 VALUELESS = _Valueless("true")
@@ -40,19 +40,19 @@ class Entry(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The file that the entry is from, or `the command line` (`git -c` and the environment)."""
+        """The file that the entry comes from, or `the command line` (`git -c` and the environment)."""
         return self.origin.removeprefix("file:") if self.origin.startswith("file:") else "the command line"
 
 
 def parse_listing(text: str) -> Iterator[Entry]:
-    """Read git's answer to `LISTING`."""
+    """Yield the entries in git's answer to `LISTING`."""
     fields = iter(text.split("\0"))
     for scope, origin, item in zip(fields, fields, fields):
         yield Entry(scope, origin, *_item(item))
 
 
 def parse_items(text: str) -> list[tuple[str, str]]:
-    """Read the output of `git config --file FILE --null --list`: keys and values, in the order of the file."""
+    """Return the keys and values in the output of `git config --file FILE --null --list`, in the order of the file."""
     return [_item(item) for item in text.split("\0")[:-1]]
 
 
@@ -62,12 +62,12 @@ def _item(text: str) -> tuple[str, str]:
 
 
 def without_login(urls: str) -> str:
-    """Return a text with the user and the password of its http urls left out: they may be a token. git does so too."""
+    """Return a text without the user and password of its http and ftp urls, as git does: either may be a token."""
     return re.sub(r"(?i)\b((?:http|ftp)s?://)[^/]*@", r"\1", urls)
 
 
 def split_key(key: str) -> tuple[str, str | None, str]:
-    """Return section, subsection and variable of a key; there is no subsection in `push.default`."""
+    """Return the section, subsection and variable of a key; the subsection is None in a key such as `push.default`."""
     section, _, rest = key.partition(".")
     subsection, dot, variable = rest.rpartition(".")
     return section, subsection if dot else None, variable
@@ -84,7 +84,7 @@ class Remote(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Whether git considers it a remote: it has a url, a pushurl or a helper."""
+        """Whether git considers it a remote, which means that it has a url, a pushurl or a helper."""
         return bool(self.urls or self.pushurls or self.helper)
 
     @property
@@ -117,7 +117,7 @@ class Remote(NamedTuple):
 
 
 class Configuration:
-    """The whole configuration that git sees from the current folder, read once: `listed`, and what follows from it."""
+    """The whole configuration that git sees from the current folder, read once; `listed` holds its entries."""
 
     def __init__(self, entries: Iterable[Entry], *, empty_resets: bool = False) -> None:
         """Take git's listing. `empty_resets`: an empty url clears the list so far, as in git 2.46 and newer."""
@@ -148,7 +148,7 @@ class Configuration:
         return next((entry.key for entry in reversed(self.listed) if entry.key in keys), "")
 
     def users_own(self, key: str) -> str:
-        """Return the last value of a key outside the repository: from the system, the user or `git -c`."""
+        """Return the last value that a key has outside the repository (system, user or `git -c`), or ""."""
         return next((entry.value for entry in reversed(self.entries(key)) if not entry.own), "")
 
     @property
@@ -157,7 +157,7 @@ class Configuration:
         return self._remotes.keys()
 
     def remote(self, name: str) -> Remote:
-        """Return the remote of that name; one without settings if there is none."""
+        """Return the remote of that name, or one without settings if there is none."""
         variables = self._remotes.get(name, {})
         held = [variables.get(variable, ()) for variable in ("url", "pushurl")]
         values = [[entry.value for entry in entries] for entries in held]
@@ -169,7 +169,7 @@ class Configuration:
         return max((index + 1 for index, value in enumerate(values) if self._empty_resets and not value), default=0)
 
     def rewritten(self, url: str, *, push: bool = False) -> str:
-        """Return the url after `url.*.insteadOf`, or, with `push`, after `url.*.pushInsteadOf` if that applies."""
+        """Return the url as `url.*.insteadOf` rewrites it, or, with `push`, `url.*.pushInsteadOf` if that applies."""
         implied = _rewritten(url, self._rewrites["pushinsteadof"]) if push else None
         return implied if implied is not None else _rewritten(url, self._rewrites["insteadof"]) or url
 
@@ -177,7 +177,7 @@ class Configuration:
         """Return where `git push` goes for these values of `url` and `pushurl`.
 
         git's rule (git-config(1), `url.*.pushInsteadOf`): a `pushurl` hides every `url`, and only `insteadOf` applies
-        to it. Without a `pushurl`, the urls that `pushInsteadOf` rewrites hide those that it does not.
+        to it. Without a `pushurl`, the urls that `pushInsteadOf` rewrites hide the others.
         """
         urls, pushurls = (values[self._start(values) :] for values in (urls, pushurls))
         explicit = [self.rewritten(url) for url in pushurls]
@@ -186,7 +186,7 @@ class Configuration:
 
 
 def _rewritten(url: str, rules: Mapping[str, Sequence[str]]) -> str | None:
-    """Apply the rule with the longest matching prefix, or the first of several; return None if no rule matches."""
+    """Apply the rule with the longest matching prefix (the first of equally long ones); return None if none matches."""
     matching = [(prefix, base) for base, prefixes in rules.items() for prefix in prefixes if url.startswith(prefix)]
     if not matching:
         return None

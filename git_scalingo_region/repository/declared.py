@@ -1,7 +1,7 @@
 """`.gitscalingo`: the remotes that a project declares. It comes with a clone, so nothing in it is trusted.
 
-It holds names only, in git's configuration format. git reads it without includes, from bytes that this program read
-itself: a link, a fifo or a folder of that name is never opened.
+It holds only names, in git's configuration format. This program reads the bytes itself, and never opens a link, a fifo
+or a folder of that name; git then parses the bytes, without includes.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def path_of(repository: Repository) -> str:
 def read_declared(context: Context, repository: Repository) -> Mapping[str, Declared] | None:
     """Return the declared remotes by name; None if there is no such file. Warn about unknown keys.
 
-    In a bare repository the file is that of HEAD. Raises `RepositoryError` for a file that is not a regular file or is
-    too large, and `InvalidInput` for a syntax error or a bad name.
+    In a bare repository, the file is the one in HEAD. Raises `RepositoryError` for a file that is unreadable, too large
+    or not a regular file, and `InvalidInput` for a syntax error or a bad name.
     """
     content = _read_file(path_of(repository)) if repository.has_work_tree else _read_from_head()
     if content is None:
@@ -63,8 +63,8 @@ def read_declared(context: Context, repository: Repository) -> Mapping[str, Decl
 
 
 def _read_file(path: str) -> bytes | None:
-    """Return the file's content, or its beginning if it is too large."""
-    # O_NOFOLLOW and O_NONBLOCK: a link in its place must not be followed, and a fifo must not hang the program.
+    """Return the content of the file, or only its beginning if it is too large; None if there is no such file."""
+    # If a link or a fifo takes the file's place after lstat, do not follow the link, and do not hang on the fifo.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):

@@ -1,7 +1,7 @@
-"""Every question to git, and every order: the only module that starts it, by itself or through GitPython.
+"""All calls to git: the only module that starts it, either directly or through GitPython.
 
-git answers with the user's own rules (safe.directory, all scopes of the configuration, worktrees), so nothing that it
-knows is read by other means.
+git applies the user's own rules (safe.directory, all scopes of the configuration, worktrees), so whatever git can tell
+is not read in any other way.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 MINIMUM = (2, 26)  # git config --show-scope
 _EMPTY_URL_RESETS = (2, 46)
 
-# The path may hold a newline. The last of the three answers is missing if there is no work tree.
+# The last three answers that `Repository` asks for: the path may hold a newline, and without a work tree, the third
+# answer is missing.
 _PLACES = r"(.*)\n(?:true\n((?:\.\./)*)|false(?:\n(.+))?)"
-# A question must not make git fetch what a partial clone lacks: that would run what the repository's settings name.
+# A question must not make git fetch objects that a partial clone lacks: that would run programs that its settings name.
 _NO_CONTACT = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": ""}
 
 
 class Head(NamedTuple):
-    """What HEAD is. `ref` is its full name, "" if detached; `refs` are existing refs that git may confuse with it.
+    """What HEAD points at: `ref` is its full name ("": detached), `refs` existing refs that git may mistake for it.
 
-    `has_commit` is false for a branch that is not born yet.
+    `has_commit` is false for a branch that has no commit yet.
     """
 
     ref: str
@@ -46,8 +47,8 @@ class Head(NamedTuple):
 
 
 def environment(*, may_connect: bool = False) -> dict[str, str]:
-    """Return the environment for git: its messages in English. Unless it `may_connect`, git contacts nobody."""
-    # GIT_CONFIG would make `git config` read another file, but no other git command.
+    """Return the environment for git, with messages in English; unless git `may_connect`, it contacts no other host."""
+    # GIT_CONFIG would make `git config` read another file, unlike every other git command.
     kept = {
         name: text for name, text in os.environ.items() if name != "GIT_CONFIG" and not name.startswith("GIT_TRACE")
     }
@@ -55,14 +56,14 @@ def environment(*, may_connect: bool = False) -> dict[str, str]:
 
 
 def ask(*arguments: str, given: bytes = b"") -> Finished:
-    """Run git, with `given` on its standard input; raise `RepositoryError` if it is missing or cannot be run."""
+    """Run git, with `given` on its standard input; raise `RepositoryError` if git is missing or cannot be run."""
     return process.run("git", *arguments, environment=environment(), given=given)
 
 
 def execute(*arguments: str, trace_words: int | None = None) -> Finished:
-    """Run git through GitPython, which edits the configuration and examines a commit; load it if need be.
+    """Run git through GitPython, to edit the configuration or to examine a commit; load GitPython if need be.
 
-    `trace_words` is the number of words for the trace; what follows them may hold a password.
+    With `trace_words`, only that many arguments are traced: the others may hold a password.
     """
     trace.line(f"run: git {' '.join(arguments[:trace_words])}")
     status, out, error = gitpython().execute(
@@ -77,7 +78,7 @@ def execute(*arguments: str, trace_words: int | None = None) -> Finished:
 
 
 def gitpython() -> git.Git:
-    """Return GitPython's git. Loading it takes a while."""
+    """Return GitPython's git; loading GitPython takes a while."""
     # Without git on PATH, GitPython would print and raise when it is imported.
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     import git
@@ -86,7 +87,7 @@ def gitpython() -> git.Git:
 
 
 def output(*arguments: str) -> str:
-    """Return what git prints; raise `RepositoryError` with git's own reason if it fails."""
+    """Return what git prints; raise `RepositoryError` with git's own reason if git fails."""
     answer = ask(*arguments)
     if answer.status:
         raise refusal(answer.error)
@@ -94,7 +95,7 @@ def output(*arguments: str) -> str:
 
 
 def refusal(stderr: str) -> RepositoryError:
-    """Return git's own words as one sentence, with what it advises as a hint."""
+    """Return the error that gives git's own reason in one sentence, with git's advice as hints."""
     reason = reason_of(stderr)
     advice = [line.strip() for line in stderr.split("\n") if line.startswith("\t")]
     if "not a git repository" in reason:
@@ -103,7 +104,7 @@ def refusal(stderr: str) -> RepositoryError:
 
 
 def reason_of(stderr: str) -> str:
-    """Return why git failed, in its own words: its `fatal:` or `error:` line, or else its first."""
+    """Return why git failed, in its own words: its `fatal:` or `error:` line, or else the first line."""
     lines = stderr.strip().split("\n")
     told = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
     return told.removeprefix("fatal: ").removeprefix("error: ").strip()
@@ -131,9 +132,9 @@ class Repository:
         shallow, _, places = output("rev-parse", *questions).partition("\n")
         self.is_shallow = shallow == "true"  # its history was cut off when it was cloned
         found = re.fullmatch(_PLACES, places.removesuffix("\n"), re.DOTALL)
-        assert found  # noqa: S101 - it matches whatever git answers
+        assert found  # noqa: S101 - the pattern matches whatever git answers
         self._config_path: str = found[1]
-        # Inside a work tree the origins of `git config` start from its top, whatever the current folder is.
+        # Inside a work tree, the origins that `git config` prints are relative to its top, not to the current folder.
         self._start: str = found[2] or ""
         self.top: str = self._start or found[3] or ""  # of the work tree; --work-tree may name one that is elsewhere
         self.has_work_tree = found[2] is not None or bool(found[3])
@@ -144,13 +145,13 @@ class Repository:
         return read_configuration()
 
     def check_remotes(self) -> None:
-        """Raise `RepositoryError` if git refuses the settings of any remote: it refuses all of them then."""
+        """Raise `RepositoryError` if git refuses the settings of any remote: git then refuses all remotes."""
         output("remote", "--verbose")
 
     def push_urls(self, *remotes: str) -> list[tuple[str, ...]]:
-        """Return where `git push` really goes for each remote, in git's own words.
+        """Return the urls that `git push` really uses for each remote, as git itself prints them.
 
-        Raises `RepositoryError` for a remote whose push goes nowhere: such a push succeeds, but pushes nothing.
+        Raises `RepositoryError` for a remote without such a url: a push to it succeeds, but pushes nothing.
         """
         found: dict[str, list[str]] = {remote: [] for remote in remotes}
         for line in output("remote", "--verbose").split("\n"):
@@ -163,7 +164,7 @@ class Repository:
         return [tuple(urls) for urls in found.values()]
 
     def head(self) -> Head:
-        """Return what HEAD is. `symbolic-ref` is asked, since a tag named HEAD confuses everything else."""
+        """Return what HEAD points at, as `git symbolic-ref` says: a tag named HEAD confuses all other commands."""
         ref = ask("symbolic-ref", "--quiet", "HEAD").output.removesuffix("\n")
         if not ref:
             return Head("", has_commit=True, refs=frozenset())
@@ -178,7 +179,7 @@ class Repository:
         return "tag" in listed.output.split("\n")
 
     def has_submodules(self) -> bool:
-        """Return whether HEAD's commit holds a submodule, declared in `.gitmodules` or not."""
+        """Return whether HEAD's commit contains a submodule, declared in `.gitmodules` or not."""
         return "160000 commit " in ask("ls-tree", "-r", "--full-tree", "HEAD^0").output
 
     def boolean(self, value: str) -> bool | None:
@@ -187,9 +188,9 @@ class Repository:
         return None if answer.status else answer.output == "true\n"
 
     def try_push(self, remote: str, refspec: str, ssh_command: str, *, seconds: float) -> Finished:
-        """Make a push without its hooks, up to where it would send something.
+        """Try a push without its hooks: git connects, but stops before it would send anything.
 
-        The push asks no questions. `ssh_command` overrides every setting that names the ssh to run.
+        git asks no questions. `ssh_command` overrides every setting that names the ssh to run.
         """
         options = ("--dry-run", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no")
         silent = {**environment(may_connect=True), "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": ssh_command}
@@ -197,9 +198,9 @@ class Repository:
 
     @cached_property
     def push_refusal(self) -> str:
-        """Why git refuses every push of HEAD's commit: a setting that it cannot read; "" if it refuses none.
+        """Why git refuses every push of HEAD's commit, such as a setting that git cannot read; "" if it does not.
 
-        The push would go to this repository itself, and git stops it at last because no protocol is allowed.
+        The push that is tried would go to this repository itself; git stops it in the end, as no protocol is allowed.
         """
         answer = ask("push", "--dry-run", "--no-verify", "--", ".", "HEAD^0:refs/heads/main")
         reason = reason_of(answer.error)
@@ -215,11 +216,11 @@ class Repository:
         return next((path for path in files if os.path.isfile(path)), "")
 
     def file(self, origin: str) -> str:
-        """Return the path of an origin of `git config --show-origin`; of the main configuration file for ""."""
+        """Return the path of an origin of `git config --show-origin`; "" stands for the main configuration file."""
         return os.path.join(self._start, origin.removeprefix("file:")) if origin else self._config_path
 
     def real_path(self, origin: str) -> str:
-        """Return the path that an origin leads to, links followed: git, too, writes there."""
+        """Return the path of an origin with links followed, which is where git writes too."""
         if origin not in self._real_paths:
             self._real_paths[origin] = os.path.realpath(self.file(origin))
         return self._real_paths[origin]
@@ -229,7 +230,7 @@ class Repository:
         return self.real_path(origin) == self.real_path("")
 
     def shared_files(self, origins: Iterable[str]) -> Sequence[str]:
-        """Return the files outside the git directory, which other repositories may include as well."""
+        """Return the real paths of the files outside the git directory: other repositories may include them as well."""
         folder = os.path.dirname(self.real_path(""))
         paths = {self.real_path(origin) for origin in origins}
         return sorted(path for path in paths if os.path.commonpath([folder, path]) != folder)

@@ -1,4 +1,4 @@
-"""The decisions about remotes, pure: whether a remote is Scalingo's, what state it is in, and how it has to change."""
+"""Pure decisions about remotes: whether a remote is Scalingo's, what state it is in, and how it has to change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FindRegion = Callable[[str], Region | None]
 
 
 class State(str, Enum):
-    """The state of a remote, or of one of its urls. Only `status` tells which are missing or differ."""
+    """The state of a remote, or of one of its urls. Only `status` uses `MISSING` and `DIFFERS`."""
 
     CURRENT = "current"
     STALE = "stale"
@@ -28,7 +28,7 @@ class State(str, Enum):
 
 
 class Judgement(NamedTuple):
-    """What one url of a remote is: the app's url, as configured or as `insteadOf` makes it, its region, its state."""
+    """What one url of a remote is: the app's url, as configured or as git rewrites it, its region, and its state."""
 
     url: RemoteUrl
     region: str
@@ -50,16 +50,16 @@ class Examined(NamedTuple):
 
 
 class Examiner:
-    """Judges remotes: the one place that tells whether a remote is Scalingo's, and whether it is current."""
+    """The one place that tells whether a remote is Scalingo's, and whether it is current."""
 
     def __init__(self, configuration: Configuration, platform: Platform, find_region: FindRegion) -> None:
-        """Take the configuration, what tells the region of a url, and what finds a region by its name."""
+        """Take the configuration, the platform (which tells a url's region), and what finds a region by its name."""
         self._configuration = configuration
         self._platform = platform
         self._find_region = find_region
 
     def examine(self, name: str) -> Examined | None:
-        """Return what the remote is, or None if it is not Scalingo's."""
+        """Return the remote with its url, region and state, or None if it is not Scalingo's."""
         remote = self._configuration.remote(name)
         pushed = [self.judge(remote, entry) for entry in remote.push_entries]
         fetched = [self.judge(remote, entry) for entry in remote.urls] if remote.pushurls else []
@@ -69,7 +69,7 @@ class Examiner:
         return Examined(remote, ours[0].url, ours[0].region, _state(remote, pushed, ours))
 
     def judge(self, remote: Remote, entry: Entry) -> Judgement | None:
-        """Judge one url of a remote; None if it is not Scalingo's."""
+        """Return the judgement of one url of a remote, or None if the url is not Scalingo's."""
         held, reached = (self._owned(text) for text in (entry.value, self._reached(remote, entry)))
         for url in filter(None, (held, reached)):
             region = self._region(url)
@@ -83,7 +83,7 @@ class Examiner:
         return Judgement(found, self._platform.region_name(found), state)
 
     def _reached(self, remote: Remote, entry: Entry) -> str:
-        """Return the url after git's rewriting. git applies `pushInsteadOf` only if there is no `pushurl`."""
+        """Return the url as git rewrites it. git applies `pushInsteadOf` only if there is no `pushurl`."""
         return self._configuration.rewritten(entry.value, push=not remote.pushurls)
 
     def _owned(self, text: str) -> RemoteUrl | None:
@@ -94,18 +94,18 @@ class Examiner:
         return self._find_region(self._platform.region_name(url))
 
     def equal(self, remote: Remote, entry: Entry, url: RemoteUrl) -> bool:
-        """Return whether a url of a remote, as it is or as git rewrites it, is this one."""
+        """Return whether a remote's entry, as configured or as git rewrites it, is this url."""
         return url in (RemoteUrl.try_parse(text) for text in self._spellings(remote, entry))
 
     def owns(self, remote: Remote, entry: Entry) -> bool:
-        """Return whether a url of a remote, as it is or as git rewrites it, is that of an app."""
+        """Return whether a remote's entry, as configured or as git rewrites it, is the url of an app."""
         return any(self._owned(text) for text in self._spellings(remote, entry))
 
     def _spellings(self, remote: Remote, entry: Entry) -> tuple[str, ...]:
         return entry.value, self._configuration.rewritten(entry.value), self._reached(remote, entry)
 
     def replacement(self, remote: Remote, entry: Entry) -> RemoteUrl | None:
-        """Return the url that takes the place of a stale one: the same app in the same region; None otherwise."""
+        """Return the url that replaces a stale one, for the same app in the same region; None if it is not stale."""
         judgement = self.judge(remote, entry)
         if not judgement or judgement.state is not State.STALE:
             return None
@@ -119,7 +119,7 @@ class Examiner:
 
 
 def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Judgement]) -> State:
-    """Return the state of a remote: what is wrong with its push first, then whether any url is stale."""
+    """Return the state of a remote; a fault of its push counts before a stale url."""
     if ours[0].state is State.UNKNOWN_REGION:
         return State.UNKNOWN_REGION
     if remote.helper or len(pushed) != 1 or pushed[0] is None or pushed[0].state is State.DIVERTED:
@@ -128,7 +128,7 @@ def _state(remote: Remote, pushed: Sequence[Judgement | None], ours: Sequence[Ju
 
 
 class Change(NamedTuple):
-    """All values of one key in one file (an origin of `git config --show-origin`; "" for the main file)."""
+    """All values of one key, old and new, in a file (an origin of `git config --show-origin`; "" for the main file)."""
 
     origin: str
     key: str
@@ -144,7 +144,7 @@ class Change(NamedTuple):
 class Plan(NamedTuple):
     """What is to be done with one remote, and where `git push` will go afterwards.
 
-    `url` is the app's; `configured_url` is the one that the configuration will hold, perhaps in another spelling.
+    `url` is the app's url; `configured_url` is what the configuration will hold, perhaps in another spelling.
     """
 
     remote: str
@@ -162,7 +162,7 @@ class Plan(NamedTuple):
 
     @property
     def replacements(self) -> tuple[tuple[str, str], ...]:
-        """What an update replaces, for a person: the variable, and `old -> new`."""
+        """What an update replaces, as text for a person: each variable, and `old -> new`."""
         if self.outcome is not Outcome.UPDATED:
             return ()
         return tuple(
@@ -176,7 +176,7 @@ def _shown(values: Iterable[str]) -> str:
 
 
 def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool = False) -> Plan:
-    """Decide what makes the remote point at `url`; raise `RemoteConflict` if the program must not change it."""
+    """Return the plan that points the remote at `url`; raise `RemoteConflict` if the program must not change it."""
     conflict = _conflict(remote, examiner, url)
     if conflict and not force:
         raise conflict
@@ -190,7 +190,7 @@ def plan_add(remote: Remote, url: RemoteUrl, examiner: Examiner, *, force: bool 
 
 
 def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = False) -> Plan:
-    """Decide how to move each stale url to its region's endpoint.
+    """Return the plan that moves each stale url to its region's ssh endpoint.
 
     Raises `RemoteConflict` for a url from outside the repository, unless urls may change `everywhere`.
     """
@@ -203,7 +203,7 @@ def plan_sync(examined: Examined, examiner: Examiner, *, everywhere: bool = Fals
 
 
 def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
-    """Return the changes that make a remote as `git remote add` does; the url comes after an empty one, if any."""
+    """Return the changes that create a remote as `git remote add` does; existing empty urls stay before the new one."""
     origin = next((entry.origin for entry in reversed(remote.variables.get("url", ())) if entry.own), "")
     held = remote.values_in(origin, "url")
     changes = [Change(origin, remote.key("url"), held, (*held, str(url)))]
@@ -213,7 +213,7 @@ def _creation(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 
 def _planned(remote: Remote, url: RemoteUrl, changes: tuple[Change, ...], examiner: Examiner) -> Plan:
-    """Return the plan of these changes. The previous url is the one that is replaced, or else the current one."""
+    """Return the plan with these changes. The previous url is the one that is replaced, or else the current one."""
     held = [entry.value for entry in remote.push_entries]
     old = [value for change in changes for value in change.old if remote.exists]
     kept = {"", *(value for change in changes for value in change.new)}
@@ -261,9 +261,9 @@ def _inherited(remote: Remote, entry: Entry) -> RemoteConflict:
 
 
 def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
-    """Return the changes after which only `url` is in force, for a remote that was not Scalingo's.
+    """Return the changes after which only `url` is in force, for a remote that only --force may change.
 
-    A pushurl in the repository's own configuration hides an inherited url, but nothing here hides an inherited pushurl.
+    The repository's own pushurl hides an inherited url, but none of these changes would hide an inherited pushurl.
     """
     foreign = next((entry for entry in remote.pushurls if not entry.own), None)
     if remote.helper or foreign:
@@ -279,14 +279,14 @@ def _takeover(remote: Remote, url: RemoteUrl) -> tuple[Change, ...]:
 
 
 def _reset(remote: Remote, variable: str) -> tuple[str, ...]:
-    """Return an empty value if the repository has one and inherited values would be in force without it."""
+    """Return one empty value if the repository has one that hides inherited values, and so has to keep it."""
     entries, in_force = remote.variables.get(variable, ()), {id(entry) for entry in remote.in_force}
     hides = any(not entry.own and id(entry) not in in_force for entry in entries)
     return ("",) if hides and any(entry.own and not entry.value for entry in entries) else ()
 
 
 def _replace_all(remote: Remote, variable: str, new: tuple[str, ...]) -> Iterator[Change]:
-    """Yield one change per file: the new values in the first file that has the variable, none in the others."""
+    """Yield one change per file: the first file that has the variable gets the new values, the others get none."""
     own = [entry for entry in remote.variables.get(variable, ()) if entry.own]
     for origin in dict.fromkeys(entry.origin for entry in own) or ({"": None} if new else {}):
         old = remote.values_in(origin, variable)
@@ -306,7 +306,7 @@ def _after(remote: Remote, variable: str, changes: Iterable[Change]) -> Iterator
 
 
 def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple[str, ...]:
-    """Return the commands that bring back what an update replaces; none if one of them cannot be written exactly.
+    """Return the commands that restore what an update replaces; none if one of them cannot be written exactly.
 
     `origin_path` gives the path of a change's file, or None for the file that `git remote` and `git config` write to.
     """
@@ -319,7 +319,7 @@ def undo_commands(plan: Plan, origin_path: Callable[[str], str | None]) -> tuple
 
 
 def _undo(remote: str, change: Change, path: str | None) -> Iterator[tuple[str, ...]]:
-    """Yield the words of each command that brings back what a change replaces."""
+    """Yield the words of each command that restores what a change replaces."""
     is_simple = path is None and len(change.old) == len(change.new) == 1 and remote
     if is_simple and not (change.old[0] or "-").startswith("-") and not remote.startswith("-"):
         push = ["--push"] if change.variable == "pushurl" else []

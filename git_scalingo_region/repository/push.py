@@ -20,7 +20,7 @@ _FOLLOWING = ("upstream", "tracking")
 _RECEIVER = "git-receive-pack"
 _REFUSED = "git refuses to push with this value"
 _TAGS = "the push would send tags as well, and Scalingo refuses tags"
-# Which transports git may use (git-config(1), "protocol.allow"): that of ssh counts before that of all.
+# Whether git may use ssh (git-config(1), "protocol.allow"): the setting for ssh counts before the one for all.
 SSH_ALLOWED, ALL_ALLOWED = "protocol.ssh.allow", "protocol.allow"
 _SUBMODULES = {
     "only": "the push would skip the repository and push only its submodules",
@@ -29,7 +29,7 @@ _SUBMODULES = {
 # Before 2.44 and the late releases of 2.43 (commit 37e8a341), git looked only at the last value of these settings.
 _ONCE_LAST_ONLY = ("push.recursesubmodules", "push.gpgsign")
 _EVERY_VALUE = (2, 44)
-# git lists its settings in lower case.
+# git lists keys in lower case; its manual spells them like this.
 _SPELLINGS = {
     key.lower(): key for key in ("push.followTags", "push.gpgSign", "push.pushOption", "push.recurseSubmodules")
 }
@@ -44,7 +44,7 @@ class Obstacle(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The obstacle for a person."""
+        """The obstacle, as text for a person."""
         return f"{shown(self.key)} is {self.value or 'empty'}: {self.why}"
 
 
@@ -59,7 +59,7 @@ def reads_every_value(key: str) -> bool:
 
 
 class Push:
-    """The push of HEAD's commit to a remote. git is asked only about settings that are there."""
+    """The push of HEAD's commit to a remote. git is asked only about settings that exist."""
 
     def __init__(self, repository: Repository, configuration: Configuration, remote: str) -> None:
         """Take the remote's name; it need not exist."""
@@ -70,10 +70,10 @@ class Push:
 
     @property
     def refspec(self) -> str:
-        """What to push. It is the branch's name only if `git push REMOTE NAME` pushes exactly that branch.
+        """What to push: the bare name of the branch only if `git push REMOTE NAME` pushes exactly that branch.
 
-        git completes a name by `remote.NAME.push` and by `push.default=upstream`, and refuses one that is also a tag's.
-        It does neither with a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
+        git completes a bare name as `remote.NAME.push` or `push.default=upstream` says, and refuses one that a tag has
+        too. It does neither with a full refspec. `HEAD^0` is the commit of HEAD even if there is a tag named HEAD.
         """
         ref, name = self.head.ref, self.head.branch
         full = {f"refs/tags/{ref}", f"refs/heads/{ref}", f"refs/{ref}"}
@@ -86,12 +86,12 @@ class Push:
 
     @property
     def command(self) -> str:
-        """The command that pushes HEAD's commit to be deployed; "" if there is no commit, or no such command."""
+        """The command that pushes HEAD's commit to be deployed; "" if there is no commit, or no safe command."""
         return shell.git("push", self.remote, self.refspec) if self.head.has_commit else ""
 
     @cached_property
     def problems(self) -> Sequence[str]:
-        """Why no push to the remote does what its line says."""
+        """The reasons why no push to the remote does what its command line says."""
         found = [obstacle.text for obstacle in self.obstacles]
         shallow = [SHALLOW] if self.repository.is_shallow else []
         refusal = self.repository.push_refusal if self.head.has_commit and not found else ""
@@ -99,7 +99,7 @@ class Push:
 
     @cached_property
     def obstacles(self) -> Sequence[Obstacle]:
-        """The settings that no refspec can override."""
+        """The settings that stop or divert the push, whatever its refspec is."""
         return list(self._obstacles())
 
     def _obstacles(self) -> Iterator[Obstacle]:
@@ -120,7 +120,7 @@ class Push:
         yield from self._transport()
 
     def _transport(self) -> Iterator[Obstacle]:
-        """Yield what keeps git from connecting over ssh; the environment comes first."""
+        """Yield the setting that keeps git from connecting over ssh; the environment takes precedence."""
         get, allowed = self.configuration.get, os.environ.get("GIT_ALLOW_PROTOCOL")
         protocol = next(filter(self.configuration.entries, (SSH_ALLOWED, ALL_ALLOWED)), "")
         if allowed is not None and "ssh" not in allowed.split(":"):
@@ -129,7 +129,7 @@ class Push:
             yield Obstacle(protocol, get(protocol), "git refuses to push over ssh")
 
     def _recursions(self) -> Iterator[Obstacle]:
-        """Yield the setting that pushes the submodules: the one of the two that git reads last counts."""
+        """Yield the settings that make the push include submodules, or fail: the last one that git reads counts."""
         push, submodule = "push.recursesubmodules", "submodule.recurse"
         last = self.configuration.last_of(push, submodule)
         how = self.configuration.get(push)

@@ -1,1 +1,1 @@
-"""The platform: which regions there are, which one it is, and where the app is."""
+"""The platform: which regions there are, which one to use, and where the app is."""

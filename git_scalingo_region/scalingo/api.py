@@ -3,10 +3,11 @@
 The service: `GET /v1/regions` answers `{"regions": [{"name", "display_name", "api", "dashboard", "database_api", "ssh",
 "default"}]}`. `POST /v1/tokens/exchange` (HTTP Basic, no user, the API token as password) answers `{"token":
 "<bearer>"}`. `GET /v1/keys` answers `{"keys": [{"content": "ssh-ed25519 AAAA... comment"}]}`. It allows 60 requests a
-minute, then it answers 429 with plain text. A region: `GET /v1/apps/APP` answers `{"app": {"name"}}`, or 404.
+minute, and answers 429 with plain text after that. The API of a region: `GET /v1/apps/APP` answers `{"app":
+{"name"}}`, or 404.
 
-No answer is trusted: it is read up to a size and within a total time, and then parsed into values. No redirect is
-followed. This is the only module that imports `requests`; nothing here prints, caches or decides.
+No answer is trusted: it is read up to a maximum size and within a total time, and then parsed into values. No redirect
+is followed. This is the only module that imports `requests`; nothing here prints, caches or decides.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from git_scalingo_region.scalingo.credentials import Token, is_token, vouches_fo
 BODY_MAX = 1 << 20
 RETRY_AFTER_SECONDS = 60.0
 
-# What requests raises if the network fails: a TypeError for the address of a proxy without a host.
+# What requests raises if the network fails, such as a TypeError if the address of a proxy has no host.
 NETWORK_FAILURES = (requests.RequestException, HTTPError, Late, OSError, ValueError, TypeError)
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Service:
     """The authentication service as one account uses it: the token is exchanged once, for any number of requests."""
 
     def __init__(self, url: str, token: Token | None) -> None:
-        """Take the address of the service; without a token, it answers only what is public."""
+        """Take the address of the service; without a token, the service answers only what is public."""
         self.url = url
         self._token = token
         self._session = _Session(url)
@@ -67,7 +68,7 @@ class Service:
     def account_keys(self, seconds: float) -> list[str]:
         """Return the ssh keys of the account, each as `TYPE BASE64`.
 
-        Raises like `fetch_regions`, but a token that may not read the keys is only a `ServiceError`.
+        Raises like `fetch_regions`, but only `ServiceError` if the token may not read the keys.
         """
         deadline = time.monotonic() + seconds
         headers = self._headers(deadline)
@@ -82,10 +83,10 @@ class Service:
         return [" ".join(pair) for pair in words if len(pair) == 2]
 
     def find_app(self, regions: Iterable[Region], app: str, seconds: float) -> dict[str, bool | None]:
-        """Ask regions, in parallel, whether the account sees the app; return the answers by the name of the region.
+        """Ask the regions in parallel whether the account sees the app; return their answers by the region's name.
 
-        None means that there was no usable answer. The token goes only to regions that the service vouches for. A
-        region that hangs takes at most half of the time: the rest is for what comes next. Raises like `fetch_regions`
+        None means no usable answer. Only regions that the service vouches for get the token and are asked. A region
+        that hangs takes at most half of the time: the rest is for what the run does next. Raises like `fetch_regions`
         if the token cannot be exchanged.
         """
         deadline = time.monotonic() + seconds / 2
@@ -99,7 +100,7 @@ class Service:
         return answers
 
     def _headers(self, deadline: float) -> dict[str, str]:
-        """Return the header with the bearer token. An API token is exchanged for one."""
+        """Return the header with the bearer token, if there is a token; an API token is exchanged for one first."""
         if self._refusal:
             raise self._refusal
         if self._token and not self._bearer:
@@ -147,7 +148,7 @@ def _has_app(address: str, *, app: str, headers: dict[str, str], seconds: float)
 
 
 def _start(work: Callable[[], T]) -> Future[T]:
-    """Start work whose total time can be limited. requests cannot do that: its timeout applies to each read.
+    """Start work whose total time the caller can limit; the timeout of requests applies only to each read.
 
     The work runs in a daemon thread, because the interpreter waits for all other threads before it exits.
     """
@@ -164,11 +165,11 @@ def _start(work: Callable[[], T]) -> Future[T]:
 
 
 class _Session(requests.Session):
-    """A session for one address. A request that breaks is sent once more, even a POST."""
+    """A session for one address, which sends a request that fails once more, even a POST."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
-        # Plain http is only for this machine, so it does not go through a proxy, which would see the token.
+        # Plain http is only used on this machine, and must not go through a proxy, which would see the token.
         self.trust_env = address.startswith("https://")
         # Without this, requests lets an entry of ~/.netrc replace the Authorization header.
         self.auth = lambda request: request
@@ -193,7 +194,7 @@ class _Session(requests.Session):
 def _send(
     session: _Session, method: str, address: str, path: str, seconds: float, **options: Any
 ) -> tuple[requests.Response, Any]:
-    """Send one request; return the answer, and the JSON of its body if its status is 200: no other body is read."""
+    """Send one request; return the response and, if its status is 200, the JSON of its body: no other body is read."""
     with session.request(method, address + path, timeout=seconds, stream=True, **options) as response:
         if response.status_code != 200:
             return response, None
@@ -227,4 +228,4 @@ def _reason(failure: BaseException) -> str:
         case requests.RequestException() | HTTPError():
             signs = {"NameResolutionError": "its name cannot be resolved", "refused": "the connection was refused"}
             return next((meaning for sign, meaning in signs.items() if sign in text), "the connection broke")
-    return text  # the system's or requests' own about certificates, with the path from REQUESTS_CA_BUNDLE
+    return text  # by the system, or by requests about certificates: it names the path in REQUESTS_CA_BUNDLE

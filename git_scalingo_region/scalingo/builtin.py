@@ -1,4 +1,4 @@
-"""The built-in table: the regions, fingerprints and hosts that are known without asking anybody."""
+"""The built-in table: the regions, fingerprints and hosts that are known without asking the service."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ SOURCE = "Scalingo's documentation of 2026-01-02"
 # Every host under this domain belongs to the platform, and its ssh hosts are named after their regions.
 DOMAIN = "scalingo.com"
 
-# The hosts of regions that are gone, if they do not name their region. This one was renamed ssh.agora-fr1.scalingo.com
-# in 2019; when agora-fr1 was closed, each owner chose the region to which an app moved.
+# Hosts of former regions that do not contain the name of their region. This one was renamed ssh.agora-fr1.scalingo.com
+# in 2019; when agora-fr1 was closed, the owner of each app chose the region that it moved to.
 FORMER_HOSTS = {"scalingo.com": "agora-fr1"}
 
 
@@ -28,7 +28,7 @@ REGIONS = (
 )
 LIST = RegionList(REGIONS, ListSource.BUILT_IN, None)
 
-# Section "SSH Endpoints" of the same page: the SHA256 fingerprint of each key of an endpoint, by the type of the key.
+# Section "SSH Endpoints" of the same page: the SHA256 fingerprint of each key of an ssh endpoint, by key type.
 FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {
     SshEndpoint("ssh.osc-fr1.scalingo.com"): {
         "ssh-rsa": "SHA256:f7y5p9OlI+UCuQoXctVNVj3pVkehTgUBWZz/0PtkGR8",
@@ -42,5 +42,5 @@ FINGERPRINTS: Mapping[SshEndpoint, Mapping[str, str]] = {
 
 
 def fingerprints(endpoint: SshEndpoint) -> Mapping[str, str]:
-    """Return the published fingerprints of an endpoint by key type; an empty mapping if none are published."""
+    """Return the published fingerprints of an ssh endpoint by key type; an empty mapping if none are published."""
     return FINGERPRINTS.get(endpoint, {})

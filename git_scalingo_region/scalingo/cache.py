@@ -5,9 +5,9 @@ There is one file for each service address and account in the cache folder, mode
     {"version": 1, "service": "https://...", "account": "public" or a hash, "fetched_at": seconds since 1970,
      "regions": [the API's own form]}
 
-Beside it is `names`, with one region name on each line, for the shells' completion. The files `lock` and `pause` keep
-parallel runs from asking at once, or too often. An unusable file (broken, too large, another user's, another account's)
-is a cache miss. If the folder cannot be written, nothing is kept, and nothing is raised.
+Beside it is `names`, with one region name on each line, for the shells' completion. The `.lock` and `.pause` files keep
+parallel runs from asking at the same time, or too often. An unusable file (broken, too large, another user's, another
+account's) is a cache miss. If the folder cannot be written, nothing is kept and no error is raised.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Cache(NamedTuple):
         try:
             value = json.loads(_read_own_file(self.path("json")))
             regions, fetched_at = parse_regions(value), value["fetched_at"]
-            # A number that is not a date (infinite, or beyond the calendar) could not even be shown.
+            # A number that is not a date (infinite, or beyond the calendar) could not even be shown as a day.
             if self._head.items() <= value.items() and 0 <= fetched_at < YEAR_10000:
                 return RegionList(regions, ListSource.CACHE, float(fetched_at))
         except (OSError, ValueError, TypeError, KeyError, RecursionError, InvalidInput):
@@ -96,19 +96,19 @@ class Cache(NamedTuple):
                 os.close(descriptor)
 
     def pause(self, seconds: float) -> None:
-        """Note that the service wants no requests for that long, a minute at most; the file is dated at the end."""
+        """Note that the service wants no requests for so long, a minute at most; the file's date is when that ends."""
         with contextlib.suppress(OSError):
             _replace(self.path("pause"), "", time.time() + min(seconds, PAUSE_MAX_SECONDS))
 
     def paused(self) -> bool:
-        """Return whether the pause still lasts; if its end is too far ahead, the clock has jumped: ignore it."""
+        """Return whether the pause still lasts; one that ends too far ahead is ignored, since the clock has jumped."""
         try:
             return 0 < os.stat(self.path("pause")).st_mtime - time.time() <= PAUSE_MAX_SECONDS
         except (OSError, ValueError):
             return False
 
     def path(self, suffix: str) -> str:
-        """Return the path of the file of this service and account; raise `FileNotFoundError` without a cache folder."""
+        """Return the path of this service and account's file; raise `FileNotFoundError` without a cache folder."""
         if not self.folder:
             raise FileNotFoundError("there is no cache folder")
         host = re.sub(r"[^\w.-]", "_", self.service.partition("://")[2])
@@ -116,7 +116,7 @@ class Cache(NamedTuple):
 
 
 def is_fresh(regions: RegionList, *, seconds: float) -> bool:
-    """Return whether a list was fetched in the last `seconds`; not if it is from the future (the clock has jumped)."""
+    """Return whether a list was fetched in the last `seconds`; False if it is from the future (a clock jump)."""
     return regions.fetched_at is not None and 0 <= time.time() - regions.fetched_at < seconds
 
 
@@ -133,7 +133,7 @@ def _wait_for(lock: Callable[[], None], deadline: float) -> bool:
 
 def _read_own_file(path: str) -> bytes:
     """Return the content of a regular file of this user; raise `OSError` for anything else."""
-    # Without O_NONBLOCK, a named pipe in the file's place would hang the program. Not every system has it.
+    # Without O_NONBLOCK, a named pipe in the file's place would hang the program. Not every system has the flag.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         status = os.fstat(descriptor)
@@ -146,7 +146,7 @@ def _read_own_file(path: str) -> bytes:
 
 
 def _replace(path: str, text: str, modified: float | None = None) -> None:
-    """Write a whole file, mode 0600: a reader finds the old text or the new text at any moment."""
+    """Replace a whole file, mode 0600: at any moment, a reader finds either the old text or the new one."""
     from tempfile import mkstemp  # a run that only reads does not need it
 
     folder, name = os.path.split(path)

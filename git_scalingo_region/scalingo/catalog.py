@@ -1,4 +1,4 @@
-"""Which regions there are: a fresh cache, the service, a stale cache or the built-in list, in this order.
+"""Which regions there are, as told by a fresh cache, the service, a stale cache or the built-in list, in this order.
 
 The catalog also knows where an app is, because it knows which regions to ask.
 """
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class Whereabouts(NamedTuple):
-    """An app: the regions that have it, those that do not, and those that gave no usable answer or were not asked."""
+    """Where an app is: the regions that have it, those that do not, and those that were not asked or gave no answer."""
 
     app: str
     present: tuple[Region, ...]
@@ -43,13 +43,13 @@ class Whereabouts(NamedTuple):
 class Catalog:
     """The regions as one run sees them. Nothing is read or asked before it is needed.
 
-    The list is fetched at most twice (see `find`), everything else is asked at most once.
+    The list is fetched at most twice (see `find`), and everything else is asked at most once.
 
     Any method may raise `CredentialsError` if the token is unusable or the service rejects it.
     """
 
     def __init__(self, context: Context) -> None:
-        """Take the settings and options of the run; warnings go there too."""
+        """Take the run's context: its settings, its options, and where its warnings go."""
         self.context = context
         self._regions: RegionList | None = None
         self._may_ask_again = not context.offline
@@ -72,16 +72,16 @@ class Catalog:
         return Service(self.context.settings.service, self.token)
 
     def load(self) -> RegionList:
-        """Return the region list; warn if it is a stale one or the built-in one because the service cannot be asked."""
+        """Return the region list; warn if the service cannot be asked, so that it is a stale or built-in one."""
         if self._regions is None:
             self._regions = self._choose_list(refresh=self.context.refresh)
         return self._regions
 
     def find(self, name: str, *, max_age: float = 0.0) -> Region | None:
-        """Return the region of that name; ask the service again, once, before it counts as unknown.
+        """Return the region of that name, or None; before a name counts as unknown, ask the service once more.
 
-        The service is not asked again if the list was fetched in the last `max_age` seconds. Without a token it lists
-        only the public regions, so the built-in list adds to it.
+        The service is not asked again if the list was fetched in the last `max_age` seconds. Without a token, it lists
+        only the public regions, so the built-in list is searched as well.
         """
         regions = self.load()
         region = regions.find(name) or (None if self.token else builtin.LIST.find(name))
@@ -91,15 +91,15 @@ class Catalog:
         return self.find(name)
 
     def known(self, name: str) -> bool:
-        """Return whether the list or the built-in list has a region of that name; the service is not asked again."""
+        """Return whether the list or the built-in list has a region of that name, without asking the service again."""
         return bool(self.load().find(name) or builtin.LIST.find(name))
 
     def is_up_to_date(self) -> bool:
-        """Return whether the list was fetched so recently that what it lacks is not there."""
+        """Return whether the list was fetched so recently that a region missing from it does not exist."""
         return is_fresh(self.load(), seconds=LOOK_AGAIN_SECONDS)
 
     def is_gone(self, name: str) -> bool:
-        """Return whether the platform no longer has the region. An old list does not tell: the region may be new."""
+        """Return whether the platform no longer has the region. An old list cannot tell: the region may be new."""
         return name in builtin.FORMER_HOSTS.values() or (not self.known(name) and self.is_up_to_date())
 
     def is_restricted(self, name: str) -> bool:
@@ -114,7 +114,7 @@ class Catalog:
         """Ask every region of the list for the app, once per run.
 
         Return None if no region may be asked: offline, without a token, or if the service vouches for none of them. If
-        the app was not found, one warning names the silent regions.
+        the app may be in a region that gave no usable answer, one warning names those regions.
         """
         if app not in self._whereabouts:
             self._whereabouts[app] = self._look_up(app)
@@ -147,7 +147,7 @@ class Catalog:
         return None
 
     def _ask(self, question: Callable[[Service, float], T]) -> T:
-        """Ask within the network time of the run; respect, and note for other runs, that the service wants a pause."""
+        """Ask within the network time of the run; respect a pause that the service wants; note it for other runs."""
         if self.context.offline:
             raise ServiceError("offline")
         if self._cache.paused():

@@ -1,4 +1,4 @@
-"""Which region and which app: the one place that knows the order of precedence, and that says why.
+"""Which region and which app to use: the one place that knows the order of precedence, and the reason for a choice.
 
 Every command chooses here. The order is the platform CLI's: what a remote points at comes before the environment.
 """
@@ -36,11 +36,11 @@ class RegionSource(Enum):
     def __init__(self, key: str, phrase: str, setting: str = "") -> None:
         self.key = key
         self.phrase = phrase
-        self.setting = setting  # what an error or a warning calls it; an argument needs no mention
+        self.setting = setting  # what errors and warnings call the source; an argument needs no mention
 
 
 class Wish(NamedTuple):
-    """A region that something names; an empty name stands for no region."""
+    """The name of a region, and the source that names it; "" if the source names none."""
 
     source: RegionSource
     name: str
@@ -68,12 +68,12 @@ class Choice(NamedTuple):
 def tell_region_from_app(
     catalog: Catalog, region: str, app: str, *, words: Sequence[str], remote_app: str
 ) -> tuple[str, str]:
-    """Tell REGION and APP apart, and return both; an empty region leaves the choice to what comes next.
+    """Tell REGION and APP apart, and return both; the region is "" if the words name none.
 
-    A single word is the app if that app is known already, or if nothing else says which app it is and no region has
-    that name. Otherwise it is the region, if there is one of that name. Raises `InvalidInput` for a word that can be
-    neither, or if no app is known, and `RegionError` if only a newer list could tell. `words` are the words of the
-    command, up to the region, for its hints.
+    A single word is the app if SCALINGO_APP or the remote names that app, or if neither names an app and no region has
+    that name. Otherwise it is the region, if there is one of that name, or else the app. Raises `InvalidInput` for a
+    word that can be neither, or if no app is known, and `RegionError` if only a newer region list could tell. `words`
+    are the words of the command, up to the region, for the hints.
     """
     if app:
         found = region and check_region_name(region), check_app_name(app)
@@ -100,7 +100,7 @@ def _read_word(catalog: Catalog, word: str, apps: Sequence[str], words: Sequence
         _warn_of_near_names(catalog, word, cutoff=0.8)  # here the word is most likely an app
         return "", word
     if not is_app_name(word) and (word.endswith(".git") or not is_region_name(word)):
-        check_app_name(word)  # it can be neither: say so before anything is asked
+        check_app_name(word)  # it can be neither: say so before asking the service
     if catalog.known(word) or catalog.find(word):
         return word, check_app_name(apps[0], "SCALINGO_APP")
     if not catalog.is_up_to_date():
@@ -116,9 +116,9 @@ def _warn_of_near_names(catalog: Catalog, word: str, *, cutoff: float) -> None:
 
 
 def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
-    """Choose the region of the wish that comes first in the order of precedence, whatever their own order is.
+    """Return the choice of the wish that comes first in the order of precedence, in whatever order they are passed.
 
-    If there is no wish, choose the region where the app is, if an app is given; else a default. Raises `InvalidInput`
+    If there is no wish, choose the region where the app is, if that is known, or else a default. Raises `InvalidInput`
     for a name that no region can have, and `RegionError` for an unknown one, for an app in several regions, or if there
     is no default.
     """
@@ -134,7 +134,7 @@ def choose(catalog: Catalog, wishes: Iterable[Wish], app: str = "") -> Choice:
 
 
 def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choice | None:
-    """Return the one region where the app is; None if it was found nowhere, or nobody could be asked.
+    """Return the one region where the app is; None if it was found nowhere, or no region could be asked.
 
     Raises `RegionError` if several regions have an app of that name.
     """
@@ -147,7 +147,7 @@ def where_the_app_is(catalog: Catalog, whereabouts: Whereabouts | None) -> Choic
 
 
 def named(catalog: Catalog, wish: Wish) -> Choice:
-    """Return the region that is named; raise `InvalidInput` or `RegionError` as `choose` does."""
+    """Return the choice of the region that a wish names; raise `InvalidInput` or `RegionError` as `choose` does."""
     context, setting = catalog.context, wish.source.setting
     name = check_region_name(wish.name, setting)
     if region := catalog.find(name):
@@ -166,7 +166,7 @@ def named(catalog: Catalog, wish: Wish) -> Choice:
 
 
 def _default(catalog: Catalog, source: RegionSource) -> Choice:
-    """Return the default region; raise `RegionError` if none is marked so: a guess could send code elsewhere."""
+    """Return the default region; raise `RegionError` if there is none: a guess could send code to a wrong one."""
     regions = catalog.load()
     if regions.default:
         return Choice(regions.default, source, regions)
@@ -174,7 +174,7 @@ def _default(catalog: Catalog, source: RegionSource) -> Choice:
 
 
 def _close_names(name: str, regions: RegionList, cutoff: float = 0.6) -> list[str]:
-    """Return the names of regions that a mistyped name may have meant, the closest first."""
+    """Return the names of regions that a mistyped name may stand for, the closest first."""
     from difflib import get_close_matches  # rarely needed
 
     return get_close_matches(name, regions.names, n=3, cutoff=cutoff)
@@ -191,7 +191,7 @@ def _unknown_region(catalog: Catalog, name: str, setting: str) -> RegionError:
 
 
 def _lacking(catalog: Catalog, name: str) -> str:
-    """Return that no region has the name, as far as the list tells."""
+    """Return the message that no region has the name, as far as the region list tells."""
     if catalog.is_up_to_date():
         return f"there is no region '{name}'"
     return f"the list of regions, which is not up to date, has no region '{name}'"
@@ -204,7 +204,7 @@ def _listed(regions: RegionList) -> str:
 def warn_if_elsewhere(catalog: Catalog, choice: Choice, app: str, words: Sequence[str] = ()) -> Choice:
     """Return the choice with `app_found`, and warn if the account does not see the app in the chosen region.
 
-    `words` are the words of the command to repeat for another region, up to the region.
+    `words` are the words, up to the region, of the command that the warning suggests for another region.
     """
     context, whereabouts = catalog.context, catalog.find_app(app)
     if whereabouts is None:

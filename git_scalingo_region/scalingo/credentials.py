@@ -1,4 +1,4 @@
-"""What the user has set up already: the API token, and the platform CLI's own files, which are only ever read.
+"""What the user has set up already: the API token, and the platform CLI's own files, which are never written.
 
 The CLI's `auth` file is JSON: `auth_config_data` maps a service's host, without its port, to
 `{"tokens": {"token": ...}}`. Its `config.json` holds the default region as `region` (CLI 1.48.0).
@@ -39,7 +39,7 @@ def is_token(value: Any) -> bool:
 
 
 def find_token(settings: Settings) -> Token | None:
-    """Return the token from the environment, or else the one that the platform's CLI keeps for the same service.
+    """Return the token from the environment, or else the one that the CLI keeps for the same service, or else None.
 
     Raises `CredentialsError` for text that cannot be a token.
     """

@@ -1,1 +1,1 @@
-"""ssh: which keys it knows, and which ones the host offers."""
+"""ssh: which host keys it knows, and which ones a host offers."""

@@ -1,7 +1,7 @@
 """What the OpenSSH programs say: the only module that starts them.
 
-`ssh -G` tells which host, port, names and files count, `ssh-keyscan` which keys a host offers, and `ssh-add -L` what
-the agent holds. Nothing is decided here: a key that nothing vouches for is returned like any other.
+`ssh -G` tells which host, port, names and files ssh uses, `ssh-keyscan` which keys a host offers, and `ssh-add -L`
+which keys the agent holds. Nothing is decided here: a key that nothing vouches for is returned like any other.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class HostKey(NamedTuple):
 
     @classmethod
     def from_words(cls, words: Sequence[str]) -> HostKey | None:
-        """Read `TYPE BASE64 [COMMENT]`; None unless the data is of that type (RFC 4253: it starts with its type)."""
+        """Return the key in `TYPE BASE64 [COMMENT]`; None unless the data starts with that type (RFC 4253)."""
         try:
             blob = base64.b64decode(words[1], validate=True)
         except (ValueError, IndexError):
@@ -87,7 +87,7 @@ def lookup(endpoint: SshEndpoint, ssh_command: str) -> HostKeyLookup:
     )
 
 
-# ssh asks nobody and remembers nothing: no new host key, no key in the agent, no connection that outlives the run.
+# With these, ssh never prompts and remembers nothing: no host key, no key in the agent, no connection after the run.
 _CAUTIOUS = {
     "BatchMode": "yes",
     "StrictHostKeyChecking": "yes",
@@ -98,10 +98,10 @@ _CAUTIOUS = {
 
 
 def cautious(ssh_command: str) -> str:
-    """Return the line for `sh` with options that keep ssh from asking anybody and from remembering anything.
+    """Return the line for `sh` with options that keep ssh from prompting and from remembering anything.
 
-    The first value of an option counts, so they follow the word `ssh`. If the line runs ssh by another name, they come
-    last: `is_cautious` tells whether they take effect.
+    ssh uses the first value of an option, so they come right after the word `ssh`, and also at the end, in case the
+    line runs ssh by another name: `is_cautious` tells whether they take effect.
     """
     options = " ".join(f"-o {name}={value}" for name, value in _CAUTIOUS.items())
     return f'ssh() {{ command ssh {options} "$@"; }}; {ssh_command.strip() or "ssh"} {options}'
@@ -117,12 +117,12 @@ def is_cautious(endpoint: SshEndpoint, ssh_command: str) -> bool:
 def _configuration(endpoint: SshEndpoint, ssh_command: str) -> dict[str, list[str]]:
     """Return the options of `ssh -G` with their values.
 
-    The port is an option even if it is 22, as git passes it on from such a url: it wins over ssh's configuration, but
-    not over a port in the command itself.
+    The port is passed even if it is 22, as git does for a url that names it: it overrides ssh's configuration, but not
+    a port in the command itself.
     """
     arguments = ["-G", "-p", str(endpoint.port), f"{SSH_USER}@{endpoint.host}"]
     line = ssh_command.strip()
-    # git runs GIT_SSH_COMMAND in a shell too, which expands its quotes and variables.
+    # git, too, runs GIT_SSH_COMMAND in a shell, which interprets its quotes and variables.
     answer = ask(*(["sh", "-c", f'{line} "$@"', "ssh"] if line else ["ssh"]), *arguments)
     options: dict[str, list[str]] = {}
     for option, _, value in (entry.partition(" ") for entry in answer.output.splitlines()):
@@ -195,7 +195,7 @@ def offered_keys(endpoint: SshEndpoint, ssh_command: str) -> tuple[PublicKey, ..
 
 
 def _agent_keys(agent: str) -> list[PublicKey]:
-    """Return the keys of the agent that IdentityAgent in ssh_config(5) names; by default it is SSH_AUTH_SOCK's."""
+    """Return the keys in the agent that IdentityAgent names (ssh_config(5)), by default that of SSH_AUTH_SOCK."""
     name = "SSH_AUTH_SOCK" if agent in ("", "SSH_AUTH_SOCK") else agent[1:].strip("{}") if agent[:1] == "$" else ""
     socket = os.environ.get(name, "") if name else _expanded(agent)
     if socket in ("", "none"):
@@ -206,7 +206,7 @@ def _agent_keys(agent: str) -> list[PublicKey]:
 
 
 def _identity(path: str, agent: Sequence[PublicKey]) -> PublicKey | None:
-    """Return the key of an identity file, if ssh has its private part there or in the agent."""
+    """Return the key of an identity file; None unless ssh has its private part in a file or in the agent."""
     has_file = os.path.isfile(path)
     for file in (f"{path}.pub", path):
         if key := _public_key(file):

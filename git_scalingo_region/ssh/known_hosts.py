@@ -1,7 +1,7 @@
-"""`known_hosts`: which keys ssh knows for a host, how one is added, and how one is taken out.
+"""`known_hosts`: which keys ssh knows for a host, and how to add and remove them.
 
-The format is described in sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; `ssh-keygen -F` reads it. Nothing here decides about
-trust.
+The format is described in sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"; `ssh-keygen -F` reads it. Nothing here decides what
+to trust.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from git_scalingo_region.ssh.client import HostKey
 REVOKED = "REVOKED"
 _MARKERS = {REVOKED: "@revoked *", "CA": "@cert-authority *"}
 
-# A name made of these characters holds nothing special to sed. The end of a key identifies it as well as all of it.
+# sed inserts a name of these characters as it is. The end of a key identifies it as well as the whole key does.
 _NAME = r"[A-Za-z0-9._:\[\]-]+"
 _KEY_END = 43
 
@@ -32,7 +32,7 @@ _KEY_END = 43
 class KnownKey(NamedTuple):
     """A line of a `known_hosts` file: its number from 1, the name it was found by, its marker, its hosts, its key.
 
-    The marker is "", `CA` or `REVOKED`, as `ssh-keygen -F` says it.
+    The marker is "", `CA` or `REVOKED`, as `ssh-keygen -F` prints it.
     """
 
     path: str
@@ -51,7 +51,7 @@ def is_fingerprint(text: str) -> bool:
 def known_keys(name: str, files: Iterable[str]) -> tuple[KnownKey, ...]:
     """Return the entries that the files hold for a name (`HOST` or `[HOST]:PORT`), marked ones included.
 
-    A file that is missing, unreadable or not a regular file has none, as for ssh. Raises `RepositoryError` if
+    A file that is missing, unreadable or not a regular file counts as empty, as for ssh. Raises `RepositoryError` if
     ssh-keygen is missing, or cannot read a file.
     """
     usable = (path for path in files if os.path.isfile(path) and os.access(path, os.R_OK))
@@ -72,17 +72,17 @@ def _find(name: str, path: str) -> Iterator[KnownKey]:
 
 
 def trusted(entries: Sequence[KnownKey]) -> tuple[KnownKey, ...]:
-    """Return those of a host's entries by which ssh accepts it: plain ones, of keys that are not revoked."""
+    """Return the entries by which ssh accepts their host: those without a marker, if their key is not revoked."""
     revoked = {entry.key for entry in entries if entry.marker == REVOKED}
     return tuple(entry for entry in entries if not entry.marker and entry.key not in revoked)
 
 
 def removal(entries: Sequence[KnownKey]) -> str:
-    """Return the command after which these entries no longer count for their host; "" if there is no exact one.
+    """Return the command after which these entries no longer count for their host; "" if no command does just that.
 
-    A line that names other hosts as well stays for them: `!HOST` is put in front of its hosts. The key is compared, so
-    that a file that has changed meanwhile stays as it is. `ssh-keygen -R` will not do: it removes the other hosts and
-    the host's right keys too, keeps revoked lines, and replaces a link with a file.
+    A line that names other hosts as well stays for them: `!HOST` is put in front of its hosts. The command compares
+    the key, so that it changes no other line if the file has changed meanwhile. `ssh-keygen -R` will not do: it also
+    removes the other hosts and the host's right keys, keeps revoked lines, and replaces a link with a file.
     """
     paths = dict.fromkeys(entry.path for entry in entries)
     return shell.chain(*(_edit(path, [entry for entry in entries if entry.path == path]) for path in paths))
@@ -96,12 +96,12 @@ def _edit(path: str, entries: Sequence[KnownKey]) -> str:
     if not (all(scripts) and sed and writable) or os.path.lexists(f"{path}.new"):
         return ""
     old, new = shell.quote(path), shell.quote(f"{path}.new")
-    # Writing into the old file keeps its mode, and the link that may lead to it.
+    # Writing into the old file keeps its mode, and any link to it.
     return f"{sed} >{new} && cat {new} >{old} && rm {new}"
 
 
 def _script(entry: KnownKey) -> str:
-    """Return the sed script that takes one entry out; "" if there is none."""
+    """Return the sed script after which one entry no longer counts for its host; "" if there is none."""
     if entry.hosts.startswith("|") or entry.hosts.lower() == entry.name.lower():
         change = "d"
     elif re.fullmatch(_NAME, entry.name):
@@ -126,9 +126,9 @@ def check_file(path: str) -> None:
 def append(path: str, name: str, keys: Iterable[HostKey], *, hashed: bool = False) -> tuple[HostKey, ...]:
     """Add the keys that the file does not hold for `name` yet, and return those added.
 
-    One write at the end of the file, under a lock that keeps our own parallel runs from adding a key twice: ssh itself
-    may append at the same time, and no line is lost. `hashed` is ssh's HashKnownHosts. Missing folders are made 0700, a
-    missing file 0600. Raises `RepositoryError` if the file cannot be written.
+    They are added in one write at the end of the file, so that no line is lost if ssh appends at the same time. A lock
+    keeps parallel runs of this program from adding a key twice. `hashed` is ssh's HashKnownHosts. Missing folders are
+    made with mode 0700, a missing file with 0600. Raises `RepositoryError` if the file cannot be written.
     """
     try:
         import fcntl
@@ -155,7 +155,7 @@ def _cannot_write(path: str, error: Exception) -> RepositoryError:
 
 
 def _make_folders(path: str) -> None:
-    """Make a folder and the ones it is in, for the user only; `os.makedirs` sets the mode of the last one only."""
+    """Make a folder and its missing parents, mode 0700; `os.makedirs` sets the mode of the last one only."""
     if path and not os.path.isdir(path):
         _make_folders(os.path.dirname(path))
         with contextlib.suppress(FileExistsError):
@@ -172,7 +172,7 @@ def _hashed(name: str) -> str:
 
 
 def _write_at_end(file: FileIO, lines: bytes) -> None:
-    """Write all of the lines or nothing, on a line of their own; raise `OSError` if there is no room."""
+    """Write all of the lines or nothing, starting on a new line; raise `OSError` if there is no room."""
     size = file.seek(0, os.SEEK_END)
     if lines and size and os.pread(file.fileno(), 1, size - 1) != b"\n":
         lines = b"\n" + lines

@@ -11,7 +11,7 @@ from git_scalingo_region import signals
 
 
 def main() -> None:
-    """Run the program and exit with its status, which is 128 plus the number of a signal that ended it."""
+    """Run the program and exit with its status: 128 plus the signal's number if a signal ended it."""
     signals.install()
     _open_missing_streams()
     # A process this short makes little garbage, and collecting it during the imports takes a tenth of their time.
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _open_missing_streams() -> None:
-    """Open the standard streams that the caller has closed: the next file to be opened would take their place."""
+    """Open the null device for each closed standard stream; otherwise the next opened file would take its place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - it stays open

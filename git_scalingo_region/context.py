@@ -37,7 +37,7 @@ class Context:
     def network(self) -> Iterator[float]:
         """Yield the seconds left for the network, and deduct what the block uses.
 
-        The limit is for the whole run. Only the block counts: loading a library, slow on a busy machine, does not.
+        The limit is for the whole run. Only time in the block counts, not work outside it, such as loading a library.
         """
         begun = time.monotonic()
         try:

@@ -42,7 +42,7 @@ class InvalidInput(ScalingoRegionError):
 
 
 class RegionError(ScalingoRegionError):
-    """No region can be chosen: its name is unknown, it is gone or restricted, or several would do, or none."""
+    """No region can be chosen: its name is unknown, it is gone or restricted, or several or no regions fit."""
 
     exit_status = ExitStatus.REGION
     kind = "region"
@@ -82,7 +82,7 @@ class MissingProgram(RepositoryError):
 
 
 class SshRefusal(RepositoryError):
-    """ssh does not say how it is configured; the hint, if any, is the command that asks it."""
+    """ssh does not report its configuration; the hint, if any, is the command that asks for it."""
 
 
 class RemoteConflict(ScalingoRegionError):
@@ -93,7 +93,7 @@ class RemoteConflict(ScalingoRegionError):
 
 
 class HostKeyError(ScalingoRegionError):
-    """Nothing vouches for a host key, or `known_hosts` or the host contradicts the key that is vouched for."""
+    """Nothing vouches for a host key, or `known_hosts` or the host contradicts the published or given key."""
 
     exit_status = ExitStatus.PROBLEM
     kind = "host-key"

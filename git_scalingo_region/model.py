@@ -22,7 +22,7 @@ APP_NAME_MAX = 48
 REGION_NAME_MAX = 63
 DNS_NAME_MAX = 253
 TEXT_MAX = 200
-REGIONS_MAX = 256  # all of them may be asked at once
+REGIONS_MAX = 256  # the program may ask them all at the same time
 
 # The patterns are strings, which `re` compiles on first use: few runs use them all, and compiling takes time.
 _APP = r"[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -36,7 +36,7 @@ _ENDPOINT = rf"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>{_DNS_NAME}|{_IPV4}))(?::(?P<por
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
 _PATH = rf"(?:~/)?(?P<app>{_APP})(?P<suffix>(?:\.git)?)"
 _URL = rf"(?:ssh|git\+ssh|ssh\+git)://{_USER}(?P<authority>[^/@]+)/{_PATH}"
-# gitglossary's scp-like form, and the brackets in which git takes a port or an IPv6 address there.
+# The scp-like form (gitglossary), and the variant in which git accepts a port or an IPv6 address in brackets.
 _SCP = rf"{_USER}(?P<authority>[^\[\]/@:]+):/?{_PATH}"
 _SCP_BRACKETS = rf"(?P<open>\[)?{_USER}(?(open)|\[)(?P<authority>[^\[\]/@]+)\]:/?{_PATH}"
 # What git check-ref-format(1) forbids in a component, given that the name becomes refs/remotes/NAME/x.
@@ -57,7 +57,7 @@ def is_region_name(text: str) -> bool:
 
 
 def check_app_name(text: str, source: str = "") -> str:
-    """Return `text` if it can be the name of an app; otherwise raise `InvalidInput`, which names its `source`."""
+    """Return `text` if it can be the name of an app; otherwise raise `InvalidInput`, naming the `source`."""
     if is_app_name(text):
         return text
     rule = f"use lower-case letters, digits and single hyphens inside the name, at most {APP_NAME_MAX} characters"
@@ -68,7 +68,7 @@ def check_app_name(text: str, source: str = "") -> str:
 
 
 def check_region_name(text: str, source: str = "") -> str:
-    """Return `text` if it can be the name of a region; otherwise raise `InvalidInput`, which names its `source`."""
+    """Return `text` if it can be the name of a region; otherwise raise `InvalidInput`, naming the `source`."""
     if is_region_name(text):
         return text
     raise _invalid(text, "region name", "expected one like osc-fr1", "git scalingo-region list", source=source)
@@ -137,7 +137,7 @@ def _ipv6(text: str) -> str:
 class RemoteUrl(NamedTuple):
     """A git remote url over ssh that names one app: `ssh://git@HOST:PORT/APP.git`.
 
-    Equal values are the same place, however they were written: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
+    Urls for the same place are equal, however they are written: `git@HOST:APP.git` is `ssh://git@HOST:22/APP.git`.
     A url without `.git` is a different value: the platform's own CLI does not recognise such a remote.
     """
 
@@ -160,9 +160,9 @@ class RemoteUrl(NamedTuple):
         return cls(SshEndpoint.parse(authority), match["app"], match["user"] or "", match["suffix"])
 
     @classmethod
-    @lru_cache(maxsize=16)  # the same few urls are asked about several times, one remote after the other
+    @lru_cache(maxsize=16)  # the urls of each remote in turn are parsed several times
     def try_parse(cls, text: str) -> RemoteUrl | None:
-        """Read like `parse`, but return None for any other text."""
+        """Read a url as `parse` does, but return None for any other text."""
         try:
             return cls.parse(text)
         except InvalidInput:
@@ -224,7 +224,7 @@ def dig(value: Any, *keys: str) -> Any:
 
 
 def parse_regions(value: Any) -> tuple[Region, ...]:
-    """Read `{"regions": [...]}`; raise `InvalidInput` for no regions, too many, a name given twice, or two defaults."""
+    """Read `{"regions": [...]}`; raise `InvalidInput` for no or too many regions, a repeated name, or two defaults."""
     items = dig(value, "regions")
     if not isinstance(items, list) or not items:
         raise InvalidInput("it holds no list of regions")
@@ -263,12 +263,12 @@ class RegionList(NamedTuple):
     fetched_at: float | None
 
     def find(self, name: str) -> Region | None:
-        """Return the region of that name."""
+        """Return the region of that name; None if there is none."""
         return next((region for region in self.regions if region.name == name), None)
 
     @property
     def default(self) -> Region | None:
-        """The region that the platform marks `default`."""
+        """The region that the platform marks `default`; None if there is none."""
         return next((region for region in self.regions if region.default), None)
 
     @property
@@ -286,9 +286,9 @@ class RegionList(NamedTuple):
 
 
 class Platform(NamedTuple):
-    """Tells which region a remote url belongs to: from its ssh endpoint, then from its host.
+    """What tells which region a remote url belongs to, by its ssh endpoint first, then by its host.
 
-    If two regions have the same endpoint, the first counts. `former_hosts` are those of regions that are gone.
+    If two regions have the same endpoint, the first counts. `former_hosts` maps the hosts of gone regions to names.
     """
 
     regions: Sequence[Region]
@@ -303,7 +303,7 @@ class Platform(NamedTuple):
     def region_name(self, url: RemoteUrl) -> str:
         """Return the name of the region that the url points at, which may be gone; "" if the url does not tell.
 
-        It does not if its host serves several regions on other ports, or never served any.
+        The url does not tell if its host serves several regions on other ports, or never served any.
         """
         host = url.endpoint.host
         if exact := [region.name for region in self.regions if region.ssh == url.endpoint]:

@@ -1,7 +1,7 @@
-"""Programs that are run for an answer: the only module that starts processes itself.
+"""Run other programs for their answers. Only this module starts processes itself.
 
-Each runs in a session of its own: Ctrl-C in the terminal is for this program, and what a program has started can be
-ended with it.
+Each program runs in a session of its own, so that Ctrl-C in the terminal reaches only this program, and so that a
+program can be ended together with what it has started.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run(
                 return Finished(-signal.SIGKILL, "", f"nothing within {seconds:g} seconds", timed_out=True)
             written = late.output or b"", late.stderr or b""  # it has ended, but something holds its streams open
         finally:
-            # It took too long, or this program was told to end. Not every system has sessions.
+            # The program took too long, or a signal interrupted this one. Not every system has sessions.
             if process.returncode is None:
                 with contextlib.suppress(OSError, AttributeError):
                     os.killpg(process.pid, signal.SIGKILL)

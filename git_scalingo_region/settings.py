@@ -1,6 +1,6 @@
-"""What the environment says, read once into an immutable value.
+"""The settings from the environment, read once into an immutable value.
 
-The defaults, and how long a run waits for something, are named constants here. Nothing is read at import time.
+The defaults and the time limits of a run are named constants here. Nothing is read at import time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Settings(NamedTuple):
-    """What the environment sets for a run; an empty variable counts as not set. Folders are absolute paths or empty."""
+    """The settings from the environment; an empty variable counts as not set. Folders are absolute paths or empty."""
 
     service: str = DEFAULT_SERVICE
     api_token: str = ""
@@ -76,7 +76,7 @@ def _service(text: str) -> str:
     text = text.strip()
     if not text:
         return DEFAULT_SERVICE
-    from urllib.parse import urlsplit  # only needed if the address is not the usual one
+    from urllib.parse import urlsplit  # only needed if the address is not the default
 
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")

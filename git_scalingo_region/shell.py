@@ -1,4 +1,4 @@
-"""Commands to be pasted into a shell: text that is safe on a terminal and means exactly the words it was made of."""
+"""Commands to be pasted into a shell: text that is safe on a terminal and stands for exactly the given words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PLAIN = r"(?!=)[A-Za-z0-9_@%+=:,./-]+"
 _PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
 
 
-# A text as git quotes it in GIT_CONFIG_PARAMETERS, and the settings that are repeated: others may hold a password.
+# A text as git quotes it in GIT_CONFIG_PARAMETERS, and the settings that may be shown: others may hold a password.
 _QUOTED = r"'(?:[^']|'\\[!']')*'"
 _REPEATED = r"(?i)(?:branch|protocol|push|scalingo|ssh|submodule)\."
 
@@ -25,7 +25,7 @@ def command(*words: str) -> str:
 
 
 def git(*words: str) -> str:
-    """Return a command line of git for the repository of this run; "" as `command` does."""
+    """Return a command line of git for the repository of this run; "" in the same case as `command`."""
     try:
         return command("git", *_git_options(), *words)
     except OSError:  # the current folder is gone
@@ -33,12 +33,12 @@ def git(*words: str) -> str:
 
 
 def plugin(*words: str) -> str:
-    """Return a command line of this program, `git scalingo-region WORDS`, as `git` does."""
+    """Return a command line of this program, `git scalingo-region WORDS`; see `git`."""
     return git("scalingo-region", *words)
 
 
 def _git_options() -> list[str]:
-    """Return the options that git was given for this run, and that the user's shell does not know of.
+    """Return the options that git was given for this run, which a pasted command must repeat.
 
     `git -C DIR scalingo-region` runs in DIR, but PWD still names the shell's own folder. `git --git-dir=DIR` sets
     GIT_DIR, which looks as if the shell had set it. `git -c` writes GIT_CONFIG_PARAMETERS.
@@ -62,21 +62,21 @@ def chain(*commands: str) -> str:
 
 
 def quote(word: str) -> str:
-    """Return one word quoted for `sh`, in printable characters only; "" if there is no such text.
+    """Return one word quoted for `sh`, in printable characters only; "" if that is impossible.
 
-    A terminal does not paste control characters, and bytes that are not UTF-8, as they were: `printf` carries them.
+    Pasting may change control characters and bytes that are not UTF-8, so `printf` produces them.
     """
     if re.fullmatch(_PLAIN, word):
         return word
     if word.isprintable():
         inside = word.replace("'", "'\"'\"'")
-        # In single quotes, fish takes a backslash for an escape before another one and before the quote.
+        # In single quotes, fish treats a backslash before another backslash or a quote as an escape.
         return "'" + re.sub(r"\\(?=[\\']|$)", lambda _: "'\"\\\\\"'", inside) + "'"
     if word.endswith("\n") or "\0" in word:  # a command substitution drops the last newlines
         return ""
     try:
         return "\"$(printf '" + "".join(map(_for_printf, word)) + "')\""
-    except UnicodeEncodeError:  # neither text nor bytes from a file or the command line
+    except UnicodeEncodeError:  # a surrogate that does not stand for a byte
         return ""
 
 

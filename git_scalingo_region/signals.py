@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 
 
 class _State:
-    """What has arrived: how many blocks hold signals back, the first signal, and whether it was acted on."""
+    """How many blocks hold signals back, the first signal that arrived (0: none), and whether it was acted on."""
 
     depth = 0
     noted = 0
@@ -41,7 +41,7 @@ def install() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Only note the signals that arrive within the block; raise `Interrupted` for the first one at its end."""
+    """Hold back signals that arrive within the block; raise `Interrupted` for the first one at the end of the block."""
     _State.depth += 1
     try:
         yield

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """The result of a command: functions that make the output that is wanted, and the exit status of the program.
+    """The result of a command: functions that make each kind of output, and the exit status of the program.
 
     `text` is what a person reads on stdout, `json` what `--json` writes there, `hints` what to do next, for stderr.
     """
@@ -49,7 +49,7 @@ class Style(NamedTuple):
 
 
 def printable(text: str) -> str:
-    """Return the text with everything that a terminal might obey (control, bidirectional, broken) escaped."""
+    """Return the text with every control, bidirectional or invalid character escaped: a terminal might obey it."""
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
@@ -73,7 +73,7 @@ def error_json(error: ScalingoRegionError, warnings: Sequence[str]) -> dict[str,
 
 
 def plural(count: int, noun: str) -> str:
-    """Return the count with its noun, as in `2 remotes`."""
+    """Return the count with its noun, such as `2 remotes`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

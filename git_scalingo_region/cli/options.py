@@ -40,7 +40,7 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A positional argument. It is optional, and "" if missing; one that is `repeated` takes all the words left."""
+    """A positional argument. It is optional, and "" if missing; one that is `repeated` takes all remaining words."""
 
     name: str
     help: str
@@ -83,7 +83,7 @@ class Command(NamedTuple):
                     raise InvalidInput(f"{both} cannot be used together")
 
 
-# No command's `run` is needed for these two. The texts are Typer's own.
+# These two run no command. The texts are Typer's own.
 HELP = Option(("--help", "-h"), "Show this message and exit.")
 VERSION = Option(("--version",), "Show the version and exit.")
 

@@ -1,4 +1,4 @@
-"""Read any command line with Typer: help, every spelling, and mistakes. Only this module imports Typer.
+"""Read any command line with Typer, with help, every spelling, and mistakes. Only this module imports Typer.
 
 The Typer app is generated from `options`. It runs nothing: each of its commands returns the `Call` to be made.
 """
@@ -33,10 +33,10 @@ _UsageError: type[Exception] = typer.BadParameter.__base__  # type: ignore[assig
 
 
 def parse(arguments: Sequence[str]) -> Call | str:
-    """Return what the line says, or the help page that it asks for; raise `InvalidInput` for a mistake."""
+    """Return the call that the line makes, or the help page that it asks for; raise `InvalidInput` for a mistake."""
     page = io.StringIO()
     try:
-        # Typer exits in its own way if nobody reads a pipe, so it must not write to stdout itself.
+        # Typer exits in its own way if stdout is a closed pipe, so it must not write there itself.
         with contextlib.redirect_stdout(page):
             call = typer.main.get_command(_app())(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except _UsageError as error:
@@ -77,7 +77,7 @@ def _app() -> typer.Typer:
     )
     app.callback(help=INTRODUCTION)(_function(lambda values: None, (VERSION,)))
     for command in COMMANDS:
-        # As the short help too, because Typer does not truncate that.
+        # The help is the short help too, because Typer does not truncate a given one.
         register = app.command(command.name, cls=_Command, help=command.help, short_help=command.help)
         register(_function(partial(Call, command), command.parameters))
     return app
@@ -108,7 +108,7 @@ def _parameter(declared: Argument | Option) -> Parameter:
 
 
 def _mistake(error: Any, arguments: Sequence[str]) -> InvalidInput:
-    """Return Typer's complaint in the program's own voice, with a guess as a hint."""
+    """Return Typer's complaint in this program's style, with hints such as a guess."""
     first = next(iter(arguments), "")
     # Options may stand before the command by mistake. Any other word in its place is taken for the command.
     words = arguments if first.startswith("-") else [first]

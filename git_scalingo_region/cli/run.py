@@ -1,6 +1,6 @@
 """Run a command and report the result: the streams, and the only error boundary.
 
-A run imports only what it needs: `--version` takes no time, and only the command that is called is loaded.
+A run imports only what it needs: `--version` loads almost nothing, and only the command that is called is loaded.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _execute(call: Call) -> int:
 
 
 def _write(text: str) -> int:
-    """Write the result; return 0, or the exit status if that fails because nobody reads it or the disk is full."""
+    """Write the result; return 0, or the exit status of a failure, such as a closed pipe or a full disk."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -83,7 +83,7 @@ def _write(text: str) -> int:
         # What is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            return 128 + signal.SIGPIPE  # as a program that the signal ends
+            return 128 + signal.SIGPIPE  # as if the signal had ended the program
         _tell("error", [f"cannot write the result: {error.strerror}"])
         return ExitStatus.BUG
     return ExitStatus.DONE
@@ -104,7 +104,7 @@ def _fail(error: ScalingoRegionError, warnings: Sequence[str], *, as_json: bool)
 
 
 def _tell(label: str, texts: Sequence[str]) -> None:
-    """Write lines to stderr. If nobody reads them, the result still counts."""
+    """Write lines to stderr; if that fails, ignore it, because the result still counts."""
     from git_scalingo_region import terminal
 
     with contextlib.suppress(OSError):

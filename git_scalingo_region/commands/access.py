@@ -21,7 +21,7 @@ KEYS_PAGE = "https://dashboard.scalingo.com/account/keys"
 
 
 def _catalog_with_token(subject: Subject) -> Catalog:
-    """Return what to ask about the account; raise `Skip` if it may not be asked."""
+    """Return the catalog if it can ask about the account; raise `Skip` if it cannot."""
     catalog = subject.remotes.catalog
     if subject.context.offline:
         raise Skip("--offline")
@@ -57,7 +57,7 @@ def key(subject: Subject) -> Finding:
         raise Skip("the keys of the account cannot be read")
     offered = client.offered_keys(endpoint, _ssh(subject))
     if not offered:
-        # A pasted command could create a key without a passphrase, but that is for the user to decide.
+        # Not a fix: whether the new key has a passphrase is for the user to decide.
         return Finding(PROBLEM, "ssh has no key to offer", "", "ssh-keygen -t ed25519")
     if match := next((item for item in offered if f"{item.type} {item.data}" in known), None):
         return Finding(OK, f"{match.source} is on the account")
@@ -72,7 +72,7 @@ def _ssh(subject: Subject) -> str:
 
 
 def key_refused(subject: Subject, detail: str) -> Finding:
-    """Return the problem that the host accepts none of the keys: which one to add, and where."""
+    """Return the problem that the host accepts none of the keys, with the key to add, and where to add it."""
     found = _add_a_key(detail, client.offered_keys(subject.region.ssh, _ssh(subject)))
     return found._replace(accepted=False)
 
@@ -91,7 +91,7 @@ def _add_a_key(detail: str, offered: Sequence[PublicKey]) -> Finding:
 
 
 def host_key(subject: Subject) -> Finding:
-    """Check whether ssh knows the host, by its published key."""
+    """Check whether ssh knows the host by its published key, if a key is published."""
     published = builtin.fingerprints(subject.region.ssh)
     lookup, entries = _host_keys(subject)
     name = lookup.name
@@ -141,7 +141,7 @@ def connect(subject: Subject) -> Finding:
     """Make the connection that `git push` would make, and run what it would run, except for its hooks."""
     endpoint = subject.region.ssh
     _expect_a_push(subject)
-    # As git chooses it: a core.sshCommand of the repository's own counts here, since git push would run it as well.
+    # The ssh that git chooses: the repository's own core.sshCommand counts here, since git push would run it as well.
     configured = subject.context.settings.ssh_command or subject.push.configuration.get("core.sshcommand")
     line = client.cautious(configured or _ssh(subject))
     if not client.is_cautious(endpoint, line):
@@ -156,7 +156,7 @@ def connect(subject: Subject) -> Finding:
 
 
 def has_own_ssh(subject: Subject) -> bool:
-    """Return whether git runs an ssh that the repository's own configuration names: only `connect` runs it, too."""
+    """Return whether git runs an ssh that the repository's own configuration names; only `connect` runs it too."""
     entries = subject.push.configuration.entries("core.sshcommand")
     return bool(entries) and entries[-1].own and not subject.context.settings.ssh_command
 
@@ -208,7 +208,7 @@ _NOISE = re.compile(
 
 
 def _explain(subject: Subject, said: str) -> Finding:
-    """Read what git and ssh said."""
+    """Return what the output of git and ssh means."""
     endpoint, remote = subject.region.ssh, subject.remote
     words = next((line for line in reversed(said.splitlines()) if not _NOISE.match(line)), "it does not say why")
     for pattern, meaning, finding in _FAILURES:

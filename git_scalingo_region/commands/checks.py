@@ -1,7 +1,7 @@
 """The checks of `doctor` that look at the repository: its remote, its settings, and the commit to be pushed.
 
-A fix is an exact command that cures its check. If there is none, the finding may have a probe: a command that tells
-more, or one with a placeholder in capitals.
+A fix is an exact command that solves the problem. If there is none, the finding may have a probe: a command that
+tells more, or one with a placeholder in capitals.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What is examined. `examined` is None if the remote is missing or not Scalingo's.
+    """What the checks look at. `examined` is None if the remote is missing or not Scalingo's.
 
     `known_region` is None if the region of the remote is not in the list.
     """
@@ -118,7 +118,7 @@ def remote(subject: Subject) -> Finding:
 
 
 def _not_ours(subject: Subject) -> Finding:
-    """Return what to do about a remote that is missing, or that is used for something else."""
+    """Return what to do about a remote that is missing, or is not Scalingo's."""
     remotes, name = subject.remotes, subject.remote
     held = remotes.configuration.remote(name)
     if held.exists:
@@ -150,7 +150,7 @@ def follow(subject: Subject, app: str) -> str:
 def _update(subject: Subject, examined: Examined) -> str:
     """Return the command that gives a stale remote its region's endpoint; "" if there is none.
 
-    `sync` does not touch a url from outside the repository. git itself can change it.
+    For a url from outside the repository, which `sync` does not touch, it is a `git config` command.
     """
     examiner = subject.remotes.examiner
     try:
@@ -166,7 +166,7 @@ def _update(subject: Subject, examined: Examined) -> str:
 
 
 def push_url(subject: Subject) -> Finding:
-    """Check where `git push` really goes."""
+    """Check whether `git push` really goes to the app."""
     examined, region = subject.remote_and_region
     urls = without_login(", ".join(examined.remote.push_urls))
     reached = {RemoteUrl.try_parse(url) for url in examined.remote.push_urls}
@@ -183,7 +183,7 @@ def push_url(subject: Subject) -> Finding:
 def _straighten(subject: Subject) -> str:
     """Return the command that makes the push go to the app, whatever diverts it; "" if there is none.
 
-    A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The urls stay as they are.
+    A `pushurl` hides every `url`, and `pushInsteadOf` does not apply to it. The values of `url` stay as they are.
     """
     examined, region = subject.remote_and_region
     held, url = examined.remote, region.remote_url(subject.app)
@@ -199,7 +199,7 @@ def _straighten(subject: Subject) -> str:
 
 
 def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
-    """Yield the commands that set a `pushurl`, in a spelling that no rule rewrites, or that a new rule protects."""
+    """Yield the commands that set a `pushurl`, in a form that no rule rewrites, or that a new rule protects."""
     rewritten, spellings = subject.push.configuration.rewritten, [str(url)]
     if url.endpoint.port == DEFAULT_SSH_PORT:
         login = f"{SSH_USER}@{url.endpoint.bracketed_host}"
@@ -216,8 +216,8 @@ def _push_to(subject: Subject, key: str, url: RemoteUrl) -> Iterator[str]:
 # --- the settings ----------------------------------------------------------------------------------------------------
 
 
-# The value that makes a setting harmless if it is the last one. Any other setting that stops or diverts a push has to
-# be removed from every file.
+# The value that makes each setting harmless if it is the last value. Any other setting that stops or diverts a push
+# has to be removed from every file.
 _HARMLESS = {
     "push.followtags": "false",
     "push.recursesubmodules": "no",
@@ -246,7 +246,7 @@ def _cure(subject: Subject, key: str) -> str:
 
 
 def _edits(subject: Subject, entries: Iterable[Entry], *arguments: str) -> list[str]:
-    """Return the commands that make an edit in each file of these entries."""
+    """Return the commands that make the same edit in each file of these entries."""
     origins = dict.fromkeys(entry.origin for entry in entries)
     return [_edit(subject.push.repository, origin, *arguments) for origin in origins]
 
@@ -300,7 +300,7 @@ def refspec(subject: Subject) -> Finding:
 
 
 def _diverting(subject: Subject) -> tuple[str, str]:
-    """Return a setting that makes a push without a refspec push more than one deployed branch, and its value."""
+    """Return the setting and value that make a push without a refspec push more than one deployed branch, or two ""."""
     key = f"remote.{subject.remote}.push"
     values = [entry.value for entry in subject.push.configuration.entries(key)]
     goals = {value.rpartition(":")[2].removeprefix("refs/heads/") for value in values}
@@ -355,7 +355,7 @@ def _identity_failure() -> str:
 
 
 def submodules(subject: Subject) -> Finding:
-    """Check whether the commit leaves out some of the content."""
+    """Check whether the commit has submodules, whose content the build does not get."""
     if not subject.push.head.has_commit:
         return Finding(SKIPPED, "there is no commit yet")
     try:
@@ -368,7 +368,7 @@ def submodules(subject: Subject) -> Finding:
 
 
 def branch(subject: Subject) -> Finding:
-    """Say how to push, if that push goes to the app."""
+    """Say whether Scalingo deploys the branch, and how to push if that push goes to the app."""
     push = subject.push
     name = push.head.branch or push.head.ref
     what = (

@@ -1,4 +1,4 @@
-"""`completion`: print the completion script of a shell, the same that the installer puts in place."""
+"""`completion`: print the completion script of a shell, the same one that the installer installs."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ _INSTALLERS = {
 def run(context: Context, *, remote: str, connect: bool) -> Result:
     """Check everything that a push to the remote needs; with `connect`, try a connection as well.
 
-    The exit status is 7 if there is a problem; a warning is none. Raises `InvalidInput` for a name that no remote can
-    have, and if it is not clear which remote is meant.
+    The exit status is 7 if there is a problem; a warning does not count. Raises `InvalidInput` for a name that no
+    remote can have, and if it is not clear which remote is meant.
     """
     if remote:
         check_remote_name(remote)
@@ -61,7 +61,7 @@ def run(context: Context, *, remote: str, connect: bool) -> Result:
 
 
 def _text(findings: Mapping[str, Finding], style: Style) -> str:
-    """Show every check, and the sum."""
+    """Show every check, and how many problems and warnings there are."""
     lines = []
     for name, (status, detail, fix, probe, _) in findings.items():
         lines.append(f"{style.paint_word(status, status.ljust(7))}  {name.ljust(11)}  {printable(detail)}\n")
@@ -114,7 +114,7 @@ def _run_check(subject: Subject | None, check: Callable[[Subject], Finding]) -> 
         return check(subject)
     except Skip as skip:
         return Finding(SKIPPED, str(skip))
-    except MissingProgram as error:  # that is the problem of a check of its own
+    except MissingProgram as error:  # another check reports this as its problem
         return Finding(SKIPPED, error.message)
     except SshRefusal as error:
         return Finding(PROBLEM, error.message, "", "".join(error.hints))
@@ -127,7 +127,7 @@ def _host_key(subject: Subject, connection: Finding) -> Finding:
 
 
 def _doubted(subject: Subject, found: Finding, connection: Finding) -> Finding:
-    """Return a finding about ssh; git may run a different ssh from the one that was asked."""
+    """Return a finding about ssh, or a warning if git runs a different ssh from the one that was checked."""
     if found.status != PROBLEM or not access.has_own_ssh(subject):
         return found
     if connection.accepted is not None:
@@ -155,7 +155,7 @@ def _ssh_version() -> tuple[int, int]:
 
 
 def _program(command: str, name: str, ask: Callable[[], tuple[int, int]], minimum: tuple[int, int]) -> Finding:
-    """Check whether a program is installed and new enough. It is not known whether the command to install it works."""
+    """Check whether a program is installed and new enough. An install command may not work, so it is no fix."""
     try:
         version = ask()
     except RepositoryError as error:
@@ -183,7 +183,7 @@ def _find_repository() -> tuple[tuple[Repository, Configuration] | None, Finding
 
 
 def _find_regions(context: Context) -> tuple[Catalog, Finding]:
-    """Fetch the list again: only then is it known whether the token is accepted.
+    """Fetch the list again, because only a new fetch shows whether the token is accepted.
 
     The catalog has a context of its own, since its warnings are findings here.
     """
@@ -192,7 +192,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
     try:
         regions = catalog.load()
     except CredentialsError as error:
-        # It is a problem of this check only: the remote can still be looked at.
+        # Only this check has a problem: the others can still look at the remote.
         return _kept_catalog(settings), Finding(PROBLEM, error.message, *_without_token(settings))
     if context.offline:
         return catalog, Finding(SKIPPED, "--offline")
@@ -206,7 +206,7 @@ def _find_regions(context: Context) -> tuple[Catalog, Finding]:
 
 
 def _without_token(settings: Settings) -> tuple[str, str]:
-    """Return the command that removes a bad token, as a fix, or else the one that gets a new token, as a probe."""
+    """Return the command that removes a bad token, as a fix; otherwise the one that gets a new token, as a probe."""
     try:
         is_only_one = settings.api_token and not find_token(settings._replace(api_token=""))
     except CredentialsError:
@@ -216,7 +216,7 @@ def _without_token(settings: Settings) -> tuple[str, str]:
 
 
 def _kept_catalog(settings: Settings) -> Catalog:
-    """Return a catalog that asks nobody: with the account's cached list, or without the token if that is unusable."""
+    """Return a catalog that asks no service, with the account's cached list, or without an unusable token."""
     catalog = Catalog(Context(settings, offline=True))
     try:
         catalog.load()

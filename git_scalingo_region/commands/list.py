@@ -39,7 +39,7 @@ def _note(region: Region, selected: Wish) -> str:
 
 
 def _is_known(catalog: Catalog, wish: Wish) -> bool:
-    """Return whether the selected region exists, and warn if it does not: the list is still worth showing."""
+    """Return whether the selected region exists, and warn if it does not, since the list is still worth showing."""
     if is_region_name(wish.name) and catalog.find(wish.name):
         if not catalog.load().find(wish.name):
             catalog.context.warn(f"{wish.name}, which {wish.source.setting} names, is not among the public regions")

@@ -35,7 +35,7 @@ class Remotes(NamedTuple):
 
     @property
     def examiner(self) -> Examiner:
-        """What judges the remotes, with the regions that are known by now."""
+        """What examines the remotes, with the regions that are known so far."""
         # A remote whose region is gone must not make every run ask the service again.
         find_region = partial(self.catalog.find, max_age=LOOK_AGAIN_SECONDS)
         return Examiner(self.configuration, self.catalog.platform(), find_region)
@@ -77,7 +77,7 @@ class Remotes(NamedTuple):
             if name not in self.configuration.remote_names:
                 raise RepositoryError(f"there is no remote '{name}'", shell.git("remote", "-v"))
         listed = None
-        while listed is not self.catalog.load():  # a region that a cached list lacks is looked up: look at all again
+        while listed is not self.catalog.load():  # a new list was fetched: examine all again
             listed, examiner = self.catalog.load(), self.examiner
             found = {name: examiner.examine(name) for name in dict.fromkeys(names) or self.configuration.remote_names}
         for name in required:
@@ -90,7 +90,7 @@ class Remotes(NamedTuple):
         return item.state is State.UNKNOWN_REGION and not self.catalog.is_restricted(item.region)
 
     def is_gone(self, item: Examined) -> bool:
-        """Return whether the region of the remote is gone, or its url does not tell one; not if the list is old."""
+        """Return whether the region of the remote is gone, or its url does not tell one; an old list is no proof."""
         return self.has_unknown_region(item) and (not item.region or self.catalog.is_gone(item.region))
 
     def add_words(self, remote: str) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ class Remotes(NamedTuple):
         return shell.plugin(*self.add_words(remote), region.name, app)
 
     def move_hint(self, item: Examined) -> str:
-        """Return how to move a remote whose region is unknown, or how to see a region that only this account lacks."""
+        """Return how to move a remote whose region is unknown, or how to get access if the account may not see it."""
         name, app = item.remote.name, item.url.app
         if not self.has_unknown_region(item):
             return f"{item.region}, the region of '{name}', {RESTRICTED}: {ASK_FOR_ACCESS}"
@@ -120,7 +120,7 @@ class Remotes(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The remote that a command is about, whether or not it exists, and what it is if it is Scalingo's."""
+    """The remote that a command is about, whether or not it exists; `examined` is None if it is not Scalingo's."""
 
     remotes: Remotes
     remote: str
@@ -133,18 +133,18 @@ class Selection(NamedTuple):
 
 
 def read_or_warn(context: Context) -> Configuration:
-    """Return git's configuration; an empty one, with a warning, if git refuses its own."""
+    """Return git's configuration; an empty one if git is missing or, with a warning, if git cannot read it."""
     try:
         return read_configuration()
     except MissingProgram:
-        pass  # what needs no repository needs no git either
+        pass  # a command that needs no repository needs no git either
     except RepositoryError as error:
         context.warn(f"ignoring your git configuration: {error.message}")
     return Configuration([])
 
 
 def not_ours(remote: Remote) -> str:
-    """Return that a remote is not Scalingo's, and where it points."""
+    """Return the message that a remote is not Scalingo's, and where it points."""
     where = f"it points to {without_login(remote.in_force[0].value)}" if remote.in_force else "it has no url"
     return f"the remote '{remote.name}' is not Scalingo's: {where}"
 
@@ -157,8 +157,8 @@ def add_form() -> str:
 def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
     """Choose the region by the order of precedence; warn if the environment or git's configuration names another.
 
-    `app` is looked up if it is not empty. If the remote's region is gone, only that can tell where the app went. If it
-    does not, `RegionError` names the regions.
+    `app` is looked up if it is not empty. If the remote's region is gone, only that look-up can tell where the app is
+    now. If it does not, `RegionError` names the regions.
     """
     remotes, _, examined = selection
     if examined and not wish.name and remotes.has_unknown_region(examined):
@@ -176,7 +176,7 @@ def choose_region(selection: Selection, wish: Wish, app: str = "") -> Choice:
 
 
 def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -> None:
-    """Warn that a setting names another region; give the command that moves the remote if that is known to work."""
+    """Warn that a setting names another region; give the command that moves the remote if it is known to work."""
     remotes, remote, _ = selection
     catalog = remotes.catalog
     is_usable = catalog.known(setting.name) and not catalog.is_restricted(setting.name)
@@ -189,7 +189,7 @@ def _warn_of_other(selection: Selection, region: str, setting: Wish, app: str) -
 
 
 def _moved(selection: Selection, examined: Examined, app: str) -> Choice:
-    """Return the region where the app of a gone region is now; raise `RegionError` if nobody knows."""
+    """Return the region where the app of a gone or unknown region is now; raise `RegionError` if none can be told."""
     catalog, region = selection.remotes.catalog, examined.region
     is_gone = selection.remotes.is_gone(examined)
     if choice := where_the_app_is(catalog, catalog.find_app(app) if app and is_gone else None):
@@ -216,8 +216,8 @@ def choose_region_only(catalog: Catalog, region: str) -> Choice:
 def ssh_command(context: Context, configuration: Configuration) -> str:
     """Return the ssh that git would run, as a line for `sh`; "" means `ssh`. The repository's own setting is ignored.
 
-    git's order: GIT_SSH_COMMAND, core.sshCommand, GIT_SSH. A repository may come from anybody, so what it wants to run
-    is left to `git push`.
+    git's order: GIT_SSH_COMMAND, core.sshCommand, GIT_SSH. A repository may come from anybody, so only
+    `git push` runs what it configures.
     """
     settings = context.settings
     command = settings.ssh_command or configuration.users_own("core.sshcommand")

@@ -55,7 +55,7 @@ def run(context: Context, *, remotes: tuple[str, ...], write: bool, trust: bool,
 def _make(
     context: Context, repository: Repository, wanted: Sequence[Declared], *, force: bool, dry_run: bool
 ) -> tuple[list[Target], list[Done]]:
-    """Make the remotes in one step, and return where they point, and what was done."""
+    """Make the remotes in one step; return where they point, and what was done."""
     here = Remotes(Catalog(context), repository.read())
 
     def choose(item: Declared) -> Target:
@@ -71,7 +71,7 @@ def _make(
 
 
 def _advice(targets: Iterable[Target], remotes: Sequence[str]) -> tuple[str, ...]:
-    """Return what to do if ssh does not know the hosts: one command, if the keys of all of them are published."""
+    """Return what to do if ssh does not know the hosts: one command if the keys of all of them are published."""
     unknown = {
         target.choice.region.ssh: advice
         for target in targets
@@ -130,8 +130,8 @@ def _and_trust(context: Context, made: Result, regions: Sequence[Region], *, dry
 
 
 def _trust(context: Context, regions: Sequence[Region], *, dry_run: bool) -> Result:
-    """Return the result of `trust`; if it fails, one that says why: the remotes are made all the same, and shown."""
-    from git_scalingo_region.commands.trust import trust_regions  # ssh is only loaded if it is wanted
+    """Return the result of `trust`; if it fails, one that says why, since the remotes are still made and shown."""
+    from git_scalingo_region.commands.trust import trust_regions  # only needed for --trust
 
     try:
         return trust_regions(context, regions, dry_run=dry_run)
@@ -172,7 +172,7 @@ def _write(context: Context, repository: Repository, names: tuple[str, ...], *, 
 def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool) -> tuple[list[Declared], list[str]]:
     """Return what to declare, and how to move remotes that are left out; raise `RepositoryError` if none is left.
 
-    If a remote whose region is gone were declared without a region, a new clone would have it in another region. A
+    A remote whose region is gone is left out: declared without a region, it would be in another one in a new clone. A
     remote that `setup` would refuse, such as one that is fetched from elsewhere, is left out, or is a `RemoteConflict`
     if it is named.
     """
@@ -186,7 +186,7 @@ def _declarable(here: Remotes, examined: Iterable[Examined], *, are_named: bool)
         try:
             plan_add(item.remote, item.url, examiner)
         except RemoteConflict as conflict:
-            if are_named:  # its hints are about `add`
+            if are_named:  # the conflict's hints are about `add`, so they are dropped
                 raise RemoteConflict(conflict.message) from None
             warn(f"left out: {conflict.message}")
         else:

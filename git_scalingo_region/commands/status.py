@@ -18,7 +18,7 @@ from git_scalingo_region.terminal import Result, Style, table
 
 
 class Status(NamedTuple):
-    """A Scalingo or declared remote as in the JSON. A missing one has no url, and no region if it may be in any."""
+    """A Scalingo or declared remote, as in the JSON. A missing one has no url, and no region if none is declared."""
 
     remote: str
     app: str
@@ -79,16 +79,16 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
 
 
 def _can_set_up(here: Remotes, repository: Repository, item: Declared, now: Examined | None) -> bool:
-    """Return whether `setup` can make a declared remote. If nothing says where it belongs, any region will do."""
+    """Return whether `setup` can make a declared remote. If no region is known for it, any region will do."""
     region = here.catalog.find(item.region or (now.region if now else "")) or here.catalog.load().regions[0]
     is_legacy = repository.legacy_file(here.configuration.remote(item.remote))
     return not is_legacy and bool(here.move_command(item.remote, region, item.app))
 
 
 def _advice(here: Remotes, status: Status, item: Examined | None, refused: Collection[str]) -> str:
-    """Return what to do about a remote; a command only if it can do what the line says.
+    """Return what to do about a remote; advise a command only if it can do that.
 
-    One remote that `setup` refuses keeps it from making any, unless the others are named.
+    If `setup` refuses one remote, it makes none, unless the others are named.
     """
     name, state = status.remote, status.state
     if state in (State.DIFFERS, State.MISSING) and name in refused:

@@ -20,7 +20,7 @@ from git_scalingo_region.terminal import Result, plural
 def run(context: Context, *, remotes: tuple[str, ...], dry_run: bool) -> Result:
     """Update stale remotes, and leave all others as they are.
 
-    The exit status is 6 if a stale one must not be changed. Raises what `status` raises, and
+    The exit status is 6 if a remote that has to change must not be changed. Raises what `status` raises, and
     `RepositoryError` if the configuration cannot be written.
     """
     repository = Repository()

@@ -37,7 +37,7 @@ class Target(NamedTuple):
     def plan(self, configuration: Configuration) -> Plan:
         """Decide what has to change; raise `RemoteConflict` if the program must not change the remote.
 
-        Only a region that the user has named moves a remote that another process has just put into another region.
+        If another process has just moved the remote to another region, only a region that the user named moves it.
         """
         (remotes, remote, before), chosen = self.selection, self.choice
         examiner = remotes._replace(configuration=configuration).examiner
@@ -50,7 +50,7 @@ class Target(NamedTuple):
 def choose_target(selection: Selection, repository: Repository, wish: Wish, app: str, *, force: bool) -> Target:
     """Choose the region of a remote, and look up the app if the remote has to change.
 
-    A remote that is not Scalingo's is refused first. Raises what `choose_region` raises, and `RemoteConflict`.
+    A remote that is not Scalingo's is refused before that. Raises what `choose_region` raises, and `RemoteConflict`.
     """
     (catalog, configuration), remote, examined = selection
     if file := repository.legacy_file(configuration.remote(remote)):
@@ -69,7 +69,7 @@ def choose_target(selection: Selection, repository: Repository, wish: Wish, app:
 
 
 def _unmoved(selection: Selection, examined: Examined, region: Region, app: str) -> RegionError:
-    """Return the error for a remote that a mistyped name would move: `--fallback` names no region."""
+    """Return the error for a remote that `--fallback` would move because of a mistyped region."""
     remote, move = selection.remote, selection.remotes.move_command(selection.remote, region, app)
     here = examined.region or "an unknown region"
     message = f"the remote '{remote}' is in {here}: --fallback does not move it to {region.name}"
@@ -77,7 +77,7 @@ def _unmoved(selection: Selection, examined: Examined, region: Region, app: str)
 
 
 class Done(NamedTuple):
-    """What was done, or would be done, with a remote: its region for a person, and the commands that undo it."""
+    """What was done, or would be done, with a remote: its region as text, and the commands that undo it."""
 
     plan: Plan
     region: str
@@ -152,7 +152,7 @@ def undo(repository: Repository, plan: Plan) -> tuple[str, ...]:
 
 
 def host_key_advice(remotes: Remotes, region: Region) -> Sequence[str]:
-    """Return what to do if ssh does not know the host of the region to which a remote was made or moved."""
+    """Return what to do if ssh does not know the host of a new or moved remote's region; nothing if it does."""
     from git_scalingo_region.ssh import client, known_hosts  # only needed if something has changed
 
     endpoint = region.ssh

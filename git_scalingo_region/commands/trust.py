@@ -27,7 +27,7 @@ KNOWN_BEFORE = "trusted before; no fingerprint is published"
 
 
 class TrustedHost(NamedTuple):
-    """A region's verified host keys, where they belong, and those of them that were missing there."""
+    """A region's verified host keys, where they belong, and which of them were missing there."""
 
     region: Region
     lookup: HostKeyLookup
@@ -76,7 +76,7 @@ def run(
     fingerprint: tuple[str, ...],
     dry_run: bool,
 ) -> Result:
-    """Append the keys of the regions' ssh endpoints that are vouched for; nothing is written before all are verified.
+    """Append the vouched-for keys of the regions' ssh endpoints; nothing is written before all are verified.
 
     Raises what `trust_regions` and the choice of a region raise, and `InvalidInput` for options that clash.
     """
@@ -101,7 +101,7 @@ def trust_regions(
     """Trust the regions' hosts. The JSON is `{"hosts": [...], "dry_run"}`, or that of the one host unless `is_list`.
 
     Raises `HostKeyError` for a key that is not the one vouched for, or that nothing vouches for, `ServiceError` for a
-    host that is not reached, and `RepositoryError` without a usable file or ssh. Nothing is changed then.
+    host that is not reached, and `RepositoryError` without a usable file or ssh. In these cases, nothing is changed.
     """
     if context.offline:
         raise ServiceError(f"cannot ask {regions[0].ssh} for its key: --offline")
@@ -155,7 +155,7 @@ def _regions_of_repository(context: Context, catalog: Catalog) -> Sequence[str]:
 
 
 def _lookup(region: Region, command: str, file: str) -> HostKeyLookup:
-    """Return where to look and to write: the file given, under the endpoint's own name, or what ssh itself uses."""
+    """Return where to look and to write: in the given file by the endpoint's own name, or else as ssh does."""
     try:
         path = file and os.path.abspath(file)
     except OSError as error:
@@ -238,7 +238,7 @@ def _check_entries(
     others = [entry for entry in unvouched if entry.key not in offered]
     for entry in unvouched:
         if entry.key in offered:
-            # The host offers it beside a verified key, and ssh adds such keys by itself (UpdateHostKeys).
+            # Not an error: the host also offers a verified key, and ssh adds its other keys by itself (UpdateHostKeys).
             context.warn(f"nothing vouches for another key that {entry.path} holds for {name}: {_what(entry)}")
     if revoked:
         raise HostKeyError(

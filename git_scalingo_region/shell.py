@@ -11,8 +11,6 @@ PROGRAM = "git scalingo-region"
 _PLAIN = r"(?!=)[A-Za-z0-9_@%+=:,./-]+"
 # Characters that are passed to `printf` unescaped; "!" is not one of them, because some shells expand it anyway.
 _PRINTED = r"[A-Za-z0-9_@+=:,./^ ]"
-
-
 # A text as git quotes it in GIT_CONFIG_PARAMETERS, and the settings that may be shown: others may hold a password.
 _QUOTED = r"'(?:[^']|'\\[!']')*'"
 _REPEATED = r"(?i)(?:branch|protocol|push|scalingo|ssh|submodule)\."

@@ -81,7 +81,7 @@ def test_fingerprint_is_the_one_of_ssh_keygen(make_host_key: Callable[[str], Pat
 
 
 def test_a_key_that_is_not_what_it_says_is_none() -> None:
-    """A text is a host key only if its data is of the key type that stands in front of it."""
+    """A text is a host key only if its data is of the key type that the text names."""
     texts = ("", "ssh-ed25519", f"ssh-rsa {KEY.data}", "ssh-ed25519 AAAA!", f"ssh-ed25519 {KEY.data[:-2]}", "1024 35")
     assert [text for text in texts if HostKey.from_words(text.split())] == []
 
@@ -213,7 +213,7 @@ REMOVALS = [
 
 @pytest.mark.parametrize(("before", "after"), REMOVALS)
 def test_removal_does_exactly_that(tmp_path: Path, before: str, after: str) -> None:
-    """The removal command takes out only the key of this host, and leaves a file alone that has changed meanwhile."""
+    """The removal command takes out only the key of this host, and does not touch a file that has changed since."""
     real, path = tmp_path / "it's real", tmp_path / "known_hosts"
     real.write_bytes(before.format(key=KEY, other=OTHER).encode())
     real.chmod(0o640)

@@ -128,3 +128,13 @@ def test_the_environment_can_stop_a_push(
     checks = {check["check"]: check for check in run("doctor", "--connect", "--json").json["checks"]}
     reason = f"git push does not get that far: GIT_ALLOW_PROTOCOL is {allowed}"
     assert (checks["refspec"]["detail"], checks["connection"]["detail"]) == (why, reason)
+
+
+def test_status_does_not_ask_for_a_declared_region_in_every_run(repo: Repo, run: Run, account: Account) -> None:
+    """An unknown region in `.gitscalingo` costs `status` no request if the list was fetched a moment ago."""
+    repo.git("config", "-f", ".gitscalingo", "remote.new.app", "myapp")
+    repo.git("config", "-f", ".gitscalingo", "remote.new.region", "nowhere")
+    run("list")
+    account.service.requests.clear()
+    assert run("status").status == 7
+    assert account.service.requests == []

@@ -144,7 +144,7 @@ def follow(subject: Subject, app: str) -> str:
         return ""
     if found is None or len(found.present) != 1:
         return ""
-    return subject.remotes.move_command(subject.remote, found.present[0], app)
+    return remotes.move_command(subject.remote, found.present[0], app)
 
 
 def _update(subject: Subject, examined: Examined) -> str:

@@ -14,7 +14,10 @@ from git_scalingo_region.repository.declared import FILE, Declared, read_declare
 from git_scalingo_region.repository.git import Repository
 from git_scalingo_region.repository.plan import Examined, State
 from git_scalingo_region.scalingo.catalog import Catalog
+from git_scalingo_region.settings import LOOK_AGAIN_SECONDS
 from git_scalingo_region.terminal import Result, Style, table
+
+_TO_SET_UP = (State.DIFFERS, State.MISSING)
 
 
 class Status(NamedTuple):
@@ -43,9 +46,10 @@ def run(context: Context, *, remotes: tuple[str, ...]) -> Result:
     found = {item.remote.name: item for item in here.examine(repository, remotes, optional=declared)}
     names = dict.fromkeys(remotes) or dict.fromkeys((*found, *declared))
     statuses = [_status(configuration.remote(name), found.get(name), declared.get(name)) for name in names]
-    refused = {
-        item.remote for item in declared.values() if not _can_set_up(here, repository, item, found.get(item.remote))
-    }
+    refused: Collection[str] = ()
+    if any(status.state in _TO_SET_UP for status in statuses):
+        able = {name: _can_set_up(here, repository, item, found.get(name)) for name, item in declared.items()}
+        refused = [name for name in able if not able[name]]
     advice = [_advice(here, status, found.get(status.remote), refused) for status in statuses]
     is_current = all(status.state is State.CURRENT for status in statuses)
     return Result(
@@ -80,7 +84,9 @@ def _status(remote: Remote, item: Examined | None, declared: Declared | None) ->
 
 def _can_set_up(here: Remotes, repository: Repository, item: Declared, now: Examined | None) -> bool:
     """Return whether `setup` can make a declared remote. If no region is known for it, any region will do."""
-    region = here.catalog.find(item.region or (now.region if now else "")) or here.catalog.load().regions[0]
+    name = item.region or (now.region if now else "")
+    # As for the regions of remotes, the service is not asked in every run.
+    region = here.catalog.find(name, max_age=LOOK_AGAIN_SECONDS) or here.catalog.load().regions[0]
     is_legacy = repository.legacy_file(here.configuration.remote(item.remote))
     return not is_legacy and bool(here.move_command(item.remote, region, item.app))
 
@@ -91,9 +97,9 @@ def _advice(here: Remotes, status: Status, item: Examined | None, refused: Colle
     If `setup` refuses one remote, it makes none, unless the others are named.
     """
     name, state = status.remote, status.state
-    if state in (State.DIFFERS, State.MISSING) and name in refused:
+    if state in _TO_SET_UP and name in refused:
         return f"setup does not change '{name}'; to see why: {shell.plugin('setup', '-n', name)}"
-    if state in (State.DIFFERS, State.MISSING):
+    if state in _TO_SET_UP:
         return f"set up what {FILE} declares: {shell.plugin('setup', *([name] if refused else []))}"
     if state is State.STALE and here.configuration.remote(name).inherited:
         return f"'{name}' is not in this repository's own configuration; to see where: {shell.plugin('doctor', name)}"

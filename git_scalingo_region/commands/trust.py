@@ -27,7 +27,7 @@ KNOWN_BEFORE = "trusted before; no fingerprint is published"
 
 
 class TrustedHost(NamedTuple):
-    """A region's verified host keys, where they belong, and which of them were missing there."""
+    """A region's verified host keys, the file that they belong in, and the keys that it lacked."""
 
     region: Region
     lookup: HostKeyLookup
